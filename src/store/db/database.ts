@@ -1,0 +1,30 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { Engine } from './engine.ts'
+import type { Schema } from './schema.ts'
+
+/** A transaction in progress. Await nothing but statements inside one. */
+export type Tx = Transaction<Schema>
+
+/** Either a transaction or the database itself, for functions that only read. */
+export type Queryable = Kysely<Schema>
+
+export interface TransactionOptions {
+  /**
+   * False: the answer need not survive a power loss, so nobody waits for the disk (it still
+   * survives the end of the process). Default true.
+   */
+  durable?: boolean
+}
+
+/** The database, whichever engine serves it. */
+export interface Db {
+  readonly engine: Engine
+  /** For statements outside of transactions. */
+  readonly query: Queryable
+  /**
+   * Runs `work` in one transaction and resolves when it is as durable as asked. `work` may run
+   * again when the engine reports a serialisation failure: it must touch nothing but `tx`.
+   */
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
+  close(): Promise<void>
+}

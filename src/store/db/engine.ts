@@ -1,0 +1,62 @@
+import {
+  type ColumnDataType,
+  type ColumnDefinitionBuilder,
+  type RawBuilder,
+  type SelectQueryBuilder,
+  sql,
+} from 'kysely'
+
+/** What differs between the engines and is not hidden by Kysely. Nobody else asks for the name. */
+export interface Engine {
+  readonly name: 'sqlite' | 'postgres'
+  /** Column types of the schema. */
+  readonly types: {
+    int: ColumnDataType
+    bytes: ColumnDataType
+    /** Text that is sorted and compared byte by byte. */
+    name: ColumnDataType | RawBuilder<unknown>
+  }
+  primaryKey(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder
+  /**
+   * Locks the selected rows until the end of the transaction. SQLite has one writer at a time, so
+   * there the whole transaction is the lock.
+   */
+  lockRows<DB, TB extends keyof DB, O>(
+    query: SelectQueryBuilder<DB, TB, O>,
+    strength: 'update' | 'share' | 'keyShare',
+  ): SelectQueryBuilder<DB, TB, O>
+  /** As `lockRows('update')`, but rows that somebody else holds are left out. */
+  lockFreeRows<DB, TB extends keyof DB, O>(
+    query: SelectQueryBuilder<DB, TB, O>,
+  ): SelectQueryBuilder<DB, TB, O>
+  /** A unique index refused the row: somebody else was first. */
+  isUniqueViolation(error: unknown): boolean
+}
+
+export const sqliteEngine: Engine = {
+  name: 'sqlite',
+  types: { int: 'integer', bytes: 'blob', name: 'text' },
+  primaryKey: (column) => column.primaryKey().autoIncrement(),
+  lockRows: (query) => query,
+  lockFreeRows: (query) => query,
+  isUniqueViolation: (error) =>
+    ['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY'].includes(codeOf(error)),
+}
+
+export const postgresEngine: Engine = {
+  name: 'postgres',
+  types: { int: 'bigint', bytes: 'bytea', name: sql`text collate "C"` },
+  primaryKey: (column) => column.primaryKey().generatedByDefaultAsIdentity(),
+  lockRows: (query, strength) =>
+    strength === 'update'
+      ? query.forUpdate()
+      : strength === 'share'
+        ? query.forShare()
+        : query.forKeyShare(),
+  lockFreeRows: (query) => query.forUpdate().skipLocked(),
+  isUniqueViolation: (error) => codeOf(error) === '23505',
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}

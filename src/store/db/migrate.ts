@@ -1,0 +1,33 @@
+import { Migrator } from 'kysely/migration'
+import { AppError } from '../../lib/errors.ts'
+import type { Db } from './database.ts'
+import { registry } from './migrations/0001-registry.ts'
+
+/** In the order of their numbers; a static map, so that they survive bundling. */
+const MIGRATIONS = { '0001-registry': registry }
+
+/**
+ * Brings the schema up to date. Safe to call from any number of processes at once: Kysely's
+ * migrator takes a lock (a table on SQLite, an advisory lock on PostgreSQL).
+ */
+export async function migrate(db: Db): Promise<void> {
+  const migrations = Object.fromEntries(
+    Object.entries(MIGRATIONS).map(([name, up]) => [
+      name,
+      { up: (kysely: Parameters<typeof up>[0]) => up(kysely, db.engine) },
+    ]),
+  )
+  const migrator = new Migrator({
+    db: db.query,
+    provider: { getMigrations: async () => migrations },
+  })
+  const { error } = await migrator.migrateToLatest()
+  if (error) {
+    throw new AppError(
+      'internal',
+      `the database could not be brought up to date: ${error}`,
+      {},
+      error,
+    )
+  }
+}
