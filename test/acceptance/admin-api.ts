@@ -1,0 +1,41 @@
+import type { Credentials, Server } from './server.ts'
+
+/** The `Authorization` header of HTTP Basic. */
+export const basic = ({ username, password }: Credentials): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+
+/** One call of the own REST API as the administrator; throws unless the status is the expected one. */
+const call = async (
+  server: Server,
+  path: string,
+  body: Readonly<Record<string, unknown>>,
+): Promise<unknown> => {
+  const answer = await fetch(`${server.url}/api/v1${path}`, {
+    method: 'POST',
+    headers: { authorization: basic(server.admin), 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  const text = await answer.text()
+  if (answer.status !== 201) {
+    throw new Error(`POST /api/v1${path} answered ${answer.status}: ${text}`)
+  }
+  return JSON.parse(text)
+}
+
+/** Makes a person with a password of its own; on a server given from outside, only its name. */
+export const createUser = async (server: Server, username: string): Promise<Credentials> => {
+  const user = { username, password: `Pw-${crypto.randomUUID()}` }
+  if (server.pid === 0) return server.admin.password ? server.admin : user
+  await call(server, '/users', { name: user.username, password: user.password })
+  return user
+}
+
+/** Makes a project; `public` lets anonymous clients pull. */
+export const createProject = async (
+  server: Server,
+  name: string,
+  options: { readonly public?: boolean; readonly quota?: number } = {},
+): Promise<void> => {
+  if (server.pid === 0) return
+  await call(server, '/projects', { name, ...options })
+}

@@ -1,0 +1,241 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+/** The folder that holds package.json, node_modules and .tools. */
+export const projectRoot = resolve(import.meta.dir, '../..')
+
+const bun = join(projectRoot, 'node_modules/.bin/bun')
+const mainFile = join(projectRoot, 'src/main.ts')
+
+export type Credentials = { readonly username: string; readonly password: string }
+
+export type ServerOptions = {
+  /** Extra `ENTREPOT_…` settings. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Starts on the data folder (and port and password) of a server that has stopped. */
+  readonly after?: Server
+}
+
+export type Server = {
+  /** `http://127.0.0.1:<port>`, no slash at the end. */
+  readonly url: string
+  /** `127.0.0.1:<port>`: how clients name the registry. */
+  readonly host: string
+  readonly port: number
+  readonly dataDir: string
+  readonly admin: Credentials
+  /** Process id of the supervisor; 0 when a server given by ENTREPOT_TEST_URL is used. */
+  readonly pid: number
+  /** Process ids of the supervisor's living children, read from /proc. */
+  readonly children: () => Promise<readonly number[]>
+  /** SIGTERM, then waits; resolves to the exit code. Throws when it takes over 30 s. */
+  readonly stop: () => Promise<number>
+  /** SIGKILL to the supervisor alone; resolves once it and every child are gone. */
+  readonly killSupervisor: () => Promise<void>
+  /** SIGKILL to one child. */
+  readonly killChild: (pid: number) => void
+  /** SIGKILL to the supervisor and all its children at once. */
+  readonly killAll: () => Promise<void>
+  /** What the server printed, newest last, at most the last 200 lines. */
+  readonly log: () => string
+  /** Stops what still runs and removes the data folder. */
+  readonly dispose: () => Promise<void>
+}
+
+/** A port of the loopback address that was free a moment ago. */
+export const freePort = (): number => {
+  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+  const { port } = listener
+  listener.stop(true)
+  return port
+}
+
+const sleep = (ms: number) => Bun.sleep(ms)
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Waits until the check holds; throws with what was waited for when it does not within the limit. */
+export const waitFor = async (
+  what: string,
+  check: () => boolean | Promise<boolean>,
+  limitMs = 30_000,
+): Promise<void> => {
+  const deadline = Date.now() + limitMs
+  while (!(await check())) {
+    if (Date.now() > deadline) throw new Error(`gave up after ${limitMs} ms waiting for ${what}`)
+    await sleep(50)
+  }
+}
+
+/** Children of a process by its id, from /proc (Linux); empty elsewhere. */
+export const childrenOf = async (parent: number): Promise<number[]> => {
+  const found: number[] = []
+  const entries = await readdir('/proc').catch(() => [])
+  for (const entry of entries) {
+    if (!/^\d+$/.test(entry)) continue
+    const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '')
+    // The command name may hold spaces and brackets, so fields count from the last bracket.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const isZombie = fields[0] === 'Z'
+    if (!isZombie && Number(fields[1]) === parent) found.push(Number(entry))
+  }
+  return found
+}
+
+/**
+ * A server that somebody else runs, for developing the client tests: `ENTREPOT_TEST_URL`, with
+ * `ENTREPOT_TEST_PASSWORD` for its `admin`. Stopping and killing do nothing.
+ */
+const givenServer = (url: string): Server => {
+  const { host, port } = new URL(url)
+  const nothing = async () => {}
+  return {
+    url,
+    host,
+    port: Number(port),
+    dataDir: '',
+    admin: { username: 'admin', password: process.env.ENTREPOT_TEST_PASSWORD ?? '' },
+    pid: 0,
+    children: async () => [],
+    stop: async () => 0,
+    killSupervisor: nothing,
+    killChild: () => {},
+    killAll: nothing,
+    log: () => '',
+    dispose: nothing,
+  }
+}
+
+/**
+ * Starts the real program as a child process on a free port and an empty data folder, and resolves
+ * once `/readyz` answers 200. Throws with the program's output when it ends or is not ready in 60 s.
+ */
+export const startServer = async (options: ServerOptions = {}): Promise<Server> => {
+  const given = process.env.ENTREPOT_TEST_URL
+  if (given) return givenServer(given)
+
+  const { after } = options
+  const port = after?.port ?? freePort()
+  const host = `127.0.0.1:${port}`
+  const url = `http://${host}`
+  const dataDir = after?.dataDir ?? (await mkdtemp(join(tmpdir(), 'entrepot-acceptance-')))
+  const admin = after?.admin ?? { username: 'admin', password: `Aa1-${crypto.randomUUID()}` }
+
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('ENTREPOT_')),
+  )
+  const child = Bun.spawn([bun, '--max-http-header-size=65536', mainFile, 'serve'], {
+    // Not the project's folder: a `.env` or a `./data` there must not reach the server under test.
+    cwd: dataDir,
+    env: {
+      ...inherited,
+      ENTREPOT_LISTEN: host,
+      ENTREPOT_DATA: dataDir,
+      ENTREPOT_ADMIN_PASSWORD: admin.password,
+      ...options.env,
+    },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+
+  const lines: string[] = []
+  const collect = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder()
+    for await (const bytes of stream) {
+      lines.push(...decoder.decode(bytes, { stream: true }).split('\n'))
+      lines.splice(0, lines.length - 200)
+    }
+  }
+  void collect(child.stdout)
+  void collect(child.stderr)
+
+  const family = async () => [child.pid, ...(await childrenOf(child.pid))]
+  const allGone = async (pids: readonly number[]) => {
+    await child.exited
+    await waitFor(`processes ${pids.join(', ')} to end`, () => pids.every((pid) => !isAlive(pid)))
+  }
+
+  const server: Server = {
+    url,
+    host,
+    port,
+    dataDir,
+    admin,
+    pid: child.pid,
+    children: () => childrenOf(child.pid),
+    stop: async () => {
+      const pids = await family()
+      child.kill('SIGTERM')
+      await waitFor(
+        'the server to stop',
+        () => child.exitCode !== null || child.signalCode !== null,
+      )
+      await allGone(pids)
+      return child.exitCode ?? -1
+    },
+    killSupervisor: async () => {
+      const pids = await family()
+      child.kill('SIGKILL')
+      await allGone(pids)
+    },
+    killChild: (pid) => {
+      process.kill(pid, 'SIGKILL')
+    },
+    killAll: async () => {
+      const pids = await family()
+      for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+      await allGone(pids)
+    },
+    log: () => lines.join('\n'),
+    dispose: async () => {
+      if (child.exitCode === null && child.signalCode === null) await server.killAll()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+
+  const isReady = async () => {
+    if (child.exitCode !== null) {
+      throw new Error(`the server ended with ${child.exitCode}:\n${server.log()}`)
+    }
+    const answer = await fetch(`${url}/readyz`).catch(() => undefined)
+    await answer?.arrayBuffer()
+    return answer?.status === 200
+  }
+  await waitFor('/readyz to answer 200', isReady, 60_000).catch(async (error: unknown) => {
+    const log = server.log()
+    if (child.exitCode === null) await server.killAll()
+    throw new Error(`the server did not become ready:\n${log}`, { cause: error })
+  })
+  return server
+}
+
+/**
+ * Runs another verb of the program (`verify`, `config print` …) on a server's data folder.
+ * Resolves to its exit code and all it printed.
+ */
+export const runVerb = async (
+  server: Server,
+  ...args: readonly string[]
+): Promise<{ exitCode: number; output: string }> => {
+  const child = Bun.spawn([bun, mainFile, ...args], {
+    cwd: server.dataDir,
+    env: { ...process.env, ENTREPOT_DATA: server.dataDir },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [out, err] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ])
+  return { exitCode: await child.exited, output: out + err }
+}
