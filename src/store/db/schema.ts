@@ -237,6 +237,8 @@ export interface UploadTable {
   project_name: string
   repository_name: string
   account: number | null
+  /** discarded: only the stored bytes still have to be removed. */
+  state: Generated<'open' | 'discarded'>
   /** Raised by whoever takes the session over; a writer with an older one has lost it. */
   epoch: Generated<number>
   writer: string | null

@@ -1,89 +1,131 @@
-import { Database as BunDatabase, type SQLQueryBindings, type Statement } from 'bun:sqlite'
-import {
-  type CompiledQuery,
-  type DatabaseConnection,
-  type Driver,
-  Kysely,
-  type QueryResult,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-} from 'kysely'
+import { Database as BunDatabase } from 'bun:sqlite'
+import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import { AppError } from '../../lib/errors.ts'
+import { createCheckpoints } from './checkpoint.ts'
 import type { Db, TransactionOptions, Tx } from './database.ts'
 import { sqliteEngine } from './engine.ts'
+import { createGroupCommit } from './group-commit.ts'
 import type { Schema } from './schema.ts'
+import { createSqliteDriver } from './sqlite-driver.ts'
+import { isBusy } from './sqlite-errors.ts'
+import { openWaitMark } from './wait-mark.ts'
 import { openWalSync, type WalSync } from './wal-sync.ts'
 
 /*
- * Group commit. Every transaction is a savepoint inside one outer BEGIN IMMEDIATE … COMMIT, which
- * ends when no transaction is waiting any more; so a hundred small pushes in one tick pay for one
- * commit. The outer transaction commits with synchronous=NORMAL, which writes the log but does
- * not sync it; the sync of the log runs on another thread and is shared by all who wait for it.
- * A durable transaction resolves after that sync, which gives what synchronous=FULL promises
- * without stopping the event loop for the disk.
+ * Transactions share outer commits (`group-commit.ts`). Those commit with synchronous=NORMAL,
+ * which writes the log but does not sync it; the sync of the log runs on another thread and is
+ * shared by all who wait for it (`wal-sync.ts`). A durable transaction resolves after that sync,
+ * which gives what synchronous=FULL promises without stopping the event loop for the disk.
  *
  * Several processes share the file. SQLite's own busy handler would freeze the event loop, so it
  * is off and BEGIN is tried again asynchronously.
  */
 
-const BUSY_LIMIT_MS = 30_000
-const STATEMENT_CACHE = 500
+const OPEN_LIMIT_MS = 10_000
 
 export interface SqliteOptions {
   /** The database file; its folder exists. */
   file: string
-  /** True in the one process that moves the log into the database; see `checkpoint`. */
+  /**
+   * False where another process moves the log into the database by calling `checkpoint`; true
+   * (the default) also does it after commits.
+   */
   checkpoints?: boolean
+  /** Bytes of the log above which `checkpoint` empties it; 64 MiB unless set. */
+  logLimit?: number
+  /** How the log is synced; tests watch it here. */
+  walSync?: WalSync
 }
 
 export interface SqliteDb extends Db {
-  /** Moves the write-ahead log into the database as far as readers allow. */
-  checkpoint(): void
+  /**
+   * Moves the write-ahead log into the database as far as readers allow, and empties it when it
+   * has grown too long. To be called every second by the one process that is in charge of it.
+   */
+  checkpoint(): Promise<void>
 }
 
 /** Opens (and creates) a SQLite database in WAL mode. */
 export function openSqlite(options: SqliteOptions): SqliteDb {
-  const writer = new BunDatabase(options.file, { create: true })
-  writer.run('PRAGMA busy_timeout = 5000')
-  writer.run('PRAGMA journal_mode = WAL')
-  writer.run('PRAGMA synchronous = NORMAL')
-  writer.run('PRAGMA foreign_keys = ON')
-  writer.run(`PRAGMA wal_autocheckpoint = ${options.checkpoints === false ? 0 : 1000}`)
-  writer.run('PRAGMA busy_timeout = 0')
-  const reader = new BunDatabase(options.file, { readonly: true })
+  const { file } = options
+  const writer = openWriter(options)
+  const reader = new BunDatabase(file, { readonly: true })
   reader.run('PRAGMA busy_timeout = 5000')
   reader.run('PRAGMA mmap_size = 268435456')
 
-  const commits = createGroupCommit(writer, openWalSync(options.file))
+  const mark = openWaitMark(`${file}-turn`)
+  const wal = options.walSync ?? openWalSync(file)
+  const commits = createGroupCommit(writer, mark)
+  const checkpoints = createCheckpoints({ file, commits, mark, logLimit: options.logLimit })
+  const driver = createSqliteDriver({ reader, writer, commits, durable: () => wal.sync() })
+  const uses = createUses()
   const kysely = new Kysely<Schema>({
     dialect: {
       createAdapter: () => new GroupCommitAdapter(),
-      createDriver: () => createDriver(reader, writer, commits),
+      createDriver: () => ({
+        ...driver,
+        acquireConnection: async () => {
+          uses.enter()
+          return driver.acquireConnection()
+        },
+        releaseConnection: async () => uses.leave(),
+      }),
       createIntrospector: (db) => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
   })
 
+  async function close(): Promise<void> {
+    await uses.end()
+    // The last outer transaction may still have to end when all work in it was undone.
+    await commits.alone(() => {})
+    await kysely.destroy()
+    await wal.close()
+    driver.finalize()
+    checkpoints.close()
+    reader.close()
+    writer.close()
+  }
+  let closed: Promise<void> | undefined
+
   return {
     engine: sqliteEngine,
     query: kysely,
-    async transaction<T>(work: (tx: Tx) => Promise<T>, options: TransactionOptions = {}) {
-      const result = await kysely.transaction().execute(work)
-      if (options.durable !== false) await commits.durable()
-      return result
+    transaction<T>(work: (tx: Tx) => Promise<T>, { durable }: TransactionOptions = {}) {
+      return uses.during(async () => {
+        const result = await kysely.transaction().execute(work)
+        if (durable !== false) await wal.sync()
+        return result
+      })
     },
-    checkpoint() {
-      writer.run('PRAGMA wal_checkpoint(PASSIVE)')
-    },
-    async close() {
-      await commits.idle()
-      await kysely.destroy()
-      await commits.close()
-      reader.close()
-      writer.close()
+    checkpoint: () => uses.during(() => checkpoints.run()),
+    close() {
+      closed ??= close()
+      return closed
     },
   }
+}
+
+function openWriter({ file, checkpoints }: SqliteOptions): BunDatabase {
+  const writer = new BunDatabase(file, { create: true })
+  writer.run('PRAGMA busy_timeout = 5000')
+  // Several processes that start on an empty folder all switch to WAL, which needs the file for
+  // oneself; SQLite refuses at once, whatever the timeout, where waiting could be a deadlock.
+  const deadline = Date.now() + OPEN_LIMIT_MS
+  for (;;) {
+    try {
+      writer.run('PRAGMA journal_mode = WAL')
+      break
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > deadline) throw error
+      Bun.sleepSync(5 + Math.random() * 10)
+    }
+  }
+  writer.run('PRAGMA synchronous = NORMAL')
+  writer.run('PRAGMA foreign_keys = ON')
+  writer.run(`PRAGMA wal_autocheckpoint = ${checkpoints === false ? 0 : 1000}`)
+  writer.run('PRAGMA busy_timeout = 0')
+  return writer
 }
 
 /** Reads run beside the writer, and schema changes belong to the migration's transaction. */
@@ -96,227 +138,40 @@ class GroupCommitAdapter extends SqliteAdapter {
   }
 }
 
-interface GroupCommit {
-  /** Waits for its turn and opens a savepoint. */
-  begin(): Promise<void>
-  /** Keeps the savepoint, lets the next transaction begin, resolves at the outer commit. */
-  commit(): Promise<void>
-  rollback(): void
-  /** Resolves when everything committed so far would survive a power loss. */
-  durable(): Promise<void>
-  /** Resolves when no transaction is open. */
-  idle(): Promise<void>
-  close(): Promise<void>
-}
+/** Counts who uses the database, so that closing waits for them and refuses those who come later. */
+function createUses() {
+  let count = 0
+  let ended: (() => void) | undefined
 
-function createGroupCommit(writer: BunDatabase, wal: WalSync): GroupCommit {
-  let outerOpen = false
-  let waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
-  const turn = createTurn()
-
-  async function openOuter(): Promise<void> {
-    const deadline = Date.now() + BUSY_LIMIT_MS
-    for (let pause = 1; ; pause = Math.min(pause * 2, 16)) {
-      try {
-        writer.run('BEGIN IMMEDIATE')
-        break
-      } catch (error) {
-        if (!isBusy(error) || Date.now() > deadline) throw wireError(error)
-        await Bun.sleep(pause * (0.5 + Math.random()))
-      }
-    }
-    outerOpen = true
-    // Whoever is ready in this tick joins; then one commit for all.
-    setImmediate(() => void closeOuter())
+  const refuse = () => {
+    throw new AppError('unavailable', 'the database is closed')
   }
-
-  async function closeOuter(): Promise<void> {
-    await turn.take()
-    const settled = waiters
-    waiters = []
-    outerOpen = false
-    try {
-      writer.run('COMMIT')
-      for (const { resolve } of settled) resolve()
-    } catch (error) {
-      if (writer.inTransaction) writer.run('ROLLBACK')
-      for (const { reject } of settled) reject(wireError(error))
-    }
-    turn.pass()
+  function enter(): void {
+    // A transaction that was let in still needs its connection.
+    if (ended && count === 0) refuse()
+    count++
   }
-
-  /** A full disk or an I/O error makes SQLite roll back everything, the neighbours too. */
-  function lostOuter(): boolean {
-    if (writer.inTransaction) return false
-    const lost = waiters
-    waiters = []
-    outerOpen = false
-    const error = new AppError('unavailable', 'the database rolled this change back; try again')
-    for (const { reject } of lost) reject(error)
-    return true
+  function leave(): void {
+    count--
+    if (count === 0) ended?.()
   }
-
   return {
-    async begin() {
-      await turn.take()
+    enter,
+    leave,
+    async during<T>(work: () => Promise<T>): Promise<T> {
+      if (ended) refuse()
+      enter()
       try {
-        if (!outerOpen) await openOuter()
-        writer.run('SAVEPOINT work')
-      } catch (error) {
-        turn.pass()
-        throw error
+        return await work()
+      } finally {
+        leave()
       }
     },
-    async commit() {
-      try {
-        writer.run('RELEASE work')
-      } catch (error) {
-        turn.pass()
-        throw wireError(error)
-      }
-      const committed = new Promise<void>((resolve, reject) => waiters.push({ resolve, reject }))
-      turn.pass()
-      await committed
+    async end(): Promise<void> {
+      await new Promise<void>((resolve) => {
+        ended = resolve
+        if (count === 0) resolve()
+      })
     },
-    rollback() {
-      if (!lostOuter()) {
-        writer.run('ROLLBACK TO work')
-        writer.run('RELEASE work')
-      }
-      turn.pass()
-    },
-    durable: () => wal.sync(),
-    async idle() {
-      while (outerOpen || turn.busy()) await Bun.sleep(1)
-    },
-    close: () => wal.close(),
   }
-}
-
-/** First come, first served. */
-function createTurn() {
-  let held = false
-  const queue: (() => void)[] = []
-  return {
-    async take(): Promise<void> {
-      if (!held) {
-        held = true
-        return
-      }
-      await new Promise<void>((resolve) => queue.push(resolve))
-    },
-    pass(): void {
-      const next = queue.shift()
-      if (next) next()
-      else held = false
-    },
-    busy: () => held,
-  }
-}
-
-function createDriver(reader: BunDatabase, writer: BunDatabase, commits: GroupCommit): Driver {
-  const onReader = createRunner(reader)
-  const onWriter = createRunner(writer)
-
-  class Connection implements DatabaseConnection {
-    inTransaction = false
-
-    async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      if (this.inTransaction) return onWriter<R>(query)
-      if (onlyReads(query)) return onReader<R>(query)
-      await commits.begin()
-      let result: QueryResult<R>
-      try {
-        result = onWriter<R>(query)
-      } catch (error) {
-        commits.rollback()
-        throw error
-      }
-      await commits.commit()
-      await commits.durable()
-      return result
-    }
-
-    // An open iterator would keep the write-ahead log from being reset.
-    streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
-      throw new Error('streamed queries are not offered: read pages by key')
-    }
-  }
-
-  return {
-    async init() {},
-    async acquireConnection() {
-      return new Connection()
-    },
-    async beginTransaction(connection) {
-      await commits.begin()
-      if (connection instanceof Connection) connection.inTransaction = true
-    },
-    async commitTransaction(connection) {
-      if (connection instanceof Connection) connection.inTransaction = false
-      await commits.commit()
-    },
-    async rollbackTransaction(connection) {
-      // Kysely also rolls back when a commit failed; there is nothing left to undo then.
-      if (!(connection instanceof Connection) || !connection.inTransaction) return
-      connection.inTransaction = false
-      commits.rollback()
-    },
-    async releaseConnection() {},
-    async destroy() {},
-  }
-}
-
-function createRunner(database: BunDatabase) {
-  const statements = new Map<string, Statement>()
-  return <R>(query: CompiledQuery): QueryResult<R> => {
-    let statement = statements.get(query.sql)
-    try {
-      if (!statement) {
-        statement = database.prepare(query.sql)
-        if (statements.size >= STATEMENT_CACHE) {
-          for (const old of statements.values()) old.finalize()
-          statements.clear()
-        }
-        statements.set(query.sql, statement)
-      }
-      const parameters = query.parameters as SQLQueryBindings[]
-      if (statement.columnNames.length > 0) {
-        return { rows: statement.all(...parameters) as R[] }
-      }
-      const { changes, lastInsertRowid } = statement.run(...parameters)
-      return {
-        rows: [],
-        numAffectedRows: BigInt(changes),
-        insertId: BigInt(lastInsertRowid),
-      }
-    } catch (error) {
-      throw wireError(error)
-    }
-  }
-}
-
-function onlyReads({ query, sql }: CompiledQuery): boolean {
-  if (query.kind === 'SelectQueryNode') return true
-  return query.kind === 'RawNode' && /^\s*(select|with|pragma table_|explain)\b/i.test(sql)
-}
-
-function sqliteCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
-function isBusy(error: unknown): boolean {
-  return sqliteCode(error).startsWith('SQLITE_BUSY')
-}
-
-/** Errors that callers act on; constraint violations stay what they are. */
-function wireError(error: unknown): unknown {
-  const code = sqliteCode(error)
-  if (code === 'SQLITE_FULL') {
-    return new AppError('storage_full', 'the disk that holds the database is full', {}, error)
-  }
-  if (isBusy(error)) {
-    return new AppError('unavailable', 'the database is busy; try again', { retryAfter: 1 }, error)
-  }
-  return error
 }

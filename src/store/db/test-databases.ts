@@ -6,12 +6,15 @@ import { join } from 'node:path'
 import { newHex } from '../../lib/ids.ts'
 import type { Db } from './database.ts'
 import { migrate } from './migrate.ts'
+import type { DatabaseOptions } from './open.ts'
 import { openPostgres } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 
 /** An empty database of one engine; `open` gives further connections to the same one. */
 export interface TestDatabase {
   engine: 'sqlite' | 'postgres'
+  /** What another process needs to open it. */
+  location: DatabaseOptions
   /** Another connection, as another process would have. */
   open(): Db
   /** Closes every connection and removes the data. */
@@ -38,6 +41,7 @@ export async function createSqliteTest(): Promise<TestDatabase> {
   const opened: Db[] = []
   return {
     engine: 'sqlite',
+    location: { dataFolder: folder },
     open() {
       const db = openSqlite({ file: join(folder, 'entrepot.db') })
       opened.push(db)
@@ -50,13 +54,14 @@ export async function createSqliteTest(): Promise<TestDatabase> {
   }
 }
 
-async function createPostgresTest(): Promise<TestDatabase> {
+export async function createPostgresTest(): Promise<TestDatabase> {
   const server = await postgresServer()
   const name = `test_${newHex(6)}`
   await server.createDatabase(name)
   const opened: Db[] = []
   return {
     engine: 'postgres',
+    location: { dataFolder: '', url: server.url(name) },
     open() {
       const db = openPostgres({ url: server.url(name), poolSize: 5 })
       opened.push(db)

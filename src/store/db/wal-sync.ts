@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { AppError } from '../../lib/errors.ts'
 
 export interface WalSync {
   /** Resolves when all that stands in the log at the time of the call is on the disk. */
@@ -12,8 +13,12 @@ export interface WalSync {
  * all who come while it runs share the next one. (Closing a descriptor of the log drops no lock:
  * SQLite's locks are on the database and on the -shm file.)
  */
-export function openWalSync(databaseFile: string): WalSync {
+export function openWalSync(
+  databaseFile: string,
+  datasync: (log: FileHandle) => Promise<void> = (log) => log.datasync(),
+): WalSync {
   let log: FileHandle | undefined
+  let failure: AppError | undefined
   let running: Promise<void> | undefined
   let next: Promise<void> | undefined
 
@@ -24,7 +29,19 @@ export function openWalSync(databaseFile: string): WalSync {
       await folder.sync()
       await folder.close()
     }
-    await log.datasync()
+    try {
+      await datasync(log)
+    } catch (error) {
+      // The kernel forgets the pages that it could not write: the next sync would succeed without
+      // them, and what stands behind them in the log could not be read after a power loss.
+      failure = new AppError(
+        'unavailable',
+        'the disk did not take the log of the database; nothing more is promised until a restart',
+        {},
+        error,
+      )
+      throw failure
+    }
   }
 
   function start(): Promise<void> {
@@ -36,17 +53,19 @@ export function openWalSync(databaseFile: string): WalSync {
 
   return {
     sync() {
+      if (failure) return Promise.reject(failure)
       if (!running) return start()
       next ??= running
         .catch(() => {})
         .then(() => {
           next = undefined
+          if (failure) throw failure
           return start()
         })
       return next
     },
     async close() {
-      await running?.catch(() => {})
+      await (next ?? running)?.catch(() => {})
       await log?.close()
     },
   }

@@ -70,7 +70,7 @@ export async function registry(db: Kysely<unknown>, engine: Engine): Promise<voi
 
   await db.schema
     .createTable('signing_key')
-    .addColumn('kid', 'text', (c) => c.primaryKey())
+    .addColumn('kid', 'text', (c) => c.notNull().primaryKey())
     .addColumn('public_key', 'text', (c) => c.notNull())
     .addColumn('private_key', 'text', (c) => c.notNull())
     .addColumn('created_at', int, (c) => c.notNull())
@@ -79,7 +79,7 @@ export async function registry(db: Kysely<unknown>, engine: Engine): Promise<voi
 
   await db.schema
     .createTable('login_failure')
-    .addColumn('key', 'text', (c) => c.primaryKey())
+    .addColumn('key', 'text', (c) => c.notNull().primaryKey())
     .addColumn('failures', int, (c) => c.notNull())
     .addColumn('window_start', int, (c) => c.notNull())
     .addColumn('blocked_until', int, (c) => c.notNull())
@@ -219,6 +219,11 @@ export async function registry(db: Kysely<unknown>, engine: Engine): Promise<voi
     .column('content')
     .execute()
   await db.schema
+    .createIndex('repository_blob_digest')
+    .on('repository_blob')
+    .column('digest')
+    .execute()
+  await db.schema
     .createIndex('repository_blob_unreferenced')
     .on('repository_blob')
     .column('unreferenced_since')
@@ -300,10 +305,11 @@ export async function registry(db: Kysely<unknown>, engine: Engine): Promise<voi
 
   await db.schema
     .createTable('upload')
-    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('id', 'text', (c) => c.notNull().primaryKey())
     .addColumn('project_name', 'text', (c) => c.notNull())
     .addColumn('repository_name', 'text', (c) => c.notNull())
     .addColumn('account', int)
+    .addColumn('state', 'text', (c) => c.notNull().defaultTo('open'))
     .addColumn('epoch', int, (c) => c.notNull().defaultTo(0))
     .addColumn('writer', 'text')
     .addColumn('writer_until', int, (c) => c.notNull().defaultTo(0))
@@ -355,7 +361,7 @@ export async function registry(db: Kysely<unknown>, engine: Engine): Promise<voi
 
   await db.schema
     .createTable('job_schedule')
-    .addColumn('name', 'text', (c) => c.primaryKey())
+    .addColumn('name', 'text', (c) => c.notNull().primaryKey())
     .addColumn('cron', 'text', (c) => c.notNull())
     .addColumn('time_zone', 'text', (c) => c.notNull())
     .addColumn('next_at', int, (c) => c.notNull())
@@ -373,10 +379,17 @@ export async function registry(db: Kysely<unknown>, engine: Engine): Promise<voi
     .addColumn('details', 'text', (c) => c.notNull())
     .execute()
   await db.schema.createIndex('audit_at').on('audit').columns(['at', 'id']).execute()
+  for (const column of ['account', 'project', 'action']) {
+    await db.schema
+      .createIndex(`audit_${column}`)
+      .on('audit')
+      .columns([column, 'at', 'id'])
+      .execute()
+  }
 
   await db.schema
     .createTable('setting')
-    .addColumn('key', 'text', (c) => c.primaryKey())
+    .addColumn('key', 'text', (c) => c.notNull().primaryKey())
     .addColumn('value', 'text', (c) => c.notNull())
     .execute()
 }
