@@ -239,5 +239,7 @@ for (const suite of suites) {
   }
 }
 for (const sentence of notTested) console.log(`\n*** ${sentence} ***`)
-console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
+const ran = totals.passed + totals.failed > 0
+if (ran)
+  console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
 process.exit(totals.failed > 0 ? 1 : 0)

@@ -4,15 +4,16 @@ import type { Credentials, Server } from './server.ts'
 export const basic = ({ username, password }: Credentials): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 
-/** One call of the own REST API as the administrator; throws unless the status is the expected one. */
+/** One call of the own REST API as the administrator or another; throws unless the status is the expected one. */
 const call = async (
   server: Server,
   path: string,
   body: Readonly<Record<string, unknown>>,
+  as: Credentials = server.admin,
 ): Promise<unknown> => {
   const answer = await fetch(`${server.url}/api/v1${path}`, {
     method: 'POST',
-    headers: { authorization: basic(server.admin), 'content-type': 'application/json' },
+    headers: { authorization: basic(as), 'content-type': 'application/json' },
     body: JSON.stringify(body),
   })
   const text = await answer.text()
@@ -38,4 +39,15 @@ export const createProject = async (
 ): Promise<void> => {
   if (server.pid === 0) return
   await call(server, '/projects', { name, ...options })
+}
+
+/** A token of a user, which stands in for the password. */
+export const createApiToken = async (
+  server: Server,
+  user: Credentials,
+  name: string,
+): Promise<string> => {
+  const created = (await call(server, '/tokens', { name }, user)) as { token?: unknown }
+  if (typeof created.token !== 'string') throw new Error('no token in the answer')
+  return created.token
 }

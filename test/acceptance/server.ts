@@ -51,15 +51,27 @@ export const freePort = (): number => {
   return port
 }
 
-const sleep = (ms: number) => Bun.sleep(ms)
-
-const isAlive = (pid: number): boolean => {
+/** SIGKILL; nothing when the process is gone already. */
+const kill = (pid: number): void => {
   try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
+}
+
+/** State and parent of a process from /proc (Linux); undefined when there is none. */
+const processOf = async (pid: number): Promise<{ state: string; parent: number } | undefined> => {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The command name may hold spaces and brackets, so fields count from the last bracket.
+  const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return state && parent ? { state, parent: Number(parent) } : undefined
+}
+
+/** A process that ended but was not yet waited for by its parent does not count as alive. */
+const isAlive = async (pid: number): Promise<boolean> => {
+  const found = await processOf(pid)
+  return found !== undefined && found.state !== 'Z'
 }
 
 /** Waits until the check holds; throws with what was waited for when it does not within the limit. */
@@ -71,23 +83,17 @@ export const waitFor = async (
   const deadline = Date.now() + limitMs
   while (!(await check())) {
     if (Date.now() > deadline) throw new Error(`gave up after ${limitMs} ms waiting for ${what}`)
-    await sleep(50)
+    await Bun.sleep(50)
   }
 }
 
-/** Children of a process by its id, from /proc (Linux); empty elsewhere. */
-export const childrenOf = async (parent: number): Promise<number[]> => {
-  const found: number[] = []
-  const entries = await readdir('/proc').catch(() => [])
-  for (const entry of entries) {
-    if (!/^\d+$/.test(entry)) continue
-    const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '')
-    // The command name may hold spaces and brackets, so fields count from the last bracket.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const isZombie = fields[0] === 'Z'
-    if (!isZombie && Number(fields[1]) === parent) found.push(Number(entry))
-  }
+/** Living children of a process by its id. */
+const childrenOf = async (parent: number): Promise<number[]> => {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const found = await Promise.all(pids.map(async (pid) => ({ pid, about: await processOf(pid) })))
   return found
+    .filter(({ about }) => about?.parent === parent && about.state !== 'Z')
+    .map(({ pid }) => pid)
 }
 
 /**
@@ -161,7 +167,10 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
   const family = async () => [child.pid, ...(await childrenOf(child.pid))]
   const allGone = async (pids: readonly number[]) => {
     await child.exited
-    await waitFor(`processes ${pids.join(', ')} to end`, () => pids.every((pid) => !isAlive(pid)))
+    await waitFor(`processes ${pids.join(', ')} to end`, async () => {
+      const alive = await Promise.all(pids.map(isAlive))
+      return !alive.includes(true)
+    })
   }
 
   const server: Server = {
@@ -187,12 +196,10 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
       child.kill('SIGKILL')
       await allGone(pids)
     },
-    killChild: (pid) => {
-      process.kill(pid, 'SIGKILL')
-    },
+    killChild: kill,
     killAll: async () => {
       const pids = await family()
-      for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+      for (const pid of pids) kill(pid)
       await allGone(pids)
     },
     log: () => lines.join('\n'),
@@ -219,19 +226,21 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
 }
 
 /**
- * Runs another verb of the program (`verify`, `config print` …) on a server's data folder.
+ * Runs another verb of the program, such as `verify`, on a server's data folder.
  * Resolves to its exit code and all it printed.
  */
 export const runVerb = async (
   server: Server,
-  ...args: readonly string[]
+  verb: string,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ exitCode: number; output: string }> => {
-  const child = Bun.spawn([bun, mainFile, ...args], {
+  const child = Bun.spawn([bun, '--max-http-header-size=65536', mainFile, verb], {
     cwd: server.dataDir,
-    env: { ...process.env, ENTREPOT_DATA: server.dataDir },
+    env: { ...process.env, ENTREPOT_DATA: server.dataDir, ...env },
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
+    timeout: 120_000,
   })
   const [out, err] = await Promise.all([
     new Response(child.stdout).text(),

@@ -1,0 +1,97 @@
+/**
+ * `npm test`: all tests that need nothing but what `npm ci` installed. `npm test -- clients` runs the
+ * ones with real clients instead, as far as these are on the machine. Both end with the names of
+ * what was left out and one line of totals, and fail when a test failed.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { projectRoot } from './acceptance/server.ts'
+
+type Part = { readonly title: string; readonly args: readonly string[] }
+
+type Count = { passed: number; failed: number; skipped: string[] }
+
+// A test of src is quick; the limit is for machines that do much else at the same time.
+const plainParts: readonly Part[] = [
+  { title: 'src', args: ['--timeout=60000', './src'] },
+  {
+    title: 'test, without outside tools',
+    args: ['--timeout=60000', '--path-ignore-patterns=**/clients/**', './test'],
+  },
+]
+
+const clientParts: readonly Part[] = [
+  { title: 'real clients', args: ['--timeout=300000', './test/acceptance/clients'] },
+]
+
+const folder = await mkdtemp(join(tmpdir(), 'entrepot-test-run-'))
+const notTestedFile = join(folder, 'not-tested')
+
+/** Passes what a stream brings on to ours and keeps it. */
+const tee = async (from: ReadableStream<Uint8Array>, to: NodeJS.WriteStream): Promise<string> => {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const bytes of from) {
+    to.write(bytes)
+    text += decoder.decode(bytes, { stream: true })
+  }
+  return text
+}
+
+const numberBefore = (text: string, word: string): number =>
+  [...text.matchAll(new RegExp(`^ *(\\d+) ${word}s?$`, 'gm'))].reduce(
+    (sum, [, number]) => sum + Number(number),
+    0,
+  )
+
+const runPart = async ({ title, args }: Part): Promise<Count> => {
+  console.log(`\n== ${title}`)
+  const child = Bun.spawn([process.execPath, 'test', ...args], {
+    cwd: projectRoot,
+    env: { ...process.env, ENTREPOT_NOT_TESTED: notTestedFile, NO_COLOR: '1' },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [out, err] = await Promise.all([
+    tee(child.stdout, process.stdout),
+    tee(child.stderr, process.stderr),
+  ])
+  const exitCode = await child.exited
+  const text = `${out}\n${err}`
+  const count: Count = {
+    passed: numberBefore(text, 'pass'),
+    // A file that cannot be loaded is an error between tests, and no less a failure.
+    failed: numberBefore(text, 'fail') + numberBefore(text, 'error'),
+    skipped: [...text.matchAll(/^\((?:skip|todo)\) (.*)$/gm)].map(([, name]) => name ?? ''),
+  }
+  if (exitCode !== 0 && count.failed === 0) {
+    console.log(`${title}: bun test ended with ${exitCode} and named no failed test`)
+    count.failed = 1
+  }
+  return count
+}
+
+const wantsClients = process.argv.includes('clients')
+const parts = wantsClients ? clientParts : plainParts
+const total: Count = { passed: 0, failed: 0, skipped: [] }
+for (const part of parts) {
+  const count = await runPart(part)
+  total.passed += count.passed
+  total.failed += count.failed
+  total.skipped.push(...count.skipped)
+}
+
+const notTested = await readFile(notTestedFile, 'utf8').catch(() => '')
+await rm(folder, { recursive: true, force: true })
+
+const leftOut = new Set([...total.skipped, ...notTested.split('\n')].filter((name) => name !== ''))
+console.log('')
+for (const name of leftOut) console.log(`left out: ${name}`)
+if (!wantsClients) {
+  console.log('left out: tests with real clients (npm test -- clients)')
+  console.log('left out: official conformance programs (npm run test:conformance)')
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`)
+process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0)
