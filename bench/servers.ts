@@ -1,0 +1,226 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Endpoint } from './http.ts'
+import { processTree } from './processes.ts'
+
+/** A server that runs. `pid` is null for one that somebody else started. */
+export type Server = { endpoint: Endpoint; pid: number | null; stop(): Promise<void> }
+
+/** Something that can be measured: ourselves, a peer, the canned responder. */
+export type Contestant = {
+  name: string
+  /** What is told about it in the report: program, storage, authentication. */
+  about: string
+  /** False for one whose blobs are not real, so that nothing is compared with its digest. */
+  verify: boolean
+  /** Starts with an empty data folder below `dir`. */
+  start(dir: string): Promise<Server>
+}
+
+type Launch = { command: string[]; env?: Record<string, string>; ready: string }
+type Place = { dir: string; port: number; auth: boolean }
+
+const user = 'admin'
+const password = 'bench-password-of-one-run'
+const root = join(import.meta.dir, '..')
+
+/** Ourselves as `npm start` runs it: authentication, fsync, logs and workers by default. */
+export function entrepot(): Contestant {
+  return {
+    name: 'entrepot',
+    about: 'default settings: tokens, fsync, workers',
+    verify: true,
+    start: (dir) =>
+      launch({ dir, auth: true }, ({ port }) => ({
+        command: [
+          join(root, 'node_modules/.bin/bun'),
+          '--max-http-header-size=65536',
+          'src/main.ts',
+          'serve',
+        ],
+        env: {
+          ENTREPOT_LISTEN: `127.0.0.1:${port}`,
+          ENTREPOT_DATA: join(dir, 'data'),
+          ENTREPOT_ADMIN_PASSWORD: password,
+        },
+        ready: '/readyz',
+      })),
+  }
+}
+
+/** The responder of canned answers, whose figures are the ceiling of the generator. */
+export function ceiling(): Contestant {
+  return {
+    name: 'ceiling',
+    about: 'canned answers without disk, hash or checks: the limit of the generator',
+    verify: false,
+    async start() {
+      const child = Bun.spawn([process.execPath, join(import.meta.dir, 'main.ts'), '--responder'], {
+        stdout: 'pipe',
+        stderr: 'inherit',
+      })
+      const reader = child.stdout.getReader()
+      const { value } = await reader.read()
+      const port = Number(new TextDecoder().decode(value))
+      if (!(port > 0)) throw new Error('the responder did not tell its port')
+      const endpoint = { host: '127.0.0.1', port, user: null, password: null }
+      return { endpoint, pid: child.pid, stop: () => stopTree(child) }
+    },
+  }
+}
+
+const launches: Record<string, (program: string, place: Place) => Launch | Promise<Launch>> = {
+  'docker-registry': distributionLaunch,
+  distribution: distributionLaunch,
+  zot: (program, place) => zotLaunch(program, place, true),
+  'zot-default': (program, place) => zotLaunch(program, place, false),
+}
+
+/** Peers that the bench knows how to start. */
+export const knownPeers = Object.keys(launches)
+
+export function localPeer(name: string, program: string, auth: boolean): Contestant {
+  const make = launches[name]
+  if (make === undefined) {
+    throw new Error(`no idea how to start "${name}"; known are ${knownPeers.join(', ')}`)
+  }
+  return {
+    name,
+    about: `file system storage, delete enabled, ${auth ? 'htpasswd' : 'no authentication'}`,
+    verify: true,
+    start: (dir) => launch({ dir, auth }, (place) => make(program, place)),
+  }
+}
+
+/** A registry that runs already; its memory and CPU are not known and its content stays. */
+export function remotePeer(name: string, address: string): Contestant {
+  const url = new URL(address)
+  const endpoint = {
+    host: url.hostname,
+    port: Number(url.port === '' ? 80 : url.port),
+    user: url.username === '' ? null : decodeURIComponent(url.username),
+    password: url.password === '' ? null : decodeURIComponent(url.password),
+  }
+  return {
+    name,
+    about: `already running at ${url.host}`,
+    verify: true,
+    start: async () => ({ endpoint, pid: null, stop: async () => undefined }),
+  }
+}
+
+async function distributionLaunch(program: string, { dir, port, auth }: Place): Promise<Launch> {
+  const config = {
+    version: '0.1',
+    storage: { filesystem: { rootdirectory: join(dir, 'data') }, delete: { enabled: true } },
+    http: { addr: `127.0.0.1:${port}` },
+    ...(auth ? { auth: { htpasswd: { realm: 'bench', path: await writeHtpasswd(dir) } } } : {}),
+  }
+  const path = join(dir, 'config.yml')
+  writeFileSync(path, JSON.stringify(config))
+  // Version 3 would look for a collector of traces on this machine.
+  const env = { OTEL_TRACES_EXPORTER: 'none' }
+  return { command: [program, 'serve', path], env, ready: '/' }
+}
+
+async function zotLaunch(
+  program: string,
+  { dir, port, auth }: Place,
+  commit: boolean,
+): Promise<Launch> {
+  const config = {
+    distSpecVersion: '1.1.1',
+    storage: { rootDirectory: join(dir, 'data'), commit },
+    http: {
+      address: '127.0.0.1',
+      port: String(port),
+      ...(auth ? { auth: { htpasswd: { path: await writeHtpasswd(dir) } } } : {}),
+    },
+  }
+  const path = join(dir, 'config.json')
+  writeFileSync(path, JSON.stringify(config))
+  return { command: [program, 'serve', path], ready: '/v2/' }
+}
+
+async function writeHtpasswd(dir: string): Promise<string> {
+  const path = join(dir, 'htpasswd')
+  const hash = await Bun.password.hash(password, { algorithm: 'bcrypt', cost: 5 })
+  writeFileSync(path, `${user}:${hash}\n`)
+  return path
+}
+
+async function launch(
+  { dir, auth }: { dir: string; auth: boolean },
+  make: (place: Place) => Launch | Promise<Launch>,
+): Promise<Server> {
+  rmSync(dir, { recursive: true, force: true })
+  mkdirSync(dir, { recursive: true })
+  const port = freePort()
+  const { command, env, ready } = await make({ dir, port, auth })
+  const log = Bun.file(join(dir, 'server.log'))
+  const child = Bun.spawn(command, {
+    cwd: root,
+    env: { PATH: process.env.PATH ?? '', HOME: dir, ...env },
+    stdin: 'ignore',
+    stdout: log,
+    stderr: log,
+  })
+  const endpoint = {
+    host: '127.0.0.1',
+    port,
+    user: auth ? user : null,
+    password: auth ? password : null,
+  }
+  const stop = async () => {
+    await stopTree(child)
+    rmSync(dir, { recursive: true, force: true })
+  }
+  try {
+    await becomeReady(child, `http://127.0.0.1:${port}${ready}`)
+  } catch (error) {
+    const said = (await log.text()).slice(-2000)
+    await stop()
+    throw new Error(`${command.join(' ')}: ${String(error)}\n${said}`)
+  }
+  return { endpoint, pid: child.pid, stop }
+}
+
+async function becomeReady(child: Bun.Subprocess, url: string): Promise<void> {
+  const deadline = performance.now() + 30_000
+  while (performance.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}`)
+    // 401 is a sign of life too: zot asks for credentials everywhere.
+    const status = await fetch(url, { signal: AbortSignal.timeout(2000) }).then(
+      (response) => response.status,
+      () => 0,
+    )
+    if (status === 200 || status === 401) return
+    await Bun.sleep(50)
+  }
+  throw new Error('not ready after 30 seconds')
+}
+
+async function stopTree(child: Bun.Subprocess): Promise<void> {
+  const tree = processTree(child.pid)
+  child.kill('SIGTERM')
+  const ended = await Promise.race([child.exited.then(() => true), Bun.sleep(10_000)])
+  if (ended !== true) {
+    for (const pid of tree) killIfAlive(pid)
+    await child.exited
+  }
+}
+
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function freePort(): number {
+  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+  const { port } = probe
+  probe.stop(true)
+  return port
+}
