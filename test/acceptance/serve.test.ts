@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'bun:test'
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { basic, createProject, createUser } from './admin-api.ts'
 import { blobOf, createRawRegistry, imageOf } from './raw-registry.ts'
 import { type Credentials, freePort, runVerb, type Server, startServer } from './server.ts'
@@ -108,4 +109,13 @@ test('an upload that runs when the server is told to stop finishes', async () =>
   expect(await stopping).toBe(0)
   await start({ after: server })
   expect(await registry.readBlob('bob-app/web', blob.digest)).toEqual(blob.bytes)
+}, 120_000)
+
+test('serves HTTPS with a certificate of its own making', async () => {
+  const server = await start({ tls: true })
+  const ca = await readFile(join(server.dataDir, 'tls/self-signed.crt'), 'utf8')
+  const ping = await fetch(`${server.url}/v2/`, { tls: { ca } })
+  expect(ping.status).toBe(401)
+  // The realm follows the request's scheme and host where no public URL is set.
+  expect(ping.headers.get('www-authenticate')).toStartWith(`Bearer realm="${server.url}/`)
 }, 120_000)

@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 /** The folder that holds package.json, node_modules and .tools. */
 export const projectRoot = resolve(import.meta.dir, '../..')
@@ -15,10 +15,12 @@ export type ServerOptions = {
   readonly env?: Readonly<Record<string, string>>
   /** Starts on the data folder (and port and password) of a server that has stopped. */
   readonly after?: Server
+  /** Serves HTTPS with a certificate that the server makes for itself. */
+  readonly tls?: boolean
 }
 
 export type Server = {
-  /** `http://127.0.0.1:<port>`, no slash at the end. */
+  /** `http://127.0.0.1:<port>` (or https), no slash at the end. */
   readonly url: string
   /** `127.0.0.1:<port>`: how clients name the registry. */
   readonly host: string
@@ -131,8 +133,10 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
   const { after } = options
   const port = after?.port ?? freePort()
   const host = `127.0.0.1:${port}`
-  const url = `http://${host}`
-  const dataDir = after?.dataDir ?? (await mkdtemp(join(tmpdir(), 'entrepot-acceptance-')))
+  const url = `${options.tls ? 'https' : 'http'}://${host}`
+  // A folder inside the temporary one: making it, for its owner only, is up to the server.
+  const dataDir =
+    after?.dataDir ?? join(await mkdtemp(join(tmpdir(), 'entrepot-acceptance-')), 'data')
   const admin = after?.admin ?? { username: 'admin', password: `Aa1-${crypto.randomUUID()}` }
 
   const inherited = Object.fromEntries(
@@ -140,12 +144,13 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
   )
   const child = Bun.spawn([bun, '--max-http-header-size=65536', mainFile, 'serve'], {
     // Not the project's folder: a `.env` or a `./data` there must not reach the server under test.
-    cwd: dataDir,
+    cwd: dirname(dataDir),
     env: {
       ...inherited,
       ENTREPOT_LISTEN: host,
       ENTREPOT_DATA: dataDir,
       ENTREPOT_ADMIN_PASSWORD: admin.password,
+      ...(options.tls ? { ENTREPOT_LISTEN_TLS_SELF_SIGNED: 'true' } : {}),
       ...options.env,
     },
     stdin: 'ignore',
@@ -205,7 +210,7 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
     log: () => lines.join('\n'),
     dispose: async () => {
       if (child.exitCode === null && child.signalCode === null) await server.killAll()
-      await rm(dataDir, { recursive: true, force: true })
+      await rm(dirname(dataDir), { recursive: true, force: true })
     },
   }
 
@@ -213,7 +218,9 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
     if (child.exitCode !== null) {
       throw new Error(`the server ended with ${child.exitCode}:\n${server.log()}`)
     }
-    const answer = await fetch(`${url}/readyz`).catch(() => undefined)
+    const answer = await fetch(`${url}/readyz`, { tls: { rejectUnauthorized: false } }).catch(
+      () => undefined,
+    )
     await answer?.arrayBuffer()
     return answer?.status === 200
   }

@@ -1,6 +1,8 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { createUser } from '../admin-api.ts'
 import { layoutDigests, writeLayout } from '../oci-layout.ts'
+import { startServer } from '../server.ts'
 import { type Client, clientTimeout, describeClient } from './client.ts'
 
 const login = ({ run, user, server }: Client) =>
@@ -80,6 +82,28 @@ describeClient('crane', ['crane'], (client) => {
       await run(['crane', 'delete', `${remote}:again`])
       expect((await run(['crane', 'ls', remote])).split('\n')).toEqual(['base'])
       expect(await registry.headManifest(`${repository}-append`, 'base')).toBe(layout.digest)
+    },
+    clientTimeout,
+  )
+
+  test(
+    'pushes over HTTPS with a certificate that it was told to trust',
+    async () => {
+      const { run, folder } = client()
+      const server = await startServer({ tls: true })
+      try {
+        const user = await createUser(server, 'tls-user')
+        const env = { SSL_CERT_FILE: join(server.dataDir, 'tls/self-signed.crt') }
+        const login = ['crane', 'auth', 'login', server.host, '-u', user.username]
+        await run([...login, '--password-stdin'], { input: user.password, env })
+        const layout = await writeLayout(join(folder, 'tls'), 'one')
+        const remote = `${server.host}/tls-project/app:one`
+        await run(['crane', 'push', layout.folder, remote], { env })
+        expect(await run(['crane', 'digest', remote], { env })).toBe(layout.digest)
+        await expect(run(['crane', 'digest', remote])).rejects.toThrow('certificate')
+      } finally {
+        await server.dispose()
+      }
     },
     clientTimeout,
   )
