@@ -1,0 +1,232 @@
+import { availableParallelism } from 'node:os'
+import { z } from 'zod'
+import {
+  address,
+  addressRanges,
+  duration,
+  flag,
+  integer,
+  oneOf,
+  origin,
+  text,
+} from './config-values.ts'
+
+/** What is said about a setting besides its form. */
+export interface SettingMeta {
+  /** One or two sentences for the reference. */
+  description: string
+  /** Shown in the reference where the default depends on the machine. */
+  shownDefault?: string
+  /** Never printed; may be given as a file, `…_FILE`. `url`: only the password inside is secret. */
+  secret?: true | 'url'
+  /** The flag of `serve` that sets it too, as commander takes it. */
+  flag?: string
+}
+
+/** Workers: more than four bring nothing, they wait for the same disk and database. */
+const defaultWorkers = process.platform === 'linux' ? Math.min(availableParallelism(), 4) : 1
+
+/**
+ * Every setting: its form, its default and its meaning. What operators change while Entrepot runs
+ * (registries, users, policies) is no setting, it lives in the database.
+ */
+export const configSchema = z.object({
+  listen: z.object({
+    address: address()
+      .prefault('127.0.0.1:5000')
+      .meta({
+        description:
+          'Address and port to serve on. `0.0.0.0:5000` or `[::]:5000` is reachable from other ' +
+          'machines; port 0 takes a free one. In the file also short: `listen: 0.0.0.0:5000`.',
+        flag: '--listen <address>',
+      }),
+    tls: z.object({
+      cert: text('the path of a file').optional().meta({
+        description:
+          'Certificate chain, PEM, the own certificate first. Read again when the file changes.',
+      }),
+      key: text('the path of a file').optional().meta({
+        description: 'Private key of the certificate, PEM. Read again when the file changes.',
+      }),
+      selfSigned: flag()
+        .prefault(false)
+        .meta({
+          description:
+            'Serve HTTPS with a certificate made at the start, `tls/self-signed.crt` in the data ' +
+            'folder, for localhost, the name of this machine and the address of `listen`.',
+          flag: '--tls-self-signed',
+        }),
+    }),
+  }),
+  data: text('the path of a folder').prefault('./data').meta({
+    description:
+      'Folder of everything that Entrepot keeps on disk. Created readable by its owner only.',
+    flag: '--data <folder>',
+  }),
+  publicUrl: origin()
+    .optional()
+    .meta({
+      description:
+        'Address under which clients reach Entrepot, such as `https://registry.example.com`. ' +
+        'Without it, links and the token realm follow the scheme and host of each request.',
+    }),
+  workers: integer({ min: 1, max: 64 }).prefault(defaultWorkers).meta({
+    description: 'Processes that serve requests, all on the same port.',
+    flag: '--workers <count>',
+    shownDefault: 'cores of the machine, at most 4, on Linux; 1 elsewhere',
+  }),
+  database: z.object({
+    url: text('postgres://user:password@host:port/database', /^postgres(ql)?:\/\/[^/]/)
+      .optional()
+      .meta({
+        description:
+          'PostgreSQL 14 or newer, `postgres://user:password@host:port/database`. Without it ' +
+          'SQLite in the data folder.',
+        secret: 'url',
+      }),
+  }),
+  adminPassword: text('a password')
+    .optional()
+    .meta({
+      description:
+        'Password of the first administrator, `admin`. Used at the first start only; without it ' +
+        'one is generated and printed once.',
+      secret: true,
+    }),
+  sealingKey: text('32 bytes in base64 (openssl rand -base64 32)', /^[A-Za-z\d+/]{43}=$/)
+    .optional()
+    .meta({
+      description:
+        'Key that seals the secrets in the database, 32 bytes in base64. Without it the file ' +
+        '`sealing.key` in the data folder, made at the first start. Several replicas need the same one.',
+      secret: true,
+    }),
+  access: z.object({
+    anonymousWrite: flag()
+      .prefault(false)
+      .meta({
+        description:
+          'Everybody may push to, delete in and create public projects without signing in. For ' +
+          'tests and closed networks only.',
+      }),
+  }),
+  projects: z.object({
+    creators: oneOf('all', 'admins')
+      .prefault('all')
+      .meta({
+        description:
+          'Who may create projects, also by pushing to one that does not exist: `all` users or ' +
+          'system `admins` only. Never robots, never anonymous.',
+      }),
+    publicByDefault: flag().prefault(false).meta({
+      description: 'Projects that a push creates can be pulled from without signing in.',
+    }),
+  }),
+  tokens: z.object({
+    lifetime: duration({ min: '60s', max: '1h' }).prefault('300s').meta({
+      description:
+        'How long a token of `/token` is valid. Revoked rights end sooner, within 5 seconds.',
+    }),
+  }),
+  uploads: z.object({
+    idleTimeout: duration({ min: '10s', max: '1h' }).prefault('5m').meta({
+      description: 'A request that brings no byte of its upload for this long is ended.',
+    }),
+    expireAfter: duration({ min: '1h', max: '90d' }).prefault('168h').meta({
+      description: 'Unfinished uploads are removed when nothing was added for this long.',
+    }),
+  }),
+  trustedProxies: addressRanges()
+    .prefault([])
+    .meta({
+      description:
+        'Proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, as addresses or ' +
+        'CIDR ranges. From anybody else these headers are ignored.',
+    }),
+  shutdown: z.object({
+    delay: duration({ min: '0s', max: '5m' })
+      .prefault('0s')
+      .meta({
+        description:
+          'After a stop began, requests are still taken for this long while `/readyz` already ' +
+          'says no, so that load balancers look away first.',
+      }),
+    grace: duration({ min: '0s', max: '1h' }).prefault('30s').meta({
+      description: 'Running transfers may take this long to finish when Entrepot is stopped.',
+    }),
+  }),
+  log: z.object({
+    level: oneOf('debug', 'info', 'warn', 'error').prefault('info').meta({
+      description: 'The least important lines that are written.',
+    }),
+    format: oneOf('auto', 'json', 'pretty').prefault('auto').meta({
+      description: '`auto` is `pretty` in a terminal and `json` elsewhere.',
+    }),
+  }),
+  metrics: z.object({
+    public: flag().prefault(false).meta({
+      description:
+        'Everybody may read `/metrics`. Otherwise system administrators and who has the token.',
+    }),
+    token: text('at least 16 characters', /^\S{16,}$/)
+      .optional()
+      .meta({
+        description: 'Bearer token with which Prometheus may read `/metrics`.',
+        secret: true,
+      }),
+  }),
+})
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
+
+/** The settings in effect, frozen. Durations are milliseconds, paths are absolute. */
+export type Config = DeepReadonly<z.output<typeof configSchema>>
+
+/** One setting: the end of a path through the schema. */
+export interface Setting {
+  /** `listen.tls.selfSigned` */
+  key: string
+  path: string[]
+  /** `ENTREPOT_LISTEN_TLS_SELF_SIGNED` */
+  variable: string
+  schema: z.ZodType
+  meta: SettingMeta
+}
+
+/** All settings in the order of the schema. */
+export const SETTINGS: Setting[] = listSettings(configSchema, [])
+
+function listSettings(schema: z.ZodObject, path: string[]): Setting[] {
+  return Object.entries(schema.shape).flatMap(([name, entry]) => {
+    const inner = [...path, name]
+    if (entry instanceof z.ZodObject) return listSettings(entry, inner)
+    if (!(entry instanceof z.ZodType)) return []
+    const meta = entry.meta() as SettingMeta | undefined
+    if (!meta) throw new Error(`the setting ${inner.join('.')} has no description`)
+    return [{ key: inner.join('.'), path: inner, variable: variableOf(inner), schema: entry, meta }]
+  })
+}
+
+/** The values of all settings in the form of the file; every section is there, even if empty. */
+export function nestSettings(pick: (setting: Setting) => unknown): Record<string, unknown> {
+  const tree: Record<string, unknown> = {}
+  for (const setting of SETTINGS) place(tree, setting.path, pick(setting))
+  return tree
+}
+
+function place(tree: Record<string, unknown>, path: string[], value: unknown): void {
+  const [name = '', ...rest] = path
+  if (rest.length === 0) {
+    if (value !== undefined) tree[name] = value
+    return
+  }
+  tree[name] ??= {}
+  place(tree[name] as Record<string, unknown>, rest, value)
+}
+
+/** `publicUrl` → `ENTREPOT_PUBLIC_URL`; the address of `listen` is short, as it is typed often. */
+function variableOf(path: string[]): string {
+  const short = path.join('.') === 'listen.address' ? ['listen'] : path
+  const words = short.map((name) => name.replaceAll(/[A-Z]/g, (capital) => `_${capital}`))
+  return `ENTREPOT_${words.join('_').toUpperCase()}`
+}
