@@ -1,0 +1,41 @@
+import type { Config } from './config.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+/** What every process of an installation starts with. */
+export interface ProcessContext {
+  config: Config
+  log: Log
+  metrics: Metrics
+  /** `worker-1`, `worker-2`, …, `jobs`. */
+  name: string
+  /** Questions that only all processes together can answer. Absent where one runs alone. */
+  supervisor?: SupervisorLink
+}
+
+export interface SupervisorLink {
+  /** Metrics summed over all processes, in the text format of Prometheus. */
+  metrics(): Promise<string>
+  /** True while every process of the installation is ready; false as soon as a stop began. */
+  ready(): Promise<boolean>
+}
+
+/** A started process, as its starter sees it. */
+export interface RunningProcess {
+  /** True when it can do its work now: the database answers, the store is writable. */
+  ready(): Promise<boolean>
+  /**
+   * Takes nothing new, lets what runs finish for at most `graceMs` and gives back what it holds.
+   */
+  stop(graceMs: number): Promise<void>
+  /** Where it listens, if it does. */
+  port?: number
+}
+
+/** What `app.ts` offers to those who start processes. */
+export interface ProcessEntry {
+  /** Once per start of the installation, before any process: schema, keys, first administrator. */
+  prepare(context: ProcessContext): Promise<{ adminPassword?: string }>
+  startWorker(context: ProcessContext): Promise<RunningProcess>
+  startJobs(context: ProcessContext): Promise<RunningProcess>
+}
