@@ -108,6 +108,11 @@ export function createAuthorizer(deps: {
       return mayCreate ? ALLOWED : refuse(principal, action, resource)
     }
     const project = resource.kind === 'system' ? undefined : resource.project
+    if (!project && (action === 'repository:push' || action === 'repository:pull')) {
+      // A push makes the missing project, so whoever may create it may look and push.
+      const creates = await ofAccount(principal, 'project:create', { kind: 'system' })
+      return creates.allowed ? ALLOWED : refuse(principal, action, resource)
+    }
     if (!project || !rule.role) return refuse(principal, action, resource)
     if (rule.public && project.isPublic) return ALLOWED
     const role = await roleIn(principal, project.id)

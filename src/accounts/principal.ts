@@ -11,6 +11,24 @@ export interface Principal {
    * It only ever narrows: what the account may do is asked of the database each time.
    */
   scope?: readonly GrantedScope[]
+  /** How the account was proven; a token that is issued on its strength carries it on. */
+  login?: Login
+}
+
+export interface Login {
+  method: 'password' | 'secret' | 'api-token' | 'refresh-token' | 'registry-token'
+  /** The account's `valid_after` at that time: tokens with another one are void. */
+  epoch: number
+  /** What must still be there for a token that was issued on its strength to be good. */
+  credential?: CredentialRef
+  /** When the account or the credential expires, epoch milliseconds; null: never. */
+  expiresAt: number | null
+}
+
+/** A revocable thing that proves an account without a password. */
+export interface CredentialRef {
+  kind: 'api-token' | 'secret'
+  id: number
 }
 
 /** One granted scope of a registry token (distribution token specification). */

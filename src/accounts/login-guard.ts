@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto'
+import { isIPv4, isIPv6 } from 'node:net'
+import type { Clock } from '../lib/clock.ts'
+import { AppError } from '../lib/errors.ts'
+import type { Db, Tx } from '../store/db/database.ts'
+
+/*
+ * Failed sign-ins, as rows, so that all processes count together. Two counters: of an account
+ * from an address, and of an address as a whole. There is none of an account alone: with it a
+ * stranger could lock people out. The counters leak: `limit` failures fit in, and one is
+ * forgiven every `windowMs / limit`, which is a sliding window in a row of constant size.
+ *
+ * An account that signed in from an address before is not held back by the address's counter, so
+ * that one broken script behind the office's router leaves the colleagues alone.
+ */
+
+export interface GuardLimits {
+  windowMs: number
+  /** Failures of one account from one address. */
+  perAccount: number
+  /** Failures from one address, whatever the account. */
+  perAddress: number
+}
+
+export const GUARD_LIMITS: GuardLimits = { windowMs: 15 * 60_000, perAccount: 10, perAddress: 50 }
+
+const DAY_MS = 86_400_000
+const GOOD_FOR_MS = 30 * DAY_MS
+
+export interface LoginGuard {
+  /** Throws `rate_limited` while the account may not be tried from the address. */
+  check(subject: string, address: string): Promise<void>
+  /** Counts a failure, for the address too unless `addressToo` is false. */
+  failed(subject: string, address: string, addressToo?: boolean): Promise<void>
+  /** Forgets the failures of the account from the address. */
+  succeeded(subject: string, address: string): Promise<void>
+  /** Deletes rows that say nothing any more; returns how many. */
+  sweep(): Promise<number>
+}
+
+export function createLoginGuard(deps: {
+  db: Db
+  clock: Clock
+  limits?: Partial<GuardLimits> | undefined
+}): LoginGuard {
+  const { db, clock } = deps
+  const limits = { ...GUARD_LIMITS, ...deps.limits }
+
+  async function read(keys: string[]) {
+    const rows = await db.query
+      .selectFrom('login_failure')
+      .selectAll()
+      .where('key', 'in', keys)
+      .execute()
+    return new Map(rows.map((row) => [row.key, row]))
+  }
+
+  async function count(tx: Tx, key: string, limit: number, now: number): Promise<void> {
+    await tx
+      .insertInto('login_failure')
+      .values({ key, failures: 0, window_start: now, blocked_until: 0 })
+      .onConflict((conflict) => conflict.column('key').doNothing())
+      .execute()
+    const row = await db.engine
+      .lockRows(tx.selectFrom('login_failure').selectAll().where('key', '=', key), 'update')
+      .executeTakeFirstOrThrow()
+    const interval = limits.windowMs / limit
+    const forgiven = Math.max(0, Math.floor((now - row.window_start) / interval))
+    const left = Math.max(0, row.failures - forgiven)
+    const since = left === 0 ? now : Math.round(row.window_start + forgiven * interval)
+    const failures = Math.min(limit, left + 1)
+    await tx
+      .updateTable('login_failure')
+      .set({
+        failures,
+        window_start: since,
+        blocked_until: failures >= limit ? Math.ceil(since + interval) : 0,
+      })
+      .where('key', '=', key)
+      .execute()
+  }
+
+  return {
+    async check(subject, address) {
+      const keys = keysOf(subject, address)
+      const rows = await read([keys.pair, keys.address, keys.good])
+      const now = clock()
+      const pairUntil = rows.get(keys.pair)?.blocked_until ?? 0
+      const addressUntil = rows.has(keys.good) ? 0 : (rows.get(keys.address)?.blocked_until ?? 0)
+      const until = Math.max(pairUntil, addressUntil)
+      if (until <= now) return
+      const retryAfter = Math.ceil((until - now) / 1000)
+      throw new AppError(
+        'rate_limited',
+        `too many failed sign-ins from this address; try again in ${retryAfter} seconds`,
+        { retryAfter },
+      )
+    },
+    async failed(subject, address, addressToo = true) {
+      const keys = keysOf(subject, address)
+      const now = clock()
+      await db.transaction(
+        async (tx) => {
+          // Always in this order, so that two of them cannot wait for each other.
+          if (addressToo) await count(tx, keys.address, limits.perAddress, now)
+          await count(tx, keys.pair, limits.perAccount, now)
+        },
+        { durable: false },
+      )
+    },
+    async succeeded(subject, address) {
+      const keys = keysOf(subject, address)
+      const rows = await read([keys.pair, keys.good])
+      const now = clock()
+      const good = rows.get(keys.good)
+      if (!rows.has(keys.pair) && good && now - good.window_start < DAY_MS) return
+      await db.transaction(
+        async (tx) => {
+          await tx.deleteFrom('login_failure').where('key', '=', keys.pair).execute()
+          await tx
+            .insertInto('login_failure')
+            .values({ key: keys.good, failures: 0, window_start: now, blocked_until: 0 })
+            .onConflict((conflict) => conflict.column('key').doUpdateSet({ window_start: now }))
+            .execute()
+        },
+        { durable: false },
+      )
+    },
+    async sweep() {
+      const now = clock()
+      const deleted = await db.query
+        .deleteFrom('login_failure')
+        .where((where) =>
+          where.or([
+            where.and([
+              where('key', 'not like', 'good:%'),
+              where('window_start', '<', now - limits.windowMs),
+            ]),
+            where('window_start', '<', now - GOOD_FOR_MS),
+          ]),
+        )
+        .returning('key')
+        .execute()
+      return deleted.length
+    },
+  }
+}
+
+/** Hashed: some people type their password where the name belongs. */
+function keysOf(subject: string, address: string) {
+  const from = addressBucket(address)
+  const pair = digest(`${subject}\n${from}`)
+  return { pair: `pair:${pair}`, good: `good:${pair}`, address: `address:${digest(from)}` }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
+}
+
+/** IPv4 as it is, IPv6 by its /64, of which one customer has all addresses. */
+export function addressBucket(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
+  const plain = (mapped ?? address).replace(/%.*$/, '')
+  if (isIPv4(plain) || !isIPv6(plain)) return plain
+  const [before = [], after = []] = plain
+    .split('::')
+    .map((side) => side.split(':').filter((group) => group !== ''))
+  // An IPv4 address at the end stands for two groups; it is never among the first four.
+  const length = before.length + after.length + (plain.includes('.') ? 1 : 0)
+  const zeros = new Array<string>(Math.max(0, 8 - length)).fill('0')
+  const groups = [...before, ...zeros, ...after]
+  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16))
+  return `${network.join(':')}::/64`
+}

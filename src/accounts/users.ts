@@ -1,0 +1,275 @@
+import type { Clock } from '../lib/clock.ts'
+import { AppError } from '../lib/errors.ts'
+import type { Db, Tx } from '../store/db/database.ts'
+import type { Row } from '../store/db/schema.ts'
+import { containing } from '../store/db/search.ts'
+import { checkAccountName, checkExpiry, checkText } from './names.ts'
+import { type Page, type PageRequest, pageOf, rowsToRead } from './page.ts'
+import { checkNewPassword, type Passwords } from './passwords.ts'
+import { voidTokens } from './void-tokens.ts'
+
+export interface User {
+  id: number
+  name: string
+  displayName: string
+  email: string | null
+  /** System administrator. */
+  isAdmin: boolean
+  disabled: boolean
+  expiresAt: number | null
+  createdAt: number
+  updatedAt: number
+  /** Changes with every update: the ETag. */
+  version: number
+}
+
+export interface NewUser {
+  name: string
+  password: string
+  displayName?: string | undefined
+  email?: string | null | undefined
+  isAdmin?: boolean | undefined
+}
+
+export interface UserChange {
+  displayName?: string | undefined
+  email?: string | null | undefined
+  isAdmin?: boolean | undefined
+  disabled?: boolean | undefined
+  expiresAt?: number | null | undefined
+}
+
+/** Who may call which is asked by the caller: everything here but reading is `account:manage`. */
+export interface Users {
+  /** @throws AppError invalid_input, conflict (the name is taken) */
+  create(user: NewUser): Promise<User>
+  get(id: number): Promise<User | undefined>
+  find(name: string): Promise<User | undefined>
+  /** By name in byte order; `nameHas` filters. */
+  list(page: PageRequest & { nameHas?: string | undefined }): Promise<Page<User>>
+  /**
+   * Disabling voids all tokens; API tokens work again when the account is enabled again.
+   * @throws AppError invalid_input, not_found, precondition_failed, conflict (last administrator)
+   */
+  update(id: number, change: UserChange, version?: number): Promise<User>
+  /** Voids registry and refresh tokens; API tokens only if asked, since scripts live on them. */
+  setPassword(
+    id: number,
+    password: string,
+    options?: { revokeApiTokens?: boolean | undefined },
+  ): Promise<void>
+  /** @throws AppError not_found, precondition_failed, conflict (last administrator) */
+  remove(id: number, version?: number): Promise<void>
+}
+
+export function createUsers(deps: {
+  db: Db
+  clock: Clock
+  passwords: Passwords
+  /** Drops what this process remembers of the account. */
+  forget: (account: number) => void
+}): Users {
+  const { db, clock, passwords, forget } = deps
+
+  const users = () => db.query.selectFrom('account').selectAll().where('kind', '=', 'user')
+
+  /** The row, locked; checked against the version that the caller has seen. */
+  async function lock(tx: Tx, id: number, version?: number): Promise<Row<'account'>> {
+    const row = await db.engine
+      .lockRows(
+        tx.selectFrom('account').selectAll().where('id', '=', id).where('kind', '=', 'user'),
+        'update',
+      )
+      .executeTakeFirst()
+    if (!row) throw new AppError('not_found', `there is no user with the id ${id}`)
+    if (version !== undefined && version !== row.version) {
+      throw new AppError('precondition_failed', `user "${row.name}" was changed meanwhile`)
+    }
+    return row
+  }
+
+  /** Without a lasting administrator nobody could ever make one again. */
+  async function keepAnAdmin(tx: Tx, id: number): Promise<void> {
+    const admins = await db.engine
+      .lockRows(
+        tx
+          .selectFrom('account')
+          .select('id')
+          .where('is_admin', '=', 1)
+          .where('disabled', '=', 0)
+          .where('expires_at', 'is', null)
+          .orderBy('id'),
+        'update',
+      )
+      .execute()
+    if (admins.length === 1 && admins[0]?.id === id) {
+      throw new AppError(
+        'conflict',
+        'this is the last system administrator; make somebody else one first',
+      )
+    }
+  }
+
+  return {
+    async create({ name, password, displayName = '', email = null, isAdmin = false }) {
+      checkAccountName(name)
+      checkNewPassword(password)
+      checkText('displayName', displayName, 128)
+      checkEmail(email)
+      const hash = await passwords.hash(password)
+      const now = clock()
+      const row = await db
+        .transaction((tx) =>
+          insertUser(tx, { name, hash, displayName, email, isAdmin, createdAt: now }),
+        )
+        .catch((error: unknown) => {
+          if (!db.engine.isUniqueViolation(error)) throw error
+          throw new AppError('conflict', `the name "${name}" is taken`, { field: 'name' })
+        })
+      return userOf(row)
+    },
+
+    async get(id) {
+      const row = await users().where('id', '=', id).executeTakeFirst()
+      return row && userOf(row)
+    },
+
+    async find(name) {
+      const row = await users().where('name', '=', name).executeTakeFirst()
+      return row && userOf(row)
+    },
+
+    async list({ nameHas, ...page }) {
+      const read = rowsToRead(page)
+      let query = users().orderBy('name').limit(read)
+      if (page.after !== undefined) query = query.where('name', '>', page.after)
+      if (nameHas) query = query.where(containing('account.name', nameHas))
+      return pageOf(await query.execute(), read, (row) => row.name, userOf)
+    },
+
+    async update(id, change, version) {
+      const now = clock()
+      if (change.displayName !== undefined) checkText('displayName', change.displayName, 128)
+      checkEmail(change.email)
+      checkExpiry(change.expiresAt, now)
+      const weakens =
+        change.isAdmin === false ||
+        change.disabled === true ||
+        (change.expiresAt !== undefined && change.expiresAt !== null)
+      const row = await db.transaction(async (tx) => {
+        // First, so that two who take each other's rights lock in the same order.
+        if (weakens) await keepAnAdmin(tx, id)
+        const old = await lock(tx, id, version)
+        if (change.disabled === true && old.disabled === 0) await voidTokens(tx, old, now)
+        return tx
+          .updateTable('account')
+          .set({
+            display_name: change.displayName ?? old.display_name,
+            email: change.email === undefined ? old.email : change.email,
+            is_admin: change.isAdmin === undefined ? old.is_admin : change.isAdmin ? 1 : 0,
+            disabled: change.disabled === undefined ? old.disabled : change.disabled ? 1 : 0,
+            expires_at: change.expiresAt === undefined ? old.expires_at : change.expiresAt,
+            updated_at: now,
+            version: old.version + 1,
+          })
+          .where('id', '=', id)
+          .returningAll()
+          .executeTakeFirstOrThrow()
+      })
+      forget(id)
+      return userOf(row)
+    },
+
+    async setPassword(id, password, { revokeApiTokens = false } = {}) {
+      checkNewPassword(password)
+      const hash = await passwords.hash(password)
+      const now = clock()
+      await db.transaction(async (tx) => {
+        const old = await lock(tx, id)
+        await tx
+          .deleteFrom('credential')
+          .where('account', '=', id)
+          .where('kind', '=', 'password')
+          .execute()
+        await insertPassword(tx, id, hash, now)
+        await voidTokens(tx, old, now)
+        if (revokeApiTokens) await tx.deleteFrom('api_token').where('account', '=', id).execute()
+        await tx
+          .updateTable('account')
+          .set({ updated_at: now, version: old.version + 1 })
+          .where('id', '=', id)
+          .execute()
+      })
+      forget(id)
+    },
+
+    async remove(id, version) {
+      await db.transaction(async (tx) => {
+        await keepAnAdmin(tx, id)
+        await lock(tx, id, version)
+        await tx.deleteFrom('account').where('id', '=', id).execute()
+      })
+      forget(id)
+    },
+  }
+}
+
+/** The row of a new user with its password; nothing is checked. */
+export async function insertUser(
+  tx: Tx,
+  user: {
+    name: string
+    hash: string
+    displayName: string
+    email: string | null
+    isAdmin: boolean
+    createdAt: number
+  },
+): Promise<Row<'account'>> {
+  const row = await tx
+    .insertInto('account')
+    .values({
+      kind: 'user',
+      name: user.name,
+      display_name: user.displayName,
+      email: user.email,
+      is_admin: user.isAdmin ? 1 : 0,
+      project: null,
+      expires_at: null,
+      created_at: user.createdAt,
+      updated_at: user.createdAt,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  await insertPassword(tx, row.id, user.hash, user.createdAt)
+  return row
+}
+
+async function insertPassword(tx: Tx, account: number, hash: string, now: number): Promise<void> {
+  await tx
+    .insertInto('credential')
+    .values({ account, kind: 'password', hash, created_at: now, expires_at: null })
+    .execute()
+}
+
+function checkEmail(email: string | null | undefined): void {
+  if (email === null || email === undefined) return
+  if (email.length > 254 || !/^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(email)) {
+    throw new AppError('invalid_input', 'this is not an email address', { field: 'email' })
+  }
+}
+
+function userOf(row: Row<'account'>): User {
+  return {
+    id: row.id,
+    name: row.name,
+    displayName: row.display_name,
+    email: row.email,
+    isAdmin: row.is_admin === 1,
+    disabled: row.disabled === 1,
+    expiresAt: row.expires_at,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    version: row.version,
+  }
+}
