@@ -12,7 +12,7 @@ import {
 } from './config-values.ts'
 
 /** What is said about a setting besides its form. */
-export interface SettingMeta {
+interface SettingMeta {
   /** One or two sentences for the reference. */
   description: string
   /** Shown in the reference where the default depends on the machine. */

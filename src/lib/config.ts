@@ -26,7 +26,7 @@ export interface LoadedConfig {
   warnings: string[]
 }
 
-export interface ConfigProblem {
+interface ConfigProblem {
   field: string
   message: string
 }

@@ -2,7 +2,7 @@
  * Just enough of DER (ITU-T X.690) to write a certificate: every value is tag, length, content.
  */
 
-export function der(tag: number, ...content: Uint8Array[]): Uint8Array {
+function der(tag: number, ...content: Uint8Array[]): Uint8Array {
   const body = Buffer.concat(content)
   return Buffer.concat([Buffer.from([tag]), length(body.length), body])
 }

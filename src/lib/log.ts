@@ -2,10 +2,10 @@ import pino from 'pino'
 import { createLogOutput } from './log-output.ts'
 import { redact } from './redact.ts'
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** Variables of a line. An `Error` under any name is written with its stack and causes. */
-export type LogFields = Record<string, unknown>
+type LogFields = Record<string, unknown>
 
 /**
  * A structured log. `message` is constant and lower-case ("upload committed"), everything that

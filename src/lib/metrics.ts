@@ -18,7 +18,7 @@ import { collectProcessMetrics } from './process-metrics.ts'
 /** The values of one process at one moment; survives JSON. */
 export type MetricsSnapshot = MetricObjectWithValues<MetricValue<string>>[]
 
-export interface RequestMetric {
+interface RequestMetric {
   /** Name of the route, never the path: `manifest.get`. */
   route: string
   method: string

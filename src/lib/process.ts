@@ -13,7 +13,7 @@ export interface ProcessContext {
   supervisor?: SupervisorLink
 }
 
-export interface SupervisorLink {
+interface SupervisorLink {
   /** Metrics summed over all processes, in the text format of Prometheus. */
   metrics(): Promise<string>
   /** True while every process of the installation is ready; false as soon as a stop began. */

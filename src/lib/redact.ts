@@ -49,8 +49,16 @@ function hides(value: unknown): boolean {
   return value !== undefined && value !== null && typeof value !== 'boolean'
 }
 
+/** Names of fields are few and come back with every line; those of foreign objects are not kept. */
+const decided = new Map<string, boolean>()
+const MOST_DECIDED = 1000
+
 function isSecretName(name: string): boolean {
-  return SECRET_NAME.test(name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase())
+  const known = decided.get(name)
+  if (known !== undefined) return known
+  const isSecret = SECRET_NAME.test(name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase())
+  if (decided.size < MOST_DECIDED) decided.set(name, isSecret)
+  return isSecret
 }
 
 function redactValue(value: unknown, depth: number): unknown {

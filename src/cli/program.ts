@@ -1,0 +1,101 @@
+import { Command, Option } from 'commander'
+import packageJson from '../../package.json' with { type: 'json' }
+import { type LoadedConfig, loadConfig } from '../lib/config.ts'
+import { SETTINGS } from '../lib/config-schema.ts'
+import { isAppError } from '../lib/errors.ts'
+import type { ProcessEntry } from '../lib/process.ts'
+import type { Role } from './messages.ts'
+
+/** Wrong use or wrong settings; 1 is for what went wrong later. */
+const EXIT_USAGE = 2
+
+export interface ProgramDeps {
+  /** Loads all parts of the registry; only what needs them waits for it. */
+  loadEntry: () => Promise<ProcessEntry>
+  /** The command that starts this program again as one of its processes. */
+  command: (role: Role) => string[]
+}
+
+/** The command line. Each verb loads its own code, so that the small ones start at once. */
+export function createProgram({ loadEntry, command }: ProgramDeps): Command {
+  const program = new Command('entrepot')
+    .description('A container registry, and a hub for all others.')
+    .version(packageJson.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this')
+    .showHelpAfterError('(entrepot --help lists what there is)')
+    .configureOutput({ outputError: (text, write) => write(`entrepot: ${text}`) })
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
+
+  withSettings(program.command('serve'))
+    .description('run the registry')
+    .action(async (_, verb: Command) => {
+      const { serve } = await import('./serve.ts')
+      // `bun --watch` follows what this process loads, and the supervisor needs none of it.
+      if (process.execArgv.includes('--watch')) await loadEntry()
+      await report(() => serve(settingsOf(verb), command))
+      process.exit(0)
+    })
+
+  const config = program.command('config').description('look at the settings')
+  withSettings(config.command('check'))
+    .description('report every problem in the settings')
+    .action(async (_, verb: Command) => {
+      const { checkConfig } = await import('./config.ts')
+      await report(() => checkConfig(settingsOf(verb)))
+    })
+  withSettings(config.command('print'))
+    .description('print the settings in effect and where they came from, without the secrets')
+    .action(async (_, verb: Command) => {
+      const { printSettings } = await import('./config.ts')
+      await report(() => printSettings(settingsOf(verb)))
+    })
+  config
+    .command('docs')
+    .description('print the reference of all settings (Markdown)')
+    .action(async () => (await import('./config.ts')).printReference())
+
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => {
+      process.stdout.write(`${packageJson.version}\n`)
+    })
+
+  return program
+}
+
+/** The flags that stand for settings. */
+function withSettings(verb: Command): Command {
+  verb.option('--config <file>', 'file with settings (YAML)')
+  for (const { option } of flags()) verb.addOption(option)
+  return verb
+}
+
+function settingsOf(verb: Command): LoadedConfig {
+  const given = verb.opts<Record<string, string | boolean | undefined>>()
+  const byKey = flags().map(({ key, option }) => [key, given[option.attributeName()]])
+  const file = typeof given.config === 'string' ? given.config : undefined
+  return loadConfig({ flags: Object.fromEntries(byKey), file })
+}
+
+function flags(): { key: string; option: Option }[] {
+  return SETTINGS.flatMap(({ key, meta }) =>
+    meta.flag ? [{ key, option: new Option(meta.flag, inShort(meta.description)) }] : [],
+  )
+}
+
+/** The first sentence of a description, without its Markdown. */
+function inShort(description: string): string {
+  return (description.split(/\.\s/)[0] ?? '').replaceAll('`', '').replace(/\.$/, '')
+}
+
+/** Runs a verb; what is wrong is told as a sentence, not as a stack. */
+async function report(run: () => Promise<void> | void): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    if (!isAppError(error)) throw error
+    process.stderr.write(`entrepot: ${error.message}\n`)
+    process.exit(error.code === 'invalid_input' ? EXIT_USAGE : 1)
+  }
+}

@@ -1,0 +1,66 @@
+import type { LoadedConfig } from '../lib/config.ts'
+import { addressUrl } from '../lib/config-values.ts'
+import { takeFolderLock } from '../lib/folder-lock.ts'
+import { createLog } from '../lib/log.ts'
+import { createMetrics } from '../lib/metrics.ts'
+import { loadTls, prepareSelfSigned } from '../lib/tls.ts'
+import { claimPort } from './claim-port.ts'
+import type { Role } from './messages.ts'
+import { createSupervisor } from './supervisor.ts'
+
+/** Runs until a signal ends it. Fails when the start does; see the messages of each step. */
+export async function serve(
+  { config: asked, warnings }: LoadedConfig,
+  command: (role: Role) => string[],
+): Promise<void> {
+  const lock = takeFolderLock(asked.data)
+  try {
+    const port = await claimPort(asked.listen.address)
+    const address = { ...asked.listen.address, port }
+    const config = { ...asked, listen: { ...asked.listen, address } }
+    prepareSelfSigned(config)
+    const tls = loadTls(config)
+
+    const { level, format } = config.log
+    const pretty = format === 'pretty' || (format === 'auto' && process.stdout.isTTY === true)
+    const log = createLog({ level, format: pretty ? 'pretty' : 'json', name: 'supervisor' })
+    for (const warning of warnings) log.warn('setting ignored', { warning })
+
+    const metrics = createMetrics('supervisor')
+    const supervisor = createSupervisor({ config, log, metrics, pretty, command })
+    const stopped = stopOnSignal(supervisor)
+    try {
+      const { adminPassword } = await supervisor.start()
+      log.info('listening', { url: addressUrl(address, tls ? 'https' : 'http') })
+      if (adminPassword !== undefined) showPassword(adminPassword)
+    } catch (error) {
+      supervisor.kill()
+      throw error
+    }
+    await stopped
+  } finally {
+    lock.release()
+  }
+}
+
+/** The first signal stops gracefully, the second one at once. Resolves after the stop. */
+function stopOnSignal(supervisor: ReturnType<typeof createSupervisor>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let stopping = false
+  const onSignal = () => {
+    if (stopping) return supervisor.kill()
+    stopping = true
+    void supervisor.stop().then(resolve)
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return promise
+}
+
+/** Not a log line: logs are kept and shipped, a password must not be. */
+function showPassword(password: string): void {
+  process.stderr.write(
+    `\nThe first administrator is "admin", with the password ${password}\n` +
+      'It is shown this once; change it after signing in.\n\n',
+  )
+}

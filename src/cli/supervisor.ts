@@ -1,0 +1,149 @@
+import type { Config } from '../lib/config.ts'
+import type { Log } from '../lib/log.ts'
+import { type Metrics, renderMetrics } from '../lib/metrics.ts'
+import type { Answers } from './channel.ts'
+import { type ChildProcess, spawnChild } from './child-process.ts'
+import type { Role } from './messages.ts'
+
+const ANSWER_MS = 2000
+/** What a process may take beyond the grace to end. */
+const END_MS = 2000
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 10_000
+/** A process that ran this long did not fail at its start. */
+const STEADY_MS = 30_000
+
+export interface SupervisorOptions {
+  config: Config
+  log: Log
+  metrics: Metrics
+  /** Log lines of the processes are for a terminal. */
+  pretty: boolean
+  /** The command that runs one of the processes. */
+  command: (role: Role) => string[]
+}
+
+export interface Supervisor {
+  /** Prepares the installation and starts every process; fails when one of them does. */
+  start(): Promise<{ adminPassword?: string; port?: number }>
+  /** Lets running transfers finish within the grace of the settings; resolves when all ended. */
+  stop(): Promise<void>
+  /** Ends all at once. */
+  kill(): void
+  /** Process ids by name. */
+  processes(): Record<string, number>
+}
+
+/** Keeps one jobs process and the workers running; serves nobody itself. */
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const { config, log, metrics, pretty, command } = options
+  const children = new Map<string, ChildProcess>()
+  let phase: 'starting' | 'running' | 'stopping' = 'starting'
+  const restarts = metrics.counter({
+    name: 'process_restarts_total',
+    help: 'Processes that ended by themselves and were started again.',
+    labelNames: ['process'],
+  })
+
+  const answers: Answers = {
+    allReady: async () => phase === 'running' && (await everyReady()),
+    async allMetrics() {
+      const asked = [...children.values()].map(({ channel }) =>
+        channel.ask('snapshot', { timeoutMs: ANSWER_MS }),
+      )
+      const snapshots = await Promise.allSettled([metrics.snapshot(), ...asked])
+      // A process that does not answer must not hide the figures of all others.
+      return renderMetrics(snapshots.flatMap((result) => ('value' in result ? [result.value] : [])))
+    },
+  }
+
+  async function everyReady(): Promise<boolean> {
+    const asked = [...children.values()].map(({ channel }) =>
+      channel.ask('ready', { timeoutMs: ANSWER_MS }).catch(() => false),
+    )
+    return asked.length === config.workers + 1 && (await Promise.all(asked)).every(Boolean)
+  }
+
+  function spawn(role: Role, name: string): ChildProcess {
+    const child = spawnChild({ name, command: command(role), config, pretty, answers })
+    children.set(name, child)
+    void child.ended.then(() => {
+      if (children.get(name) === child) children.delete(name)
+    })
+    return child
+  }
+
+  /** Starts another one each time the process ends, until the stop. */
+  async function keep(role: Role, first: ChildProcess): Promise<void> {
+    const { name } = first
+    let child = first
+    let pause = FIRST_PAUSE_MS
+    for (;;) {
+      const since = Date.now()
+      const { code, signal } = await child.ended
+      if (phase === 'stopping') return
+      if (Date.now() - since > STEADY_MS) pause = FIRST_PAUSE_MS
+      log.error('process ended, starting another', { name, code, signal, pauseMs: pause })
+      restarts.inc({ process: name })
+      await Bun.sleep(pause)
+      pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
+      if (isStopping()) return
+      child = spawn(role, name)
+      const started = child
+      child.channel.ask('start').catch((error) => {
+        log.error('process failed to start', { name, error })
+        started.kill()
+      })
+    }
+  }
+
+  const isStopping = () => phase === 'stopping'
+
+  return {
+    async start() {
+      // All are started before the first one prepares, so that they load meanwhile.
+      const jobs = spawn('jobs', 'jobs')
+      const workers = Array.from({ length: config.workers }, (_, i) =>
+        spawn('worker', `worker-${i + 1}`),
+      )
+      const { adminPassword } = await jobs.channel.ask('prepare')
+      const started = await Promise.all(
+        [...workers, jobs].map(({ channel }) => channel.ask('start')),
+      )
+      if (!isStopping()) phase = 'running'
+      for (const child of workers) void keep('worker', child)
+      void keep('jobs', jobs)
+      const { port } = started[0] ?? {}
+      return {
+        ...(adminPassword === undefined ? {} : { adminPassword }),
+        ...(port === undefined ? {} : { port }),
+      }
+    },
+
+    async stop() {
+      if (isStopping()) return
+      phase = 'stopping'
+      const { delay, grace } = config.shutdown
+      log.info('stopping', { processes: children.size, delayMs: delay, graceMs: grace })
+      await Bun.sleep(delay)
+      const ending = [...children.values()].map(async (child) => {
+        const limit = setTimeout(() => {
+          log.warn('process did not end in time and is killed', { name: child.name })
+          child.kill()
+        }, grace + END_MS)
+        child.channel.ask('stop', { argument: grace }).catch(() => {})
+        await child.ended
+        clearTimeout(limit)
+      })
+      await Promise.all(ending)
+      log.info('stopped')
+    },
+
+    kill() {
+      phase = 'stopping'
+      for (const child of children.values()) child.kill()
+    },
+
+    processes: () => Object.fromEntries([...children.values()].map(({ name, pid }) => [name, pid])),
+  }
+}
