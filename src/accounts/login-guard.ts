@@ -22,7 +22,7 @@ export interface GuardLimits {
   perAddress: number
 }
 
-export const GUARD_LIMITS: GuardLimits = { windowMs: 15 * 60_000, perAccount: 10, perAddress: 50 }
+const GUARD_LIMITS: GuardLimits = { windowMs: 15 * 60_000, perAccount: 10, perAddress: 50 }
 
 const DAY_MS = 86_400_000
 const GOOD_FOR_MS = 30 * DAY_MS

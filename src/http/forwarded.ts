@@ -1,0 +1,58 @@
+import { BlockList, isIP } from 'node:net'
+
+/** How the client reached us: its address, and the scheme and host it used. */
+export interface Reached {
+  address: string
+  scheme: 'http' | 'https'
+  host: string
+}
+
+/**
+ * Reads `X-Forwarded-For`, `-Proto` and `-Host`, but only from proxies that the settings name:
+ * from anybody else they are claims.
+ * @param trusted addresses and CIDR ranges
+ */
+export function createForwarded(trusted: readonly string[]) {
+  const proxies = new BlockList()
+  for (const entry of trusted) {
+    const [address = '', bits] = entry.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) proxies.addAddress(address, family)
+    else proxies.addSubnet(address, Number(bits), family)
+  }
+  const isTrusted = (address: string) => {
+    const family = isIP(address)
+    return family !== 0 && proxies.check(address, family === 6 ? 'ipv6' : 'ipv4')
+  }
+
+  return (headers: Headers, peer: string, direct: Omit<Reached, 'address'>): Reached => {
+    const address = plainAddress(peer)
+    if (trusted.length === 0 || !isTrusted(address)) return { address, ...direct }
+    const hops = (headers.get('x-forwarded-for') ?? '').split(',').map((hop) => hop.trim())
+    // From the right: the first hop that is not one of our proxies is the client.
+    const client = hops.reverse().find((hop) => isIP(hop) !== 0 && !isTrusted(hop))
+    const scheme = first(headers.get('x-forwarded-proto'))
+    const host = first(headers.get('x-forwarded-host'))
+    return {
+      address: client ?? address,
+      scheme: scheme === 'https' || scheme === 'http' ? scheme : direct.scheme,
+      host: host && HOST.test(host) ? host : direct.host,
+    }
+  }
+}
+
+const HOST = /^[a-zA-Z0-9.-]+(:\d{1,5})?$|^\[[0-9a-fA-F:]+\](:\d{1,5})?$/
+
+/** Safe to echo in a header. */
+export function isHost(text: string): boolean {
+  return HOST.test(text)
+}
+
+function first(value: string | null): string | undefined {
+  return value?.split(',')[0]?.trim()
+}
+
+/** IPv4 peers of a dual-stack socket look like `::ffff:10.0.0.1`. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+}

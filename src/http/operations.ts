@@ -1,0 +1,65 @@
+import type { Authenticator } from '../accounts/authenticate.ts'
+import { equalSecrets } from '../lib/secrets.ts'
+import type { Face, RequestContext } from './context.ts'
+
+export interface OperationsDeps {
+  authenticator: Authenticator
+  /** True while this installation can do its work. */
+  ready(): Promise<boolean>
+  /** Text format of Prometheus. */
+  metrics(): Promise<string>
+  settings: { metricsPublic: boolean; metricsToken: string | undefined }
+}
+
+/** `/healthz` (this process lives), `/readyz` (send traffic here) and `/metrics`. */
+export function createOperations(deps: OperationsDeps): Face {
+  async function mayReadMetrics({ request, address }: RequestContext): Promise<boolean> {
+    const { metricsPublic, metricsToken } = deps.settings
+    if (metricsPublic) return true
+    const header = request.headers.get('authorization')
+    if (metricsToken && equalSecrets(header ?? '', `Bearer ${metricsToken}`)) return true
+    const principal = await deps.authenticator.authenticateApi(header, address)
+    return principal.isAdmin
+  }
+
+  return {
+    async handle(context) {
+      switch (context.path) {
+        case '/healthz':
+          context.route = 'healthz'
+          return text(200, 'ok')
+        case '/readyz':
+          context.route = 'readyz'
+          return (await deps.ready()) ? text(200, 'ready') : text(503, 'not ready')
+        default:
+          context.route = 'metrics'
+          if (!(await mayReadMetrics(context))) {
+            return text(
+              401,
+              'sign in as a system administrator, or use the token of metrics.token',
+              {
+                'www-authenticate': 'Basic realm="entrepot"',
+              },
+            )
+          }
+          return new Response(await deps.metrics(), {
+            headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+          })
+      }
+    },
+    renderError(error) {
+      return text(503, error instanceof Error ? error.message : 'not available')
+    },
+  }
+}
+
+function text(status: number, message: string, headers: Record<string, string> = {}): Response {
+  return new Response(`${message}\n`, {
+    status,
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      'cache-control': 'no-store',
+      ...headers,
+    },
+  })
+}

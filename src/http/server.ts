@@ -1,0 +1,154 @@
+import type { Server } from 'bun'
+import { newHex } from '../lib/ids.ts'
+import type { Log } from '../lib/log.ts'
+import type { Metrics } from '../lib/metrics.ts'
+import type { TlsPair } from '../lib/tls.ts'
+import type { Face, RequestContext } from './context.ts'
+import { createForwarded, isHost } from './forwarded.ts'
+
+/*
+ * Bun.serve and what every request has: a context, one line in the log, one entry in the metrics.
+ * The cures for Bun's traps stand here once:
+ * - maxRequestBodySize defaults to 128 MiB, layers are larger.
+ * - idleTimeout is at most 255 s and cuts active uploads that are slow; `keepOpen` lifts it, and
+ *   the readers of bodies have a watchdog of their own (body.ts).
+ */
+
+const IDLE_SECONDS = 120
+
+export interface ServerOptions {
+  hostname: string
+  port: number
+  tls: TlsPair | undefined
+  /** Several processes accept on one port. */
+  reusePort: boolean
+  publicUrl: string | undefined
+  trustedProxies: readonly string[]
+  log: Log
+  metrics: Metrics
+  /** The face for a path; undefined: 404. */
+  faceOf(path: string): Face | undefined
+}
+
+export interface HttpServer {
+  port: number
+  /** Serves new connections with another certificate. */
+  reloadTls(tls: TlsPair): void
+  /** Takes no new requests and waits for those that run, at most `graceMs`. */
+  stop(graceMs: number): Promise<void>
+}
+
+export function startServer(options: ServerOptions): HttpServer {
+  const { log, metrics, faceOf, publicUrl } = options
+  const reached = createForwarded(options.trustedProxies)
+  const directScheme = options.tls ? 'https' : 'http'
+  let running = 0
+
+  function contextOf(request: Request, server: Server<undefined>): RequestContext {
+    const { path, search } = splitUrl(request.url)
+    const peer = server.requestIP(request)?.address ?? ''
+    const host = request.headers.get('host') ?? ''
+    const client = reached(request.headers, peer, {
+      scheme: directScheme,
+      host: isHost(host) ? host : 'localhost',
+    })
+    return {
+      request,
+      method: request.method,
+      path,
+      query: new URLSearchParams(search),
+      address: client.address,
+      requestId: newHex(8),
+      origin: publicUrl ?? `${client.scheme}://${client.host}`,
+      route: 'unknown',
+      keepOpen: () => server.timeout(request, 0),
+    }
+  }
+
+  async function answer(context: RequestContext): Promise<Response> {
+    const face = faceOf(context.path)
+    if (!face) return new Response('not found\n', { status: 404 })
+    try {
+      return await face.handle(context)
+    } catch (error) {
+      return face.renderError(error, context)
+    }
+  }
+
+  function record(context: RequestContext, response: Response, startedAt: number): void {
+    const milliseconds = performance.now() - startedAt
+    const bytesIn = Number(context.request.headers.get('content-length') ?? 0)
+    const bytesOut = Number(response.headers.get('content-length') ?? 0)
+    const { route, method } = context
+    metrics.request({
+      route,
+      method,
+      status: response.status,
+      seconds: milliseconds / 1000,
+      bytesIn,
+      bytesOut,
+    })
+    if (!log.enabled('info')) return
+    log.info('request', {
+      id: context.requestId,
+      principal: context.principal?.name ?? 'anonymous',
+      address: context.address,
+      method,
+      route,
+      path: context.path,
+      status: response.status,
+      bytes: bytesOut,
+      received: bytesIn,
+      ms: Math.round(milliseconds * 10) / 10,
+    })
+  }
+
+  const server = Bun.serve({
+    hostname: options.hostname,
+    port: options.port,
+    reusePort: options.reusePort,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    idleTimeout: IDLE_SECONDS,
+    ...(options.tls ? { tls: options.tls } : {}),
+    async fetch(request, self) {
+      const startedAt = performance.now()
+      const context = contextOf(request, self)
+      running++
+      try {
+        const response = await answer(context)
+        response.headers.set('x-request-id', context.requestId)
+        record(context, response, startedAt)
+        return response
+      } finally {
+        running--
+      }
+    },
+    error(error) {
+      log.error('request failed outside of any face', { error })
+      return new Response('internal error\n', { status: 500 })
+    },
+  })
+
+  return {
+    port: server.port ?? options.port,
+    reloadTls(tls) {
+      server.reload({ tls, fetch: server.fetch } as Parameters<typeof server.reload>[0])
+    },
+    async stop(graceMs) {
+      const deadline = Date.now() + graceMs
+      const drained = server.stop()
+      while (running > 0 && Date.now() < deadline) await Bun.sleep(20)
+      // Answers that are still being sent get what is left of the time.
+      await Promise.race([drained, Bun.sleep(Math.max(0, deadline - Date.now()))])
+      await server.stop(true)
+    },
+  }
+}
+
+/** The path exactly as it was sent, and the query without its question mark. */
+function splitUrl(url: string): { path: string; search: string } {
+  const start = url.indexOf('/', url.indexOf('://') + 3)
+  const question = url.indexOf('?', start)
+  if (question < 0) return { path: url.slice(start), search: '' }
+  return { path: url.slice(start, question), search: url.slice(question + 1) }
+}

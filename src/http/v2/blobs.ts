@@ -1,0 +1,103 @@
+import { AppError } from '../../lib/errors.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { type ByteRange, parseRange } from '../../oci/range.ts'
+import type { Blob } from '../../registry/blobs.ts'
+import { matchesEtag } from './manifests.ts'
+import { multipartResponse } from './multipart.ts'
+import { demandDigest } from './parse.ts'
+import type { V2Deps, V2Handler, V2Request } from './v2.ts'
+
+/** Above this size an answer may take a slow client longer than the server's idle limit. */
+const SLOW_ANSWER_BYTES = 256 * 1024
+
+/** Reading and deleting blobs (distribution-spec, "Pulling blobs"). */
+export function blobHandlers(deps: V2Deps): Record<string, V2Handler> {
+  const { registry, authorizer } = deps
+
+  /** Whoever may push and asks will refer to it soon: keep it from the collector. */
+  async function refresh({ principal, name, project }: V2Request, blob: Blob, digest: Digest) {
+    if (blob.unreferencedSince === null || principal.kind === 'anonymous') return
+    const resource = { kind: 'repository', repository: name.full, project } as const
+    const { allowed } = await authorizer.authorize(principal, 'repository:push', resource)
+    if (allowed) await registry.blobs.refresh(blob, digest)
+  }
+
+  async function whole(blob: Blob, headers: Record<string, string>): Promise<Response> {
+    return send(blob, undefined, 200, headers)
+  }
+
+  async function send(
+    blob: Blob,
+    range: ByteRange | undefined,
+    status: number,
+    headers: Record<string, string>,
+  ): Promise<Response> {
+    const source = await registry.blobs.open(blob, range)
+    if (source instanceof Uint8Array) return new Response(source, { status, headers })
+    if (source.kind === 'file') return new Response(source.file, { status, headers })
+    return new Response(null, { status: 307, headers: { location: source.url } })
+  }
+
+  return {
+    async 'blob.head'(request) {
+      const digest = demandDigest(request.target)
+      const blob = await registry.blobs.get(request.name, digest)
+      await refresh(request, blob, digest)
+      return new Response(null, { headers: headersOf(digest, blob.size) })
+    },
+
+    async 'blob.get'(request) {
+      const { context, name, target } = request
+      const digest = demandDigest(target)
+      const blob = await registry.blobs.get(name, digest)
+      const headers = headersOf(digest, blob.size)
+      const given = context.request.headers
+      if (matchesEtag(given.get('if-none-match'), digest)) {
+        return new Response(null, { status: 304, headers: { etag: `"${digest}"` } })
+      }
+      if (blob.size > SLOW_ANSWER_BYTES) context.keepOpen()
+      const ifRange = given.get('if-range')
+      const honoured = ifRange === null || matchesEtag(ifRange, digest)
+      const ranges = honoured ? parseRange(given.get('range'), blob.size) : undefined
+      if (ranges === undefined) return whole(blob, headers)
+      if (ranges === 'unsatisfiable') throw unsatisfiable(given.get('range'), blob.size)
+      const [range] = ranges
+      if (ranges.length > 1 || !range) {
+        const parts = await multipartResponse(ranges, blob, headers, registry.blobs.open)
+        return parts ?? whole(blob, headers)
+      }
+      return send(blob, range, 206, {
+        ...headers,
+        'content-length': String(range.end - range.start + 1),
+        'content-range': `bytes ${range.start}-${range.end}/${blob.size}`,
+      })
+    },
+
+    async 'blob.delete'({ name, target }) {
+      await registry.blobs.remove(name, demandDigest(target))
+      return new Response(null, { status: 202 })
+    },
+  }
+}
+
+function headersOf(digest: Digest, size: number): Record<string, string> {
+  return {
+    'content-type': 'application/octet-stream',
+    'content-length': String(size),
+    'docker-content-digest': digest,
+    etag: `"${digest}"`,
+    // oras-go seeks only when it sees this.
+    'accept-ranges': 'bytes',
+    'cache-control': 'private, max-age=31536000, immutable',
+    // Bun makes one up from the name of the file, and browsers must not show what is in a blob.
+    'content-disposition': 'attachment',
+  }
+}
+
+function unsatisfiable(range: string | null, size: number): AppError {
+  return new AppError(
+    'range_invalid',
+    `the range "${(range ?? '').slice(0, 100)}" does not lie within the ${size} bytes of the blob`,
+    { headers: { 'content-range': `bytes */${size}` } },
+  )
+}

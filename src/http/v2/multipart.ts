@@ -1,0 +1,42 @@
+import { newHex } from '../../lib/ids.ts'
+import type { ByteRange } from '../../oci/range.ts'
+import type { Blob, Blobs } from '../../registry/blobs.ts'
+
+/** Such an answer is put together in memory. */
+const LIMIT_BYTES = 16 * 1024 * 1024
+
+/**
+ * Several ranges as `multipart/byteranges` (RFC 9110 section 14.6), which containers/image needs
+ * for partial pulls of zstd:chunked layers. undefined: too much, the whole blob is the answer.
+ */
+export async function multipartResponse(
+  ranges: readonly ByteRange[],
+  blob: Blob,
+  headers: Record<string, string>,
+  open: Blobs['open'],
+): Promise<Response | undefined> {
+  const total = ranges.reduce((sum, { start, end }) => sum + end - start + 1, 0)
+  if (total > LIMIT_BYTES) return undefined
+  const boundary = newHex(16)
+  const parts: Uint8Array[] = []
+  for (const range of ranges) {
+    const source = await open(blob, range)
+    if (!(source instanceof Uint8Array) && source.kind !== 'file') return undefined
+    const bytes =
+      source instanceof Uint8Array ? source : new Uint8Array(await source.file.arrayBuffer())
+    const head =
+      `\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n` +
+      `content-range: bytes ${range.start}-${range.end}/${blob.size}\r\n\r\n`
+    parts.push(Buffer.from(head), bytes)
+  }
+  parts.push(Buffer.from(`\r\n--${boundary}--\r\n`))
+  const body = Buffer.concat(parts)
+  return new Response(body, {
+    status: 206,
+    headers: {
+      ...headers,
+      'content-type': `multipart/byteranges; boundary=${boundary}`,
+      'content-length': String(body.length),
+    },
+  })
+}

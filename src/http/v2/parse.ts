@@ -1,0 +1,56 @@
+import { AppError } from '../../lib/errors.ts'
+import { type Digest, parseDigest } from '../../oci/digest.ts'
+import { isTag, parseReference, type Reference } from '../../oci/reference.ts'
+
+/** @throws AppError digest_invalid */
+export function demandDigest(text: string | null): Digest {
+  const digest = parseDigest(text ?? '')
+  if (digest) return digest
+  throw new AppError(
+    'digest_invalid',
+    `"${(text ?? '').slice(0, 150)}" is not a digest: use sha256: or sha512: and its lower-case hex`,
+  )
+}
+
+/** @throws AppError digest_invalid, manifest_invalid */
+export function demandReference(text: string): Reference {
+  const reference = parseReference(text)
+  if (reference) return reference
+  if (text.includes(':')) demandDigest(text)
+  throw invalidTag(text)
+}
+
+/** @throws AppError manifest_invalid */
+export function demandTag(text: string): string {
+  if (isTag(text)) return text
+  throw invalidTag(text)
+}
+
+/**
+ * `n` of a list: clamped to `max`, since clients such as Renovate ask for anything.
+ * @throws AppError invalid_input
+ */
+export function pageSize(query: URLSearchParams, fallback: number, max: number): number {
+  const text = query.get('n')
+  if (text === null) return fallback
+  if (!/^\d+$/.test(text)) {
+    throw new AppError('invalid_input', `n is "${text.slice(0, 50)}"; it must be a whole number`)
+  }
+  return Math.min(Number(text), max)
+}
+
+/** The `Link` to the next page: path-absolute, so that it holds behind any proxy. */
+export function nextLink(path: string, query: Record<string, string | string[]>): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) parameters.append(name, one)
+  }
+  return `<${path}?${parameters}>; rel="next"`
+}
+
+function invalidTag(text: string): AppError {
+  return new AppError(
+    'manifest_invalid',
+    `"${text.slice(0, 150)}" is not a tag: use 1 to 128 letters, digits, "_", "." and "-", not starting with "." or "-"`,
+  )
+}

@@ -1,0 +1,61 @@
+import { type Digest, parseDigest } from './digest.ts'
+
+/*
+ * Names (distribution-spec, "Pulling manifests"): components of lower-case letters and digits
+ * with single separators, joined by "/". The first component is the project.
+ */
+
+const COMPONENT = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$/
+const PROJECT = /^[a-z0-9]+([._-][a-z0-9]+)*$/
+const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/
+const NAME_LIMIT = 255
+
+/** The project of names without a slash, as on Docker Hub. */
+export const LIBRARY = 'library'
+/** Would clash with our own paths, or are kept for what belongs to nobody. */
+export const RESERVED_PROJECTS: readonly string[] = ['api', 'system']
+
+/** A repository name in its one canonical form. */
+export interface RepositoryName {
+  project: string
+  /** The rest, of any depth. */
+  path: string
+  /** `project/path` */
+  full: string
+}
+
+export type Reference = { kind: 'tag'; tag: string } | { kind: 'digest'; digest: Digest }
+
+/** undefined: not a repository name. `hello` is `library/hello`. */
+export function parseRepositoryName(raw: string): RepositoryName | undefined {
+  if (raw.length === 0 || raw.length > NAME_LIMIT) return undefined
+  const components = raw.split('/')
+  if (!components.every((component) => COMPONENT.test(component))) return undefined
+  const [first = '', ...rest] = components
+  if (rest.length === 0) return { project: LIBRARY, path: first, full: `${LIBRARY}/${first}` }
+  if (!PROJECT.test(first)) return undefined
+  return { project: first, path: rest.join('/'), full: raw }
+}
+
+/** What a project may be called, whether or not the name is reserved. */
+export function isProjectName(name: string): boolean {
+  return name.length >= 1 && name.length <= NAME_LIMIT && PROJECT.test(name)
+}
+
+/** What a repository may be called within its project. */
+export function isRepositoryPath(path: string): boolean {
+  return path.length <= NAME_LIMIT && path.split('/').every((part) => COMPONENT.test(part))
+}
+
+export function isTag(text: string): boolean {
+  return TAG.test(text)
+}
+
+/** Whatever has a colon is a digest, since tags have none. undefined: neither. */
+export function parseReference(text: string): Reference | undefined {
+  if (text.includes(':')) {
+    const digest = parseDigest(text)
+    return digest && { kind: 'digest', digest }
+  }
+  return isTag(text) ? { kind: 'tag', tag: text } : undefined
+}

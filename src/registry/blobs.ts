@@ -1,0 +1,360 @@
+import type { Authorizer, ProjectRef } from '../accounts/authorize.ts'
+import type { Principal } from '../accounts/principal.ts'
+import type { Clock } from '../lib/clock.ts'
+import { AppError } from '../lib/errors.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { ByteRange } from '../oci/range.ts'
+import type { RepositoryName } from '../oci/reference.ts'
+import type { BlobSource, BlobStore } from '../store/blobs/blob-store.ts'
+import type { Db, Queryable, Tx } from '../store/db/database.ts'
+import { type Bytes, ensureContent, linkContent, unlinkContent } from './content.ts'
+import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
+import { lostUpload, type Upload } from './upload-session.ts'
+import { charge, noChange } from './usage.ts'
+
+/** A HEAD of somebody who may push keeps an unreferenced blob; it need not write each time. */
+const REFRESH_AFTER_MS = 3_600_000
+/** Repositories that are tried for a mount without a source. */
+const MOUNT_CANDIDATES = 20
+
+/** A blob as a repository shows it. */
+export interface Blob {
+  size: number
+  contentId: number
+  storageKey: string | null
+  bytes: Uint8Array | null
+  repositoryId: number
+  unreferencedSince: number | null
+}
+
+export interface CommitRequest {
+  upload: Upload
+  digest: Digest
+  /** Hex. */
+  sha256: string
+  size: number
+  bytes: Bytes
+  pusher: Pusher
+}
+
+export interface Blobs {
+  /** @throws AppError blob_unknown */
+  get(name: RepositoryName, digest: Digest): Promise<Blob>
+  /** Its bytes, or a range of them. @throws AppError blob_unknown when the store lost them */
+  open(blob: Blob, range?: ByteRange): Promise<BlobSource | Uint8Array>
+  /** Called when somebody who may push asks for the blob: it will be referred to soon. */
+  refresh(blob: Blob, digest: Digest): Promise<void>
+  /**
+   * Makes an upload's bytes a blob of its repository. True when the bytes were taken, false when
+   * the same bytes were stored before.
+   */
+  commit(request: CommitRequest): Promise<boolean>
+  /**
+   * Makes a blob of another repository visible in `target` too. False when it cannot be done, for
+   * whatever reason: no such blob, no such repository, no right to pull from it.
+   */
+  mount(mount: {
+    target: RepositoryName
+    digest: Digest
+    /** undefined: any repository that the caller may pull from. */
+    source: RepositoryName | undefined
+    principal: Principal
+    pusher: Pusher
+  }): Promise<boolean>
+  /** @throws AppError blob_unknown, in_use when a manifest of the repository refers to it */
+  remove(name: RepositoryName, digest: Digest): Promise<void>
+}
+
+export function createBlobs(deps: {
+  db: Db
+  store: BlobStore
+  clock: Clock
+  repositories: Repositories
+  authorizer: Authorizer
+}): Blobs {
+  const { db, store, clock, repositories, authorizer } = deps
+
+  function find(query: Queryable, name: RepositoryName, digest: Digest): Promise<Blob | undefined> {
+    return query
+      .selectFrom('project')
+      .innerJoin('repository', 'repository.project', 'project.id')
+      .innerJoin('repository_blob', 'repository_blob.repository', 'repository.id')
+      .innerJoin('content', 'content.id', 'repository_blob.content')
+      .leftJoin('content_body', (join) =>
+        join.onRef('content_body.content', '=', 'content.id').on('content.storage_key', 'is', null),
+      )
+      .select([
+        'content.size',
+        'content.id as contentId',
+        'content.storage_key as storageKey',
+        'content_body.bytes',
+        'repository.id as repositoryId',
+        'repository_blob.unreferenced_since as unreferencedSince',
+      ])
+      .where('project.name', '=', name.project)
+      .where('project.state', '=', 'live')
+      .where('repository.name', '=', name.path)
+      .where('repository.state', '=', 'live')
+      .where('repository_blob.digest', '=', digest)
+      .where('content.state', '=', 'live')
+      .executeTakeFirst()
+  }
+
+  /** Makes a live, locked content visible, and books what that costs. */
+  async function link(
+    tx: Tx,
+    repository: OpenRepository,
+    digest: Digest,
+    content: { id: number; size: number },
+  ): Promise<void> {
+    const now = clock()
+    const inserted = await tx
+      .insertInto('repository_blob')
+      .values({
+        repository: repository.id,
+        digest,
+        content: content.id,
+        unreferenced_since: now,
+        created_at: now,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('digest')
+      .executeTakeFirst()
+    const change = noChange()
+    if (inserted) await linkContent(tx, repository.project.id, content, change)
+    else await relink(tx, repository, digest, content, change)
+    await charge(tx, repository.project, repository.id, change)
+  }
+
+  /** The row is there: keep it from the collector, and off a content that is being deleted. */
+  async function relink(
+    tx: Tx,
+    repository: OpenRepository,
+    digest: Digest,
+    content: { id: number; size: number },
+    change: ReturnType<typeof noChange>,
+  ): Promise<void> {
+    const row = await db.engine
+      .lockRows(
+        tx
+          .selectFrom('repository_blob')
+          .innerJoin('content', 'content.id', 'repository_blob.content')
+          .select(['content.id', 'content.size', 'unreferenced_since'])
+          .where('repository', '=', repository.id)
+          .where('digest', '=', digest),
+        'keyShare',
+      )
+      .executeTakeFirst()
+    if (!row || row.id === content.id) {
+      await tx
+        .updateTable('repository_blob')
+        .set({ unreferenced_since: clock() })
+        .where('repository', '=', repository.id)
+        .where('digest', '=', digest)
+        .where('unreferenced_since', 'is not', null)
+        .execute()
+      return
+    }
+    await tx
+      .updateTable('repository_blob')
+      .set({ content: content.id })
+      .where('repository', '=', repository.id)
+      .where('digest', '=', digest)
+      .execute()
+    await unlinkContent(tx, repository.project.id, row, change)
+    await linkContent(tx, repository.project.id, content, change)
+  }
+
+  /** Repositories that hold the blob and that the caller may pull from; the first one that fits. */
+  async function findSource(
+    principal: Principal,
+    digest: Digest,
+    source: RepositoryName | undefined,
+  ): Promise<number | undefined> {
+    let query = db.query
+      .selectFrom('repository_blob')
+      .innerJoin('content', 'content.id', 'repository_blob.content')
+      .innerJoin('repository', 'repository.id', 'repository_blob.repository')
+      .innerJoin('project', 'project.id', 'repository.project')
+      .select([
+        'content.id as content',
+        'repository.name as path',
+        'project.id as id',
+        'project.name as name',
+        'project.is_public as isPublic',
+      ])
+      .where('repository_blob.digest', '=', digest)
+      .where('content.state', '=', 'live')
+      .where('repository.state', '=', 'live')
+      .where('project.state', '=', 'live')
+      .limit(MOUNT_CANDIDATES)
+    if (!source && !principal.isAdmin) {
+      query = query.where((eb) =>
+        eb.or([
+          eb('project.is_public', '=', 1),
+          eb(
+            'project.id',
+            'in',
+            eb
+              .selectFrom('member')
+              .select('project')
+              .where('account', '=', principal.account ?? -1),
+          ),
+        ]),
+      )
+    }
+    if (source) {
+      query = query
+        .where('project.name', '=', source.project)
+        .where('repository.name', '=', source.path)
+    }
+    // A token names the repositories it is for; without a source only the account can be asked.
+    const { scope, ...account } = principal
+    const asker = source ? principal : account
+    for (const row of await query.execute()) {
+      const project: ProjectRef = { id: row.id, name: row.name, isPublic: row.isPublic === 1 }
+      const decision = await authorizer.authorize(asker, 'repository:pull', {
+        kind: 'repository',
+        repository: `${row.name}/${row.path}`,
+        project,
+      })
+      if (decision.allowed) return row.content
+    }
+    return undefined
+  }
+
+  return {
+    async get(name, digest) {
+      const blob = await find(db.query, name, digest)
+      if (!blob) throw blobUnknown(name, digest)
+      return blob
+    },
+
+    async open(blob, range) {
+      if (blob.storageKey === null) {
+        const bytes = new Uint8Array(blob.bytes ?? [])
+        return range ? bytes.subarray(range.start, range.end + 1) : bytes
+      }
+      const source = await store.read(blob.storageKey, blob.size, range)
+      if (source) return source
+      throw new AppError('unavailable', 'the bytes of this blob cannot be read from the storage')
+    },
+
+    async refresh(blob, digest) {
+      const { unreferencedSince: since } = blob
+      if (since === null || since > clock() - REFRESH_AFTER_MS) return
+      await db.transaction((tx) =>
+        tx
+          .updateTable('repository_blob')
+          .set({ unreferenced_since: clock() })
+          .where('repository', '=', blob.repositoryId)
+          .where('digest', '=', digest)
+          .where('unreferenced_since', 'is not', null)
+          .execute(),
+      )
+    },
+
+    commit({ upload, digest, sha256, size, bytes, pusher }) {
+      const name = nameOf(upload)
+      return db.transaction(async (tx) => {
+        const content = await ensureContent(db, tx, { sha256, size, bytes, now: clock() })
+        const repository = await repositories.open(tx, name, pusher)
+        const taken = content.isNew || 'inline' in bytes
+        await endSession(tx, upload, taken)
+        await link(tx, repository, digest, content)
+        return taken
+      })
+    },
+
+    async mount({ target, digest, source, principal, pusher }) {
+      const contentId = await findSource(principal, digest, source)
+      if (contentId === undefined) return false
+      return db.transaction(async (tx) => {
+        const content = await db.engine
+          .lockRows(
+            tx
+              .selectFrom('content')
+              .select(['id', 'size'])
+              .where('id', '=', contentId)
+              .where('state', '=', 'live'),
+            'keyShare',
+          )
+          .executeTakeFirst()
+        if (!content) return false
+        await link(tx, await repositories.open(tx, target, pusher), digest, content)
+        return true
+      })
+    },
+
+    async remove(name, digest) {
+      await db.transaction(async (tx) => {
+        const repository = await repositories.openExisting(tx, name)
+        const blob = await db.engine
+          .lockRows(
+            tx
+              .selectFrom('repository_blob')
+              .innerJoin('content', 'content.id', 'repository_blob.content')
+              .select(['content.id', 'content.size'])
+              .where('repository', '=', repository.id)
+              .where('digest', '=', digest),
+            'update',
+          )
+          .executeTakeFirst()
+        if (!blob) throw blobUnknown(name, digest)
+        await demandUnreferenced(tx, repository, digest)
+        await tx
+          .deleteFrom('repository_blob')
+          .where('repository', '=', repository.id)
+          .where('digest', '=', digest)
+          .execute()
+        const change = noChange()
+        await unlinkContent(tx, repository.project.id, blob, change)
+        await charge(tx, repository.project, repository.id, change)
+      })
+    },
+  }
+}
+
+/** The session ends in the transaction that takes its bytes; a lost one takes nothing. */
+async function endSession(tx: Tx, upload: Upload, bytesTaken: boolean): Promise<void> {
+  const held = tx
+    .updateTable('upload')
+    .set({ state: 'discarded', epoch: upload.epoch + 1 })
+    .where('id', '=', upload.id)
+    .where('epoch', '=', upload.epoch)
+    .where('state', '=', 'open')
+  if ((await held.executeTakeFirstOrThrow()).numUpdatedRows === 0n) throw lostUpload()
+  if (bytesTaken) await tx.deleteFrom('upload').where('id', '=', upload.id).execute()
+}
+
+async function demandUnreferenced(
+  tx: Tx,
+  { id, name }: OpenRepository,
+  digest: Digest,
+): Promise<void> {
+  const parent = await tx
+    .selectFrom('manifest_ref')
+    .innerJoin('manifest', 'manifest.id', 'manifest_ref.parent')
+    .select('manifest.digest')
+    .where('manifest_ref.repository', '=', id)
+    .where('manifest_ref.child', '=', digest)
+    .where('manifest.state', '=', 'live')
+    .limit(1)
+    .executeTakeFirst()
+  if (!parent) return
+  throw new AppError(
+    'in_use',
+    `blob ${digest} belongs to manifest ${parent.digest} of ${name.full}; delete that manifest first`,
+  )
+}
+
+function nameOf(upload: Upload): RepositoryName {
+  const { project_name: project, repository_name: path } = upload
+  return { project, path, full: `${project}/${path}` }
+}
+
+function blobUnknown(name: RepositoryName, digest: Digest): AppError {
+  return new AppError('blob_unknown', `blob ${digest} is not in repository "${name.full}"`, {
+    digest,
+  })
+}

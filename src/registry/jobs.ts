@@ -1,0 +1,57 @@
+import { z } from 'zod'
+import { defineJob, type Job } from '../jobs/job.ts'
+import type { Schedule } from '../jobs/scheduler.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { BlobStore } from '../store/blobs/blob-store.ts'
+import type { Db } from '../store/db/database.ts'
+import { sweepOrphans } from './orphans.ts'
+import type { Uploads } from './uploads.ts'
+import { foldUsage } from './usage.ts'
+
+const nothing = z.object({})
+
+export interface RegistryJobsDeps {
+  db: Db
+  store: BlobStore
+  clock: Clock
+  uploads: Uploads
+  /** Milliseconds without activity after which an upload is forgotten. */
+  uploadsExpireAfter: number
+}
+
+/** The registry's work in the background, and when it is due. */
+export function createRegistryJobs(deps: RegistryJobsDeps): { jobs: Job[]; schedules: Schedule[] } {
+  const { db, store, clock, uploads, uploadsExpireAfter } = deps
+
+  const sweepUploads = defineJob({
+    name: 'uploads.sweep',
+    schema: nothing,
+    async run(_, { progress, signal }) {
+      const removed = await uploads.sweep(clock() - uploadsExpireAfter, signal)
+      const orphans = await sweepOrphans({ db, store, clock }, signal)
+      progress({ removed, orphans })
+    },
+  })
+
+  const fold = defineJob({
+    name: 'usage.fold',
+    schema: nothing,
+    async run(_, { progress, heartbeat }) {
+      for (let total = 0; ; ) {
+        const folded = await foldUsage(db)
+        total += folded
+        progress({ folded: total })
+        if (folded === 0) break
+        await heartbeat()
+      }
+    },
+  })
+
+  return {
+    jobs: [sweepUploads, fold],
+    schedules: [
+      { name: sweepUploads.name, type: sweepUploads, payload: {}, cron: '17 * * * *' },
+      { name: fold.name, type: fold, payload: {}, cron: '*/20 * * * * *' },
+    ],
+  }
+}

@@ -1,0 +1,474 @@
+import { sql } from 'kysely'
+import type { Clock } from '../lib/clock.ts'
+import { AppError } from '../lib/errors.ts'
+import {
+  algorithmOf,
+  type Digest,
+  type DigestAlgorithm,
+  parseDigest,
+  toDigest,
+} from '../oci/digest.ts'
+import { ManifestError, mayBeAbsent, type ParsedManifest, parseManifest } from '../oci/manifest.ts'
+import type { Reference, RepositoryName } from '../oci/reference.ts'
+import type { Db, Queryable, Tx } from '../store/db/database.ts'
+import { ensureContent, keepBody, linkContent, unlinkContent } from './content.ts'
+import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
+import { repositoryUnknown } from './repositories.ts'
+import { type Tags, tagUnknown } from './tags.ts'
+import { charge, noChange } from './usage.ts'
+
+/** Parameters of one statement stay below what both engines take. */
+const CHUNK = 500
+
+export interface StoredManifest {
+  digest: Digest
+  mediaType: string
+  size: number
+  bytes: Uint8Array
+}
+
+export interface ManifestPush {
+  name: RepositoryName
+  /** Given by the path. A tag stands for sha256. */
+  reference: Reference
+  /** Further tags, of `?tag=`. */
+  tags: readonly string[]
+  contentType: string
+  bytes: Uint8Array
+  pusher: Pusher
+}
+
+export interface PushedManifest {
+  digest: Digest
+  /** Of the manifest that this one refers to. */
+  subject: string | undefined
+  /** What was accepted but may not be what was meant. */
+  warnings: string[]
+}
+
+export interface RemoveOptions {
+  /** Refuse what an index of the repository refers to. */
+  refuseReferenced?: boolean
+  /** Refuse what signatures or other referrers point at. */
+  refuseSubjects?: boolean
+  reason?: string
+}
+
+export interface Manifests {
+  /** @throws AppError repository_unknown, manifest_unknown */
+  get(name: RepositoryName, reference: Reference): Promise<StoredManifest>
+  /** As `get`, without the bytes. */
+  head(name: RepositoryName, reference: Reference): Promise<Omit<StoredManifest, 'bytes'>>
+  /**
+   * Stores a manifest, its edges and its tags in one transaction. The same one again is no error.
+   * @throws AppError manifest_invalid, digest_mismatch, manifest_blob_unknown, immutable,
+   *   quota_exceeded, project_unknown
+   */
+  put(push: ManifestPush): Promise<PushedManifest>
+  /**
+   * Into the trash, with every tag that points at it.
+   * @throws AppError manifest_unknown, immutable, in_use
+   */
+  remove(
+    name: RepositoryName,
+    digest: Digest,
+    actor: number | null,
+    options?: RemoveOptions,
+  ): Promise<void>
+}
+
+export function createManifests(deps: {
+  db: Db
+  clock: Clock
+  repositories: Repositories
+  tags: Tags
+}): Manifests {
+  const { db, clock, repositories, tags } = deps
+
+  /** One statement, whether by tag or by digest: this is what every pull begins with. */
+  function find(name: RepositoryName, reference: Reference) {
+    const base = db.query
+      .selectFrom('project')
+      .innerJoin('repository', 'repository.project', 'project.id')
+      .where('project.name', '=', name.project)
+      .where('project.state', '=', 'live')
+      .where('repository.name', '=', name.path)
+      .where('repository.state', '=', 'live')
+    return reference.kind === 'digest'
+      ? base
+          .innerJoin('manifest', 'manifest.repository', 'repository.id')
+          .where('manifest.digest', '=', reference.digest)
+          .where('manifest.state', '=', 'live')
+      : base
+          .innerJoin('tag', 'tag.repository', 'repository.id')
+          .innerJoin('manifest', 'manifest.id', 'tag.manifest')
+          .where('tag.name', '=', reference.tag)
+  }
+
+  async function unknown(name: RepositoryName, reference: Reference): Promise<AppError> {
+    if (!(await repositories.find(name))) return repositoryUnknown(name)
+    if (reference.kind === 'tag') return tagUnknown(name, reference.tag)
+    return manifestUnknown(name, reference.digest)
+  }
+
+  /**
+   * Every child that must be there, is there, and stays until we commit. An index may be sparse:
+   * returns how many of its children are missing.
+   */
+  async function lockChildren(
+    tx: Tx,
+    repository: OpenRepository,
+    parsed: ParsedManifest,
+  ): Promise<number> {
+    const required = parsed.edges
+      .filter((edge) => parsed.kind === 'image' && !mayBeAbsent(edge))
+      .map((edge) => edge.descriptor.digest)
+      // Of an algorithm that we cannot compute nothing can be stored.
+      .filter((digest) => parseDigest(digest) !== undefined)
+    const children = parsed.edges.filter((edge) => edge.kind !== 'subject')
+    const wanted = [...new Set(children.map((edge) => edge.descriptor.digest))]
+    const present = new Set<string>()
+    for (const digests of chunked(wanted)) {
+      const rows = await db.engine
+        .lockRows(
+          tx
+            .selectFrom('repository_blob')
+            .innerJoin('content', 'content.id', 'repository_blob.content')
+            .select('repository_blob.digest')
+            .where('repository_blob.repository', '=', repository.id)
+            .where('repository_blob.digest', 'in', digests)
+            .where('content.state', '=', 'live')
+            .orderBy('content.id'),
+          'keyShare',
+        )
+        .execute()
+      for (const row of rows) present.add(row.digest)
+    }
+    const missing = [...new Set(required)].filter((digest) => !present.has(digest))
+    if (missing.length > 0) throw blobsMissing(repository.name, missing)
+    for (const digests of chunked([...present])) {
+      await tx
+        .updateTable('repository_blob')
+        .set({ unreferenced_since: null })
+        .where('repository', '=', repository.id)
+        .where('digest', 'in', digests)
+        .where('unreferenced_since', 'is not', null)
+        .execute()
+    }
+    if (parsed.kind === 'image') return 0
+    const manifests = await manifestsPresent(tx, repository.id, wanted)
+    return wanted.filter((digest) => !present.has(digest) && !manifests.has(digest)).length
+  }
+
+  async function insert(
+    tx: Tx,
+    repository: OpenRepository,
+    row: { digest: Digest; content: number; size: number; parsed: ParsedManifest },
+    actor: number | null,
+  ): Promise<number | undefined> {
+    const { digest, content, size, parsed } = row
+    const now = clock()
+    const inserted = await tx
+      .insertInto('manifest')
+      .values({
+        repository: repository.id,
+        digest,
+        content,
+        media_type: parsed.mediaType,
+        artifact_type: parsed.artifactType ?? null,
+        kind: parsed.kind,
+        size,
+        subject: parsed.subject?.digest ?? null,
+        annotations: parsed.annotations ? JSON.stringify(parsed.annotations) : null,
+        untagged_since: now,
+        pushed_by: actor,
+        created_at: now,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst()
+    if (!inserted) return undefined
+    const edges = parsed.edges.map(({ kind, descriptor }, position) => ({
+      repository: repository.id,
+      parent: inserted.id,
+      position,
+      child: descriptor.digest,
+      kind,
+      descriptor: JSON.stringify(descriptor.raw),
+    }))
+    for (const rows of chunked(edges)) await tx.insertInto('manifest_ref').values(rows).execute()
+    return inserted.id
+  }
+
+  return {
+    async get(name, reference) {
+      const row = await find(name, reference)
+        .innerJoin('content_body', 'content_body.content', 'manifest.content')
+        .select([
+          'manifest.digest',
+          'manifest.media_type as mediaType',
+          'manifest.size',
+          'content_body.bytes',
+        ])
+        .executeTakeFirst()
+      if (!row) throw await unknown(name, reference)
+      return { ...row, digest: row.digest as Digest }
+    },
+
+    async head(name, reference) {
+      const row = await find(name, reference)
+        .select(['manifest.digest', 'manifest.media_type as mediaType', 'manifest.size'])
+        .executeTakeFirst()
+      if (!row) throw await unknown(name, reference)
+      return { ...row, digest: row.digest as Digest }
+    },
+
+    async put({ name, reference, tags: moreTags, contentType, bytes, pusher }) {
+      const parsed = parse(bytes, contentType)
+      const algorithm = reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256'
+      const digest = digestOf(bytes, algorithm)
+      demandReference(reference, digest, bytes.length)
+      const sha256 = Bun.CryptoHasher.hash('sha256', bytes, 'hex')
+      const tagNames = [
+        ...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...moreTags]),
+      ]
+
+      const missing = await db.transaction(async (tx) => {
+        const content = await ensureContent(db, tx, {
+          sha256,
+          size: bytes.length,
+          bytes: { inline: bytes },
+          now: clock(),
+        })
+        if (!content.isNew) await keepBody(tx, content.id, bytes)
+        const repository = await repositories.open(tx, name, pusher)
+        const missing = await lockChildren(tx, repository, parsed)
+        const change = noChange()
+        let id = await insert(
+          tx,
+          repository,
+          { digest, content: content.id, size: bytes.length, parsed },
+          pusher.account,
+        )
+        if (id === undefined) {
+          id = (await liveManifest(db, tx, repository.id, digest)).id
+        } else {
+          change.manifests += 1
+          await linkContent(tx, repository.project.id, content, change)
+        }
+        for (const tag of tagNames) {
+          const manifest = { id, digest }
+          await tags.set(tx, { repository, tag, manifest, actor: pusher.account }, change)
+        }
+        await charge(tx, repository.project, repository.id, change)
+        return missing
+      })
+      const warnings =
+        missing > 0
+          ? [
+              `${missing} of the manifests in this index are not in the repository; pulling them will fail until they are pushed`,
+            ]
+          : []
+      return { digest, subject: parsed.subject?.digest, warnings }
+    },
+
+    async remove(name, digest, actor, options = {}) {
+      await db.transaction(async (tx) => {
+        const repository = await repositories.openExisting(tx, name)
+        const manifest = await db.engine
+          .lockRows(
+            tx
+              .selectFrom('manifest')
+              .select(['id', 'content', 'size', 'digest'])
+              .where('repository', '=', repository.id)
+              .where('digest', '=', digest)
+              .where('state', '=', 'live'),
+            'update',
+          )
+          .executeTakeFirst()
+        if (!manifest) throw manifestUnknown(name, digest)
+        await demandRemovable(tx, repository, digest, options)
+        const change = noChange()
+        await tags.removeAllOf(tx, repository, manifest, actor, change)
+        await tx
+          .updateTable('manifest')
+          .set({
+            state: 'trashed',
+            trashed_at: clock(),
+            trashed_by: actor,
+            trash_reason: options.reason ?? 'delete',
+          })
+          .where('id', '=', manifest.id)
+          .execute()
+        await noteUnreferenced(db, tx, repository.id, manifest.id, clock())
+        change.manifests -= 1
+        await unlinkContent(
+          tx,
+          repository.project.id,
+          { id: manifest.content, size: manifest.size },
+          change,
+        )
+        await charge(tx, repository.project, repository.id, change)
+      })
+    },
+  }
+}
+
+function parse(bytes: Uint8Array, contentType: string): ParsedManifest {
+  try {
+    return parseManifest(bytes, contentType)
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error
+    throw new AppError('manifest_invalid', `the manifest is invalid: ${error.message}`, {}, error)
+  }
+}
+
+function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm): Digest {
+  return toDigest(algorithm, Bun.CryptoHasher.hash(algorithm, bytes, 'hex'))
+}
+
+function demandReference(reference: Reference, digest: Digest, size: number): void {
+  if (reference.kind === 'tag' || reference.digest === digest) return
+  throw new AppError(
+    'digest_mismatch',
+    `the ${size} bytes received have the digest ${digest}, not ${reference.digest}`,
+  )
+}
+
+async function liveManifest(
+  db: Db,
+  tx: Tx,
+  repository: number,
+  digest: Digest,
+): Promise<{ id: number }> {
+  return db.engine
+    .lockRows(
+      tx
+        .selectFrom('manifest')
+        .select('id')
+        .where('repository', '=', repository)
+        .where('digest', '=', digest)
+        .where('state', '=', 'live'),
+      'keyShare',
+    )
+    .executeTakeFirstOrThrow()
+}
+
+async function manifestsPresent(
+  tx: Tx,
+  repository: number,
+  wanted: string[],
+): Promise<Set<string>> {
+  const present = new Set<string>()
+  for (const digests of chunked(wanted)) {
+    const rows = await tx
+      .selectFrom('manifest')
+      .select('digest')
+      .where('repository', '=', repository)
+      .where('digest', 'in', digests)
+      .where('state', '=', 'live')
+      .execute()
+    for (const row of rows) present.add(row.digest)
+  }
+  return present
+}
+
+/** Blobs that no other live manifest of the repository refers to wait for the collector. */
+async function noteUnreferenced(
+  db: Db,
+  tx: Tx,
+  repository: number,
+  manifest: number,
+  now: number,
+): Promise<void> {
+  const children = tx.selectFrom('manifest_ref').select('child').where('parent', '=', manifest)
+  // Two deletions that both held a blob must see each other, so one waits for the other here.
+  await db.engine
+    .lockRows(
+      tx
+        .selectFrom('repository_blob')
+        .select('digest')
+        .where('repository', '=', repository)
+        .where('digest', 'in', children)
+        .orderBy('digest'),
+      'update',
+    )
+    .execute()
+  await tx
+    .updateTable('repository_blob')
+    .set({ unreferenced_since: now })
+    .where('repository', '=', repository)
+    .where('unreferenced_since', 'is', null)
+    .where('digest', 'in', children)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('manifest_ref as other')
+            .innerJoin('manifest', 'manifest.id', 'other.parent')
+            .select(sql<number>`1`.as('one'))
+            .where('other.repository', '=', repository)
+            .whereRef('other.child', '=', 'repository_blob.digest')
+            .where('manifest.state', '=', 'live'),
+        ),
+      ),
+    )
+    .execute()
+}
+
+async function demandRemovable(
+  query: Queryable,
+  repository: OpenRepository,
+  digest: Digest,
+  { refuseReferenced, refuseSubjects }: RemoveOptions,
+): Promise<void> {
+  if (!refuseReferenced && !refuseSubjects) return
+  const parents = await query
+    .selectFrom('manifest_ref')
+    .innerJoin('manifest', 'manifest.id', 'manifest_ref.parent')
+    .select(['manifest.digest', 'manifest_ref.kind'])
+    .where('manifest_ref.repository', '=', repository.id)
+    .where('manifest_ref.child', '=', digest)
+    .where('manifest.state', '=', 'live')
+    .where('manifest_ref.kind', 'in', [
+      ...(refuseReferenced ? (['manifest'] as const) : []),
+      ...(refuseSubjects ? (['subject'] as const) : []),
+    ])
+    .limit(1)
+    .execute()
+  const [parent] = parents
+  if (!parent) return
+  const how = parent.kind === 'subject' ? 'is attached to it' : 'contains it'
+  throw new AppError(
+    'in_use',
+    `manifest ${digest} of ${repository.name.full} cannot be deleted: ${parent.digest} ${how}`,
+  )
+}
+
+function manifestUnknown(name: RepositoryName, digest: Digest): AppError {
+  return new AppError(
+    'manifest_unknown',
+    `manifest ${digest} is not in repository "${name.full}"`,
+    { digest },
+  )
+}
+
+function blobsMissing(name: RepositoryName, missing: string[]): AppError {
+  const [first] = missing
+  const more = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
+  return new AppError(
+    'manifest_blob_unknown',
+    `the manifest refers to blob ${first}${more}, which repository "${name.full}" does not have; push the blobs first`,
+    {
+      problems: missing.slice(0, 100).map((digest) => ({
+        message: `blob ${digest} is not in repository "${name.full}"`,
+        detail: { digest },
+      })),
+    },
+  )
+}
+
+function chunked<T>(items: T[]): T[][] {
+  const chunks: T[][] = []
+  for (let i = 0; i < items.length; i += CHUNK) chunks.push(items.slice(i, i + CHUNK))
+  return chunks
+}

@@ -1,0 +1,252 @@
+import { GRANT_LIFETIME_MS, type ProjectRef } from '../accounts/authorize.ts'
+import type { Clock } from '../lib/clock.ts'
+import { AppError } from '../lib/errors.ts'
+import { isProjectName, RESERVED_PROJECTS } from '../oci/reference.ts'
+import type { Db, Queryable, Tx } from '../store/db/database.ts'
+import type { Row } from '../store/db/schema.ts'
+import { containing } from '../store/db/search.ts'
+import { demandRoom, foldProject } from './usage.ts'
+
+export const NO_QUOTA = -1
+
+export type Project = Row<'project'>
+
+export interface NewProject {
+  name: string
+  isPublic: boolean
+  /** Bytes, or -1. */
+  quota?: number
+  description?: string
+  createdBy: number | null
+}
+
+export interface ProjectChange {
+  isPublic?: boolean
+  quota?: number
+  description?: string
+}
+
+export interface Projects {
+  /** What authorisation needs, as it was at most five seconds ago; undefined: no such project. */
+  find(name: string): Promise<ProjectRef | undefined>
+  /**
+   * Refuses early what will not fit into the project's quota. A project that does not exist yet
+   * has none.
+   * @throws AppError quota_exceeded
+   */
+  demandRoom(name: string, bytes: number): Promise<void>
+  /** By name or id, read now. */
+  get(nameOrId: string | number): Promise<Project | undefined>
+  list(page: ProjectPage): Promise<Project[]>
+  /** @throws AppError name_invalid, conflict, invalid_input (quota) */
+  create(tx: Tx, project: NewProject): Promise<Project>
+  /**
+   * @param version what the caller has seen; the change is refused when it is out of date
+   * @throws AppError precondition_failed, invalid_input (quota)
+   */
+  update(tx: Tx, id: number, change: ProjectChange, version?: number): Promise<Project>
+  /** @throws AppError in_use while it has repositories */
+  remove(tx: Tx, id: number, actor: number | null, reason: string): Promise<void>
+}
+
+export interface ProjectPage {
+  /** Names after this one, in byte order. */
+  after?: string
+  limit: number
+  nameHas?: string
+  /** Only projects that are public or that this account is a member of; undefined: all. */
+  visibleTo?: number | null
+}
+
+export function createProjects(deps: { db: Db; clock: Clock }): Projects {
+  const { db, clock } = deps
+  const known = new Map<string, { ref: ProjectRef; quota: number; until: number }>()
+
+  return {
+    async find(name) {
+      const cached = known.get(name)
+      if (cached && cached.until > clock()) return cached.ref
+      const row = await liveProject(db.query, name)
+      if (!row) {
+        known.delete(name)
+        return undefined
+      }
+      const ref = { id: row.id, name: row.name, isPublic: row.is_public === 1 }
+      if (known.size > 10_000) known.clear()
+      known.set(name, { ref, quota: row.quota, until: clock() + GRANT_LIFETIME_MS })
+      return ref
+    },
+
+    async demandRoom(name, bytes) {
+      const quota = known.get(name)?.quota ?? NO_QUOTA
+      if (quota === NO_QUOTA) return
+      const project = await liveProject(db.query, name)
+      if (project) await demandRoom(db.query, project, bytes)
+    },
+
+    get: (nameOrId) => liveProject(db.query, nameOrId),
+
+    list({ after, limit, nameHas, visibleTo }) {
+      let query = db.query
+        .selectFrom('project')
+        .selectAll()
+        .where('state', '=', 'live')
+        .orderBy('name')
+        .limit(limit)
+      if (after !== undefined) query = query.where('name', '>', after)
+      if (nameHas) query = query.where(containing('name', nameHas))
+      if (visibleTo !== undefined) {
+        query = query.where((eb) =>
+          eb.or([
+            eb('is_public', '=', 1),
+            eb(
+              'id',
+              'in',
+              eb
+                .selectFrom('member')
+                .select('project')
+                .where('account', '=', visibleTo ?? -1),
+            ),
+          ]),
+        )
+      }
+      return query.execute()
+    },
+
+    async create(tx, { name, isPublic, quota = NO_QUOTA, description = '', createdBy }) {
+      demandProjectName(name)
+      demandQuota(quota)
+      const now = clock()
+      // Not by the unique violation: on PostgreSQL that would end the caller's transaction.
+      const project = await tx
+        .insertInto('project')
+        .values({
+          name,
+          is_public: isPublic ? 1 : 0,
+          quota,
+          description,
+          created_by: createdBy,
+          created_at: now,
+          updated_at: now,
+        })
+        .onConflict((conflict) => conflict.doNothing())
+        .returningAll()
+        .executeTakeFirst()
+      if (!project) {
+        throw new AppError('conflict', `a project "${name}" exists already; choose another name`)
+      }
+      await tx.insertInto('project_usage').values({ project: project.id }).execute()
+      if (createdBy !== null) {
+        await tx
+          .insertInto('member')
+          .values({ project: project.id, account: createdBy, role: 'admin', created_at: now })
+          .execute()
+      }
+      return project
+    },
+
+    async update(tx, id, change, version) {
+      const project = await lockProject(db, tx, id)
+      if (version !== undefined && version !== project.version) {
+        throw new AppError(
+          'precondition_failed',
+          `project "${project.name}" was changed by somebody else; read it again`,
+        )
+      }
+      if (change.quota !== undefined) {
+        demandQuota(change.quota)
+        // Links of unlimited projects stand in deltas; a limit is checked against the sum.
+        await foldProject(tx, id)
+      }
+      const updated = await tx
+        .updateTable('project')
+        .set((eb) => ({
+          ...(change.isPublic === undefined ? {} : { is_public: change.isPublic ? 1 : 0 }),
+          ...(change.quota === undefined ? {} : { quota: change.quota }),
+          ...(change.description === undefined ? {} : { description: change.description }),
+          updated_at: clock(),
+          version: eb('version', '+', 1),
+        }))
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirstOrThrow()
+      known.delete(project.name)
+      return updated
+    },
+
+    async remove(tx, id, actor, reason) {
+      const project = await lockProject(db, tx, id)
+      const repository = await tx
+        .selectFrom('repository')
+        .select('name')
+        .where('project', '=', id)
+        .where('state', '=', 'live')
+        .limit(1)
+        .executeTakeFirst()
+      if (repository) {
+        throw new AppError(
+          'in_use',
+          `project "${project.name}" still has repositories, such as "${repository.name}"; delete them first`,
+        )
+      }
+      await tx
+        .updateTable('project')
+        .set({
+          state: 'trashed',
+          trashed_at: clock(),
+          trashed_by: actor,
+          trash_reason: reason,
+          updated_at: clock(),
+        })
+        .where('id', '=', id)
+        .execute()
+      await tx.deleteFrom('account').where('project', '=', id).execute()
+      known.delete(project.name)
+    },
+  }
+}
+
+/** @throws AppError project_unknown */
+async function lockProject(db: Db, tx: Tx, id: number): Promise<Project> {
+  const project = await db.engine
+    .lockRows(
+      tx.selectFrom('project').selectAll().where('id', '=', id).where('state', '=', 'live'),
+      'update',
+    )
+    .executeTakeFirst()
+  if (!project) throw new AppError('project_unknown', 'the project does not exist any more')
+  return project
+}
+
+function liveProject(query: Queryable, nameOrId: string | number): Promise<Project | undefined> {
+  return query
+    .selectFrom('project')
+    .selectAll()
+    .where(typeof nameOrId === 'number' ? 'id' : 'name', '=', nameOrId)
+    .where('state', '=', 'live')
+    .executeTakeFirst()
+}
+
+/** @throws AppError name_invalid */
+export function demandProjectName(name: string): void {
+  if (!isProjectName(name)) {
+    throw new AppError(
+      'name_invalid',
+      `"${name.slice(0, 80)}" is not a project name: use 1 to 255 lower-case letters and digits, with single ".", "_" or "-" between them`,
+      { field: 'name' },
+    )
+  }
+  if (RESERVED_PROJECTS.includes(name)) {
+    throw new AppError('name_invalid', `the project name "${name}" is reserved`, { field: 'name' })
+  }
+}
+
+function demandQuota(quota: number): void {
+  if (!Number.isSafeInteger(quota) || (quota !== NO_QUOTA && quota < 1)) {
+    throw new AppError(
+      'invalid_input',
+      `the quota ${quota} is not valid: use -1 for no limit, or at least 1 byte`,
+      { field: 'quota' },
+    )
+  }
+}

@@ -1,0 +1,49 @@
+import type { Authorizer } from '../accounts/authorize.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { BlobStore } from '../store/blobs/blob-store.ts'
+import type { Db } from '../store/db/database.ts'
+import { type Blobs, createBlobs } from './blobs.ts'
+import { type Catalog, createCatalog } from './catalog.ts'
+import { createManifests, type Manifests } from './manifests.ts'
+import type { Projects } from './projects.ts'
+import { createReferrers, type Referrers } from './referrers.ts'
+import { createRepositories, type Repositories } from './repositories.ts'
+import { createTags, type Tags } from './tags.ts'
+import { createUploads, type Uploads } from './uploads.ts'
+
+/** Our own registry, for every face. */
+export interface LocalRegistry {
+  projects: Projects
+  repositories: Repositories
+  uploads: Uploads
+  blobs: Blobs
+  manifests: Manifests
+  tags: Tags
+  referrers: Referrers
+  catalog: Catalog
+}
+
+export function createRegistry(deps: {
+  db: Db
+  store: BlobStore
+  clock: Clock
+  authorizer: Authorizer
+  projects: Projects
+  /** Names this process in the rows of uploads. */
+  writer: string
+}): LocalRegistry {
+  const { projects } = deps
+  const repositories = createRepositories({ ...deps, projects })
+  const tags = createTags({ ...deps, repositories })
+  const blobs = createBlobs({ ...deps, repositories })
+  return {
+    projects,
+    repositories,
+    tags,
+    blobs,
+    uploads: createUploads({ ...deps, blobs }),
+    manifests: createManifests({ ...deps, repositories, tags }),
+    referrers: createReferrers(deps),
+    catalog: createCatalog(deps),
+  }
+}

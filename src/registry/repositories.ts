@@ -1,0 +1,333 @@
+import type { Clock } from '../lib/clock.ts'
+import { AppError, isAppError } from '../lib/errors.ts'
+import { isRepositoryPath, type RepositoryName } from '../oci/reference.ts'
+import type { Db, Queryable, Tx } from '../store/db/database.ts'
+import type { Row } from '../store/db/schema.ts'
+import { containing } from '../store/db/search.ts'
+import { demandProjectName, type Projects } from './projects.ts'
+import { type ChargedProject, charge, noChange } from './usage.ts'
+
+export type Repository = Row<'repository'>
+
+/** A repository in a transaction that adds to it; its project is locked against deletion. */
+export interface OpenRepository {
+  id: number
+  project: ChargedProject
+  name: RepositoryName
+}
+
+/** Whoever pushes, and whether a missing project may be made for it. */
+export interface Pusher {
+  account: number | null
+  mayCreateProject: boolean
+  /** Of a project made by this push. */
+  publicProject: boolean
+}
+
+export interface RepositoryChange {
+  summary?: string
+  description?: string
+}
+
+export interface Repositories {
+  find(name: RepositoryName, query?: Queryable): Promise<Repository | undefined>
+  /**
+   * The repository for a push, made if it is missing; so is the project, if `pusher` may.
+   * @throws AppError project_unknown, name_invalid
+   */
+  open(tx: Tx, name: RepositoryName, pusher: Pusher): Promise<OpenRepository>
+  /** The repository for a deletion or a change. @throws AppError repository_unknown */
+  openExisting(tx: Tx, name: RepositoryName): Promise<OpenRepository>
+  list(project: number, page: RepositoryPage): Promise<Repository[]>
+  /** @throws AppError name_invalid, conflict */
+  create(
+    tx: Tx,
+    name: RepositoryName,
+    change: RepositoryChange,
+    actor: number | null,
+  ): Promise<Repository>
+  /** @throws AppError repository_unknown, precondition_failed */
+  update(
+    tx: Tx,
+    name: RepositoryName,
+    change: RepositoryChange,
+    version?: number,
+  ): Promise<Repository>
+  /**
+   * Into the trash, with everything in it; what it used is no longer charged.
+   * @throws AppError repository_unknown, immutable
+   */
+  remove(tx: Tx, name: RepositoryName, actor: number | null, reason: string): Promise<void>
+}
+
+export interface RepositoryPage {
+  after?: string
+  limit: number
+  nameHas?: string
+}
+
+export function createRepositories(deps: {
+  db: Db
+  clock: Clock
+  projects: Projects
+}): Repositories {
+  const { db, clock, projects } = deps
+
+  /** Locked so that it cannot be deleted, nor its quota changed, before we commit. */
+  function lockProject(tx: Tx, name: string): Promise<ChargedProject | undefined> {
+    return db.engine
+      .lockRows(
+        tx
+          .selectFrom('project')
+          .select(['id', 'name', 'quota'])
+          .where('name', '=', name)
+          .where('state', '=', 'live'),
+        'keyShare',
+      )
+      .executeTakeFirst()
+  }
+
+  async function openProject(tx: Tx, name: string, pusher: Pusher): Promise<ChargedProject> {
+    const existing = await lockProject(tx, name)
+    if (existing) return existing
+    if (!pusher.mayCreateProject) {
+      throw new AppError(
+        'project_unknown',
+        `project "${name}" does not exist and you may not create it; ask a system administrator`,
+      )
+    }
+    demandProjectName(name)
+    try {
+      return await projects.create(tx, {
+        name,
+        isPublic: pusher.publicProject,
+        createdBy: pusher.account,
+      })
+    } catch (error) {
+      const made = isAppError(error, 'conflict') && (await lockProject(tx, name))
+      if (made) return made
+      throw error
+    }
+  }
+
+  async function insert(
+    tx: Tx,
+    project: ChargedProject,
+    path: string,
+    change: RepositoryChange,
+    actor: number | null,
+  ): Promise<Repository | undefined> {
+    const now = clock()
+    return tx
+      .insertInto('repository')
+      .values({
+        project: project.id,
+        name: path,
+        summary: change.summary ?? '',
+        description: change.description ?? '',
+        created_by: actor,
+        created_at: now,
+        updated_at: now,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returningAll()
+      .executeTakeFirst()
+  }
+
+  function byName(query: Queryable, project: number, path: string) {
+    return query
+      .selectFrom('repository')
+      .selectAll()
+      .where('project', '=', project)
+      .where('name', '=', path)
+      .where('state', '=', 'live')
+  }
+
+  /** Locked so that it cannot be deleted before we commit. */
+  function lockRepository(tx: Tx, project: number, path: string): Promise<Repository | undefined> {
+    return db.engine.lockRows(byName(tx, project, path), 'keyShare').executeTakeFirst()
+  }
+
+  async function openExisting(tx: Tx, name: RepositoryName): Promise<OpenRepository> {
+    const project = await lockProject(tx, name.project)
+    const row = project && (await lockRepository(tx, project.id, name.path))
+    if (!row) throw repositoryUnknown(name)
+    return { id: row.id, project, name }
+  }
+
+  async function openForChange(
+    tx: Tx,
+    name: RepositoryName,
+    version?: number,
+  ): Promise<OpenRepository> {
+    const repository = await openExisting(tx, name)
+    const row = await db.engine
+      .lockRows(byName(tx, repository.project.id, name.path), 'update')
+      .executeTakeFirst()
+    if (!row) throw repositoryUnknown(name)
+    if (version !== undefined && version !== row.version) {
+      throw new AppError(
+        'precondition_failed',
+        `repository "${name.full}" was changed by somebody else; read it again`,
+      )
+    }
+    return repository
+  }
+
+  return {
+    async find(name, query = db.query) {
+      return query
+        .selectFrom('repository')
+        .innerJoin('project', 'project.id', 'repository.project')
+        .selectAll('repository')
+        .where('project.name', '=', name.project)
+        .where('project.state', '=', 'live')
+        .where('repository.name', '=', name.path)
+        .where('repository.state', '=', 'live')
+        .executeTakeFirst()
+    },
+
+    async open(tx, name, pusher) {
+      const project = await openProject(tx, name.project, pusher)
+      const row =
+        (await lockRepository(tx, project.id, name.path)) ??
+        (await insert(tx, project, name.path, {}, pusher.account)) ??
+        (await lockRepository(tx, project.id, name.path))
+      if (!row) throw repositoryUnknown(name)
+      return { id: row.id, project, name }
+    },
+
+    openExisting,
+
+    list(project, { after, limit, nameHas }) {
+      let query = db.query
+        .selectFrom('repository')
+        .selectAll()
+        .where('project', '=', project)
+        .where('state', '=', 'live')
+        .orderBy('name')
+        .limit(limit)
+      if (after !== undefined) query = query.where('name', '>', after)
+      if (nameHas) query = query.where(containing('name', nameHas))
+      return query.execute()
+    },
+
+    async create(tx, name, change, actor) {
+      if (!isRepositoryPath(name.path)) {
+        throw new AppError('name_invalid', `"${name.path}" is not a repository name`, {
+          field: 'name',
+        })
+      }
+      const project = await lockProject(tx, name.project)
+      if (!project)
+        throw new AppError('project_unknown', `project "${name.project}" does not exist`)
+      const row = await insert(tx, project, name.path, change, actor)
+      if (row) return row
+      throw new AppError('conflict', `a repository "${name.full}" exists already`)
+    },
+
+    async update(tx, name, change, version) {
+      const { id } = await openForChange(tx, name, version)
+      return tx
+        .updateTable('repository')
+        .set((eb) => ({ ...change, updated_at: clock(), version: eb('version', '+', 1) }))
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirstOrThrow()
+    },
+
+    async remove(tx, name, actor, reason) {
+      const { id, project } = await openForChange(tx, name)
+      const immutable = await tx
+        .selectFrom('tag')
+        .select('name')
+        .where('repository', '=', id)
+        .where('immutable', '=', 1)
+        .limit(1)
+        .executeTakeFirst()
+      if (immutable) {
+        throw new AppError(
+          'immutable',
+          `tag "${immutable.name}" of ${name.full} is immutable; a maintainer of the project has to lift that first`,
+        )
+      }
+      const change = noChange()
+      change.uniqueBytes = -(await unlinkAll(tx, project.id, id))
+      const { logical } = await logicalBytes(tx, id)
+      change.logicalBytes = -logical
+      await tx
+        .updateTable('repository')
+        .set({
+          state: 'trashed',
+          trashed_at: clock(),
+          trashed_by: actor,
+          trash_reason: reason,
+          updated_at: clock(),
+        })
+        .where('id', '=', id)
+        .execute()
+      await charge(tx, project, id, change)
+    },
+  }
+}
+
+export function repositoryUnknown(name: RepositoryName): AppError {
+  return new AppError('repository_unknown', `repository "${name.full}" does not exist`)
+}
+
+/** All rows of a repository that hold content, one per link. */
+function linksOf(tx: Tx, repository: number) {
+  return tx
+    .selectFrom('repository_blob')
+    .select('content')
+    .where('repository', '=', repository)
+    .unionAll(
+      tx
+        .selectFrom('manifest')
+        .select('content')
+        .where('repository', '=', repository)
+        .where('state', '=', 'live'),
+    )
+}
+
+async function logicalBytes(tx: Tx, repository: number): Promise<{ logical: number }> {
+  const { logical } = await tx
+    .selectFrom(linksOf(tx, repository).as('link'))
+    .innerJoin('content', 'content.id', 'link.content')
+    .select((eb) => eb.fn.coalesce(eb.fn.sum<number>('content.size'), eb.lit(0)).as('logical'))
+    .executeTakeFirstOrThrow()
+  return { logical: Number(logical) }
+}
+
+/** Takes a repository's links out of the project's ledger, set-wise. Returns the bytes freed. */
+async function unlinkAll(tx: Tx, project: number, repository: number): Promise<number> {
+  await tx
+    .updateTable('project_content')
+    .set((eb) => ({
+      links: eb(
+        'links',
+        '-',
+        eb
+          .selectFrom(linksOf(tx, repository).as('link'))
+          .select((count) => count.fn.countAll<number>().as('n'))
+          .whereRef('link.content', '=', 'project_content.content'),
+      ),
+    }))
+    .where('project', '=', project)
+    .where('content', 'in', linksOf(tx, repository))
+    .execute()
+  const freed = await tx
+    .deleteFrom('project_content')
+    .where('project', '=', project)
+    .where('links', '<=', 0)
+    .where('content', 'in', linksOf(tx, repository))
+    .returning((eb) =>
+      eb
+        .selectFrom('content')
+        .select('size')
+        .whereRef('content.id', '=', 'project_content.content')
+        .as('size'),
+    )
+    .execute()
+  return freed.reduce((sum, row) => sum + (row.size ?? 0), 0)
+}

@@ -1,0 +1,270 @@
+import type { Clock } from '../lib/clock.ts'
+import { AppError } from '../lib/errors.ts'
+import { newUuid } from '../lib/ids.ts'
+import type { RepositoryName } from '../oci/reference.ts'
+import type { Db } from '../store/db/database.ts'
+import type { Row } from '../store/db/schema.ts'
+
+/*
+ * The rows of upload sessions and the right to write to one. Whoever claims a session raises its
+ * epoch; every later change names that epoch, so a writer that stalled and comes back after
+ * somebody took over changes nothing.
+ */
+
+/** A writer that has not said for so long that bytes arrive may be replaced. */
+export const WRITER_LEASE_MS = 15_000
+/** How long a second writer waits for the first one to finish. */
+const CLAIM_PATIENCE_MS = 20_000
+const CLAIM_PAUSE_MS = 100
+
+export type Upload = Row<'upload'>
+
+/** Who may see a session: the repository it was opened for, and the account that opened it. */
+export interface UploadOwner {
+  repository: RepositoryName
+  account: number | null
+}
+
+/** A session that this process may write to. `takenOver`: from a writer that may still be alive. */
+export interface ClaimedUpload {
+  row: Upload
+  takenOver: boolean
+}
+
+export interface UploadSessions {
+  /** `claimed`: this process writes to it at once. */
+  create(upload: {
+    id: string
+    owner: UploadOwner
+    algorithm: string
+    storageKey: string
+    claimed: boolean
+  }): Promise<Upload>
+  /** @throws AppError upload_unknown, also for sessions of others */
+  get(id: string, owner: UploadOwner): Promise<Upload>
+  /**
+   * Waits for a running writer, takes over from one that is gone.
+   * @throws AppError upload_unknown, rate_limited
+   */
+  claim(id: string, owner: UploadOwner): Promise<ClaimedUpload>
+  /** False: somebody else has the session now. */
+  renew(upload: Upload): Promise<boolean>
+  /** Writes what is safe and lets go. @throws AppError upload_invalid when the session was lost */
+  release(upload: Upload, safe: SafePart): Promise<void>
+  /** A row for bytes that belong to no session yet, so that a crash leaves nothing unknown. */
+  reserve(storageKey: string): Promise<string>
+  /** Moves a session to the reserved key; the reservation takes the old one, for the sweeper. */
+  move(upload: Upload, reservation: string, storageKey: string): Promise<void>
+  /** Lets go of a claim without a change. */
+  abandon(upload: Upload): Promise<void>
+  /** From now on the session does not exist; the sweeper finds its bytes. */
+  discard(upload: Pick<Upload, 'id'>): Promise<void>
+  /** After the bytes are gone or belong to a content. */
+  forget(id: string): Promise<void>
+}
+
+/** The part of a session that survives the process. */
+export type SafePart = Pick<
+  Upload,
+  'offset' | 'prefix_digest' | 'prefix_sha256' | 'storage_key' | 'storage_state' | 'buffer'
+>
+
+/** Sessions are not worth a wait for the disk: a client that lost one starts again. */
+const QUICK = { durable: false }
+
+export function createUploadSessions(deps: {
+  db: Db
+  clock: Clock
+  /** Names this process in the rows. */
+  writer: string
+}): UploadSessions {
+  const { db, clock, writer } = deps
+
+  function ofOwner(id: string, { repository, account }: UploadOwner) {
+    return db.query
+      .selectFrom('upload')
+      .selectAll()
+      .where('id', '=', id)
+      .where('state', '=', 'open')
+      .where('project_name', '=', repository.project)
+      .where('repository_name', '=', repository.path)
+      .where('account', account === null ? 'is' : '=', account)
+  }
+
+  async function tryClaim(id: string, owner: UploadOwner): Promise<ClaimedUpload | undefined> {
+    const seen = await ofOwner(id, owner).executeTakeFirst()
+    if (!seen) throw uploadUnknown(id)
+    const now = clock()
+    if (seen.writer !== null && seen.writer_until > now) return undefined
+    const row = await db.transaction(
+      (tx) =>
+        tx
+          .updateTable('upload')
+          .set({
+            epoch: seen.epoch + 1,
+            writer,
+            writer_until: now + WRITER_LEASE_MS,
+            updated_at: now,
+          })
+          .where('id', '=', id)
+          .where('epoch', '=', seen.epoch)
+          .where('state', '=', 'open')
+          .returningAll()
+          .executeTakeFirst(),
+      QUICK,
+    )
+    return row && { row, takenOver: seen.writer !== null }
+  }
+
+  function change(upload: Upload, values: Partial<Upload>): Promise<boolean> {
+    return db.transaction(async (tx) => {
+      const result = await tx
+        .updateTable('upload')
+        .set(values)
+        .where('id', '=', upload.id)
+        .where('epoch', '=', upload.epoch)
+        .where('state', '=', 'open')
+        .executeTakeFirstOrThrow()
+      return result.numUpdatedRows > 0n
+    }, QUICK)
+  }
+
+  return {
+    create({ id, owner, algorithm, storageKey, claimed }) {
+      const now = clock()
+      return db.transaction(
+        (tx) =>
+          tx
+            .insertInto('upload')
+            .values({
+              id,
+              project_name: owner.repository.project,
+              repository_name: owner.repository.path,
+              account: owner.account,
+              algorithm,
+              storage_key: storageKey,
+              writer: claimed ? writer : null,
+              writer_until: claimed ? now + WRITER_LEASE_MS : 0,
+              created_at: now,
+              updated_at: now,
+            })
+            .returningAll()
+            .executeTakeFirstOrThrow(),
+        QUICK,
+      )
+    },
+
+    async get(id, owner) {
+      const row = await ofOwner(id, owner).executeTakeFirst()
+      if (!row) throw uploadUnknown(id)
+      return row
+    },
+
+    async claim(id, owner) {
+      const deadline = clock() + CLAIM_PATIENCE_MS
+      for (;;) {
+        const claimed = await tryClaim(id, owner)
+        if (claimed) return claimed
+        if (clock() > deadline) {
+          throw new AppError(
+            'rate_limited',
+            'another request is still writing to this upload; wait for it or cancel the upload',
+            { retryAfter: 5 },
+          )
+        }
+        await Bun.sleep(CLAIM_PAUSE_MS)
+      }
+    },
+
+    renew: (upload) => change(upload, { writer_until: clock() + WRITER_LEASE_MS }),
+
+    async release(upload, safe) {
+      const held = await change(upload, {
+        ...safe,
+        writer: null,
+        writer_until: 0,
+        updated_at: clock(),
+      })
+      if (!held) throw lostUpload()
+    },
+
+    async reserve(storageKey) {
+      const id = newUuid()
+      const now = clock()
+      await db.transaction(
+        (tx) =>
+          tx
+            .insertInto('upload')
+            .values({
+              id,
+              project_name: '',
+              repository_name: '',
+              account: null,
+              state: 'discarded',
+              storage_key: storageKey,
+              created_at: now,
+              updated_at: now,
+            })
+            .execute(),
+        QUICK,
+      )
+      return id
+    },
+
+    async move(upload, reservation, storageKey) {
+      const oldKey = upload.storage_key
+      const moved = await db.transaction(async (tx) => {
+        const result = await tx
+          .updateTable('upload')
+          .set({ storage_key: storageKey })
+          .where('id', '=', upload.id)
+          .where('epoch', '=', upload.epoch)
+          .where('state', '=', 'open')
+          .executeTakeFirstOrThrow()
+        if (result.numUpdatedRows === 0n) return false
+        await tx
+          .updateTable('upload')
+          .set({ storage_key: oldKey })
+          .where('id', '=', reservation)
+          .execute()
+        return true
+      }, QUICK)
+      if (!moved) throw lostUpload()
+      upload.storage_key = storageKey
+    },
+
+    async abandon(upload) {
+      await change(upload, { writer: null, writer_until: 0 })
+    },
+
+    async discard({ id }) {
+      await db.transaction(
+        (tx) =>
+          tx
+            .updateTable('upload')
+            .set((eb) => ({ state: 'discarded', epoch: eb('epoch', '+', 1), updated_at: clock() }))
+            .where('id', '=', id)
+            .execute(),
+        QUICK,
+      )
+    },
+
+    async forget(id) {
+      await db.transaction((tx) => tx.deleteFrom('upload').where('id', '=', id).execute(), QUICK)
+    },
+  }
+}
+
+export function uploadUnknown(id: string): AppError {
+  return new AppError(
+    'upload_unknown',
+    `upload ${id.slice(0, 64)} does not exist, has expired, or belongs to another repository or account; start a new one`,
+  )
+}
+
+export function lostUpload(): AppError {
+  return new AppError(
+    'upload_invalid',
+    'another request took this upload over; ask for its state and go on from there',
+  )
+}
