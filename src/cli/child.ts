@@ -33,8 +33,12 @@ export function runChild(role: Role, loadEntry: () => Promise<ProcessEntry>): vo
     ready: async () => (await running?.ready()) ?? false,
     snapshot: () => given(context).metrics.snapshot(),
     async stop(graceMs = 0) {
-      await running?.stop(graceMs)
-      setImmediate(() => process.exit(0))
+      try {
+        await running?.stop(graceMs)
+      } finally {
+        // After the answer.
+        setImmediate(() => process.exit(0))
+      }
       return null
     },
   })

@@ -223,6 +223,16 @@ describe('a stop', () => {
     expect(await served.child.exited).toBe(0)
   })
 
+  test('during the start is a stop, not a failure', async () => {
+    const args = ['serve', '--data', newFolder(), '--listen', '127.0.0.1:0']
+    const child = run(args, { PREPARE_MS: '20000' })
+    const output = child.stdout.getReader()
+    expect(new TextDecoder().decode((await output.read()).value)).toContain('preparing')
+    child.kill('SIGTERM')
+    expect(await child.exited).toBe(0)
+    expect(await new Response(child.stderr).text()).toBe('')
+  })
+
   test('waits no longer than the grace', async () => {
     const data = newFolder()
     await Bun.write(join(root, 'short.yaml'), 'shutdown: {grace: 200ms}')

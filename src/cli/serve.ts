@@ -6,7 +6,7 @@ import { createMetrics } from '../lib/metrics.ts'
 import { loadTls, prepareSelfSigned } from '../lib/tls.ts'
 import { claimPort } from './claim-port.ts'
 import type { Role } from './messages.ts'
-import { createSupervisor } from './supervisor.ts'
+import { createSupervisor, type Supervisor } from './supervisor.ts'
 
 /** Runs until a signal ends it. Fails when the start does; see the messages of each step. */
 export async function serve(
@@ -28,33 +28,34 @@ export async function serve(
 
     const metrics = createMetrics('supervisor')
     const supervisor = createSupervisor({ config, log, metrics, pretty, command })
-    const stopped = stopOnSignal(supervisor)
+    const stop = stopOnSignal(supervisor)
     try {
       const { adminPassword } = await supervisor.start()
-      log.info('listening', { url: addressUrl(address, tls ? 'https' : 'http') })
       if (adminPassword !== undefined) showPassword(adminPassword)
+      log.info('listening', { url: addressUrl(address, tls ? 'https' : 'http') })
     } catch (error) {
       supervisor.kill()
-      throw error
+      // Processes that are stopped while they start cannot finish that.
+      if (!stop.isRequested()) throw error
     }
-    await stopped
+    await stop.done
   } finally {
     lock.release()
   }
 }
 
-/** The first signal stops gracefully, the second one at once. Resolves after the stop. */
-function stopOnSignal(supervisor: ReturnType<typeof createSupervisor>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  let stopping = false
+/** The first signal stops gracefully, the second one at once. */
+function stopOnSignal(supervisor: Supervisor): { isRequested(): boolean; done: Promise<void> } {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  let requested = false
   const onSignal = () => {
-    if (stopping) return supervisor.kill()
-    stopping = true
-    void supervisor.stop().then(resolve)
+    if (requested) return supervisor.kill()
+    requested = true
+    supervisor.stop().then(resolve, reject)
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
-  return promise
+  return { isRequested: () => requested, done: promise }
 }
 
 /** Not a log line: logs are kept and shipped, a password must not be. */

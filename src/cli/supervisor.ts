@@ -131,7 +131,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
           log.warn('process did not end in time and is killed', { name: child.name })
           child.kill()
         }, grace + END_MS)
-        child.channel.ask('stop', { argument: grace }).catch(() => {})
+        child.channel.ask('stop', { argument: grace }).catch((error) => {
+          log.warn('process did not stop cleanly', { name: child.name, error })
+        })
         await child.ended
         clearTimeout(limit)
       })

@@ -6,11 +6,13 @@ import { run } from './run.ts'
 
 /*
  * The command line over processes that only do what a test asks for: `/pid`, `/slow?ms=`,
- * `/crash`, and the questions to the supervisor.
+ * `/crash`, and the questions to the supervisor. PREPARE_MS makes the preparation take time.
  */
 
 const entry: ProcessEntry = {
-  async prepare({ config }) {
+  async prepare({ config, log }) {
+    log.info('preparing')
+    await Bun.sleep(Number(process.env.PREPARE_MS ?? 0))
     const marker = join(config.data, 'prepared')
     if (existsSync(marker)) return {}
     writeFileSync(marker, '')

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { takeFolderLock } from './folder-lock.ts'
@@ -57,4 +57,12 @@ test('a released lock can be taken again', () => {
   lock.release()
   lock.release()
   takeFolderLock(folder).release()
+})
+
+test('a folder that cannot be made is told with its name', () => {
+  const file = join(root, 'a-file')
+  writeFileSync(file, '')
+  expect(() => takeFolderLock(join(file, 'data'))).toThrow(
+    /a-file\/data cannot be used \(ENOTDIR\)/,
+  )
 })
