@@ -16,7 +16,7 @@ export interface PasswordLimits {
 }
 
 /** Compares with a hash; without one it works as long and says no. */
-export type Verify = (password: string, hash: string | undefined) => Promise<boolean>
+type Verify = (password: string, hash: string | undefined) => Promise<boolean>
 
 export interface Passwords {
   hash(password: string): Promise<string>

@@ -34,7 +34,7 @@ const Claims = z.object({
 })
 
 /** What a token says. Whether its account still stands is asked of the database. */
-export interface RegistryTokenClaims {
+interface RegistryTokenClaims {
   account: number | null
   epoch: number
   credential?: CredentialRef
@@ -43,7 +43,7 @@ export interface RegistryTokenClaims {
   expiresAt: number
 }
 
-export interface IssuedToken {
+interface IssuedToken {
   token: string
   /** Seconds. */
   expiresIn: number

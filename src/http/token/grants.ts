@@ -25,19 +25,12 @@ export function createGrant(deps: {
     const name = parseRepositoryName(asked.name)
     if (!name) return undefined
     const project = await findProject(name.project)
-    // Who may create the project may push to it, and pull what he pushed.
-    const mayCreate =
-      !project &&
-      (await authorizer.authorize(principal, 'project:create', { kind: 'system' })).allowed
     const resource = { kind: 'repository', repository: name.full, project } as const
     const actions: string[] = []
     for (const action of asked.actions) {
       if (action !== 'pull' && action !== 'push' && action !== 'delete') continue
-      const created = mayCreate && action !== 'delete'
-      const { allowed } = created
-        ? { allowed: true }
-        : await authorizer.authorize(principal, `repository:${action}`, resource)
-      if (allowed) actions.push(action)
+      const decision = await authorizer.authorize(principal, `repository:${action}`, resource)
+      if (decision.allowed) actions.push(action)
     }
     if (actions.length === 0) return undefined
     return {

@@ -8,7 +8,7 @@ import { readForm } from './form.ts'
 import type { Grant } from './grants.ts'
 import { formatScopes, parseScopes, type RequestedScope } from './scope.ts'
 
-export interface RequestInfo {
+interface RequestInfo {
   /** Of the client, behind trusted proxies too. */
   address: string
   /** As the challenge named it. */
