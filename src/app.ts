@@ -188,6 +188,7 @@ async function build(
     clock,
     authorizer: accounts.authorizer,
     projects: createProjects({ db, clock }),
+    settings: { sparse: config.manifests.sparse },
     writer: `${name}-${newHex(8)}`,
   })
   return { db, store, accounts, registry }

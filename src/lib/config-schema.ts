@@ -136,6 +136,16 @@ export const configSchema = z.object({
       description: 'Unfinished uploads are removed when nothing was added for this long.',
     }),
   }),
+  manifests: z.object({
+    sparse: flag()
+      .prefault(false)
+      .meta({
+        description:
+          'Take images whose layers were not pushed (with a warning), for mirrors that leave ' +
+          'some out. Otherwise such a push is refused, so that every image here can be pulled. ' +
+          'Indexes may always lack some of their images.',
+      }),
+  }),
   trustedProxies: addressRanges()
     .prefault([])
     .meta({

@@ -82,8 +82,10 @@ export function createManifests(deps: {
   clock: Clock
   repositories: Repositories
   tags: Tags
+  /** Images whose blobs were not pushed are taken too. */
+  sparse: boolean
 }): Manifests {
-  const { db, clock, repositories, tags } = deps
+  const { db, clock, repositories, tags, sparse } = deps
 
   /** One statement, whether by tag or by digest: this is what every pull begins with. */
   function find(name: RepositoryName, reference: Reference) {
@@ -112,8 +114,8 @@ export function createManifests(deps: {
   }
 
   /**
-   * Every child that must be there, is there, and stays until we commit. An index may be sparse:
-   * returns how many of its children are missing.
+   * Every child that must be there, is there, and stays until we commit. An index may be sparse,
+   * and an image where the settings say so: returns how many of the children are missing.
    */
   async function lockChildren(
     tx: Tx,
@@ -145,7 +147,7 @@ export function createManifests(deps: {
       for (const row of rows) present.add(row.digest)
     }
     const missing = [...new Set(required)].filter((digest) => !present.has(digest))
-    if (missing.length > 0) throw blobsMissing(repository.name, missing)
+    if (missing.length > 0 && !sparse) throw blobsMissing(repository.name, missing)
     for (const digests of chunked([...present])) {
       await tx
         .updateTable('repository_blob')
@@ -155,7 +157,7 @@ export function createManifests(deps: {
         .where('unreferenced_since', 'is not', null)
         .execute()
     }
-    if (parsed.kind === 'image') return 0
+    if (parsed.kind === 'image') return missing.length
     const manifests = await manifestsPresent(tx, repository.id, wanted)
     return wanted.filter((digest) => !present.has(digest) && !manifests.has(digest)).length
   }
@@ -263,12 +265,7 @@ export function createManifests(deps: {
         await charge(tx, repository.project, repository.id, change)
         return missing
       })
-      const warnings =
-        missing > 0
-          ? [
-              `${missing} of the manifests in this index are not in the repository; pulling them will fail until they are pushed`,
-            ]
-          : []
+      const warnings = missing > 0 ? [sparseWarning(parsed.kind, missing)] : []
       return { digest, subject: parsed.subject?.digest, warnings }
     },
 
@@ -442,6 +439,11 @@ async function demandRemovable(
     'in_use',
     `manifest ${digest} of ${repository.name.full} cannot be deleted: ${parent.digest} ${how}`,
   )
+}
+
+function sparseWarning(kind: ParsedManifest['kind'], missing: number): string {
+  const children = kind === 'index' ? 'manifests of this index' : 'blobs of this image'
+  return `${missing} ${children} are not in the repository; pulling them will fail until they are pushed`
 }
 
 function manifestUnknown(name: RepositoryName, digest: Digest): AppError {

@@ -29,6 +29,7 @@ export function createRegistry(deps: {
   clock: Clock
   authorizer: Authorizer
   projects: Projects
+  settings: { sparse: boolean }
   /** Names this process in the rows of uploads. */
   writer: string
 }): LocalRegistry {
@@ -42,7 +43,7 @@ export function createRegistry(deps: {
     tags,
     blobs,
     uploads: createUploads({ ...deps, blobs }),
-    manifests: createManifests({ ...deps, repositories, tags }),
+    manifests: createManifests({ ...deps, repositories, tags, sparse: deps.settings.sparse }),
     referrers: createReferrers(deps),
     catalog: createCatalog(deps),
   }
