@@ -5,7 +5,16 @@ import type { Db } from '../store/db/database.ts'
 import { createMigrated, type TestDatabase } from '../store/db/test-databases.ts'
 import { createHistoryJob, pruneHistory } from './history.ts'
 import type { JobType } from './job.ts'
-import { claim, dueJobs, firstOfEachLevel, nextDue } from './leases.ts'
+import {
+  claim,
+  dueJobs,
+  finish,
+  firstOfEachLevel,
+  type Lease,
+  nextDue,
+  reap,
+  renew,
+} from './leases.ts'
 import { createJobQueue, type JobQueue, PRIORITIES } from './queue.ts'
 
 const copy: JobType<z.ZodObject<{ image: z.ZodString }>> = {
@@ -177,6 +186,29 @@ export function queueContract(create: () => Promise<TestDatabase>) {
     })
   })
 
+  test('whoever has lost the lease changes nothing any more', async () => {
+    const [id = 0] = await enqueue({})
+    await claimAll(PRIORITIES.normal)
+    const first: Lease = { id, owner: 'me', attempt: 1 }
+    const end = { now: 5, progress: '"first"' }
+    now += 2
+    expect(await reap(db, now)).toBe(1)
+    await claimAll(PRIORITIES.normal)
+    const failed = { state: 'failed', error: 'of the first' } as const
+    expect(await db.transaction((tx) => renew(tx, first, now + 99, '"first"'))).toBe(false)
+    expect(await db.transaction((tx) => finish(tx, first, failed, end))).toBe(false)
+    expect(await queue.find(id)).toMatchObject({ state: 'running', attempts: 2, progress: null })
+    const second = { ...first, attempt: 2 }
+    const stranger = { ...second, owner: 'you' }
+    expect(await db.transaction((tx) => finish(tx, stranger, failed, end))).toBe(false)
+    expect(
+      await db.transaction((tx) =>
+        finish(tx, second, { state: 'done' }, { now, progress: undefined }),
+      ),
+    ).toBe(true)
+    expect(await queue.find(id)).toMatchObject({ state: 'done', finishedAt: now })
+  })
+
   describe('cancel and retry', () => {
     const act = (verb: 'cancel' | 'retry', id: number) =>
       db.transaction((tx) => queue[verb](tx, id))
@@ -249,10 +281,21 @@ export function queueContract(create: () => Promise<TestDatabase>) {
       expect(left.sort()).toEqual(['done', 'failed', 'queued'])
     })
 
-    test('is a job', async () => {
-      const job = createHistoryJob({ db })
-      expect(job.name).toBe('jobs.prune')
-      expect(job.schema.parse({})).toEqual({})
+    test('is forgotten by a job', async () => {
+      const job = createHistoryJob({ db, clock: () => 100 * DAY })
+      await enqueue({ runAt: 1 })
+      await db.query.updateTable('job').set({ state: 'done', finished_at: 2 }).execute()
+      const seen: unknown[] = []
+      await job.run(job.schema.parse({}), {
+        id: 1,
+        attempt: 1,
+        lastProgress: undefined,
+        signal: new AbortController().signal,
+        progress: (value) => seen.push(value),
+        heartbeat: async () => {},
+      })
+      expect(seen).toEqual([{ removed: 1 }])
+      expect((await queue.list()).items).toEqual([])
     })
   })
 }

@@ -98,6 +98,8 @@ export function startRun(deps: RunDeps, job: Job, row: ClaimedRow): Run {
   function outcomeOf(error: unknown): Outcome {
     const now = clock()
     if (cause === 'cancelled') return { state: 'cancelled' }
+    // Written by nobody, as `settle` discards it.
+    if (cause === 'lost') return { state: 'queued', runAt: now }
     if (cause === 'shutdown') return { state: 'queued', runAt: now, uncounted: true }
     const text = textOf(error)
     if (row.attempts >= row.max_attempts) return { state: 'failed', error: text }

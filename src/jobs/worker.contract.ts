@@ -179,17 +179,18 @@ export function workerContract(create: () => Promise<TestDatabase>) {
     })
 
     test('a worker that stood still loses the job, is told, and its result is discarded', async () => {
-      const now = Date.now()
       const reasons: string[] = []
       const slow = jobOf(async (_, context) => {
         context.progress('slow')
         await hang(context).catch((error: Error) => reasons.push(error.message))
+        await ended(context.id)
         throw new Error('of the slow one')
       })
       const id = await enqueue(slow, 1)
+      const now = Date.now()
       const job = jobOf(async (_, { progress }) => progress('quick'))
       // Its time stands still, so that it sees no need to renew anything.
-      work(slow, { clock: () => now })
+      work(slow, { clock: () => now, concurrency: 1 })
       await until(async () => (await queue.find(id))?.state === 'running')
       work(job, { db: database.open(), clock: () => now + 60_000 })
       expect(await ended(id)).toMatchObject({ state: 'done', attempts: 2, progress: 'quick' })
