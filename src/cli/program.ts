@@ -54,6 +54,15 @@ export function createProgram({ loadEntry, command }: ProgramDeps): Command {
     .description('print the reference of all settings (Markdown)')
     .action(async () => (await import('./config.ts')).printReference())
 
+  withSettings(program.command('verify'))
+    .description('look for content, manifests and sums that are wrong; a running server may go on')
+    .option('--deep', 'also read every blob and compare its digest', false)
+    .action(async (_, verb: Command) => {
+      const { verify } = await import('./verify.ts')
+      const { config } = settingsOf(verb)
+      await report(() => verify(config, { deep: verb.opts().deep === true }))
+    })
+
   program
     .command('version')
     .description('print the version')

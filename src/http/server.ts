@@ -103,36 +103,44 @@ export function startServer(options: ServerOptions): HttpServer {
     })
   }
 
-  const server = Bun.serve({
-    hostname: options.hostname,
-    port: options.port,
-    reusePort: options.reusePort,
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    idleTimeout: IDLE_SECONDS,
-    ...(options.tls ? { tls: options.tls } : {}),
-    async fetch(request, self) {
-      const startedAt = performance.now()
-      const context = contextOf(request, self)
-      running++
-      try {
-        const response = await answer(context)
-        response.headers.set('x-request-id', context.requestId)
-        record(context, response, startedAt)
-        return response
-      } finally {
-        running--
-      }
-    },
-    error(error) {
-      log.error('request failed outside of any face', { error })
-      return new Response('internal error\n', { status: 500 })
-    },
-  })
+  const listen = (port: number, tls: TlsPair | undefined) =>
+    Bun.serve({
+      hostname: options.hostname,
+      port,
+      // With TLS a second listener takes over when the certificate changes.
+      reusePort: options.reusePort || tls !== undefined,
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      idleTimeout: IDLE_SECONDS,
+      ...(tls ? { tls } : {}),
+      async fetch(request, self) {
+        const startedAt = performance.now()
+        const context = contextOf(request, self)
+        running++
+        try {
+          const response = await answer(context)
+          response.headers.set('x-request-id', context.requestId)
+          record(context, response, startedAt)
+          return response
+        } finally {
+          running--
+        }
+      },
+      error(error) {
+        log.error('request failed outside of any face', { error })
+        return new Response('internal error\n', { status: 500 })
+      },
+    })
+
+  let server = listen(options.port, options.tls)
+  const port = server.port ?? options.port
 
   return {
-    port: server.port ?? options.port,
+    port,
+    // Bun ignores a new certificate in `server.reload()`.
     reloadTls(tls) {
-      server.reload({ tls, fetch: server.fetch } as Parameters<typeof server.reload>[0])
+      const old = server
+      server = listen(port, tls)
+      old.stop().catch((error: unknown) => log.error('listener not stopped', { error }))
     },
     async stop(graceMs) {
       const deadline = Date.now() + graceMs

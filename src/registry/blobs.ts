@@ -1,4 +1,4 @@
-import type { Authorizer, ProjectRef } from '../accounts/authorize.ts'
+import type { Authorizer } from '../accounts/authorize.ts'
 import type { Principal } from '../accounts/principal.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
@@ -8,14 +8,13 @@ import type { RepositoryName } from '../oci/reference.ts'
 import type { BlobSource, BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
 import { type Bytes, ensureContent, linkContent, unlinkContent } from './content.ts'
+import { findMountSource } from './mount-source.ts'
 import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
 import { lostUpload, type Upload } from './upload-session.ts'
 import { charge, noChange } from './usage.ts'
 
 /** A HEAD of somebody who may push keeps an unreferenced blob; it need not write each time. */
 const REFRESH_AFTER_MS = 3_600_000
-/** Repositories that are tried for a mount without a source. */
-const MOUNT_CANDIDATES = 20
 
 /** A blob as a repository shows it. */
 export interface Blob {
@@ -165,64 +164,6 @@ export function createBlobs(deps: {
     await linkContent(tx, repository.project.id, content, change)
   }
 
-  /** Repositories that hold the blob and that the caller may pull from; the first one that fits. */
-  async function findSource(
-    principal: Principal,
-    digest: Digest,
-    source: RepositoryName | undefined,
-  ): Promise<number | undefined> {
-    let query = db.query
-      .selectFrom('repository_blob')
-      .innerJoin('content', 'content.id', 'repository_blob.content')
-      .innerJoin('repository', 'repository.id', 'repository_blob.repository')
-      .innerJoin('project', 'project.id', 'repository.project')
-      .select([
-        'content.id as content',
-        'repository.name as path',
-        'project.id as id',
-        'project.name as name',
-        'project.is_public as isPublic',
-      ])
-      .where('repository_blob.digest', '=', digest)
-      .where('content.state', '=', 'live')
-      .where('repository.state', '=', 'live')
-      .where('project.state', '=', 'live')
-      .limit(MOUNT_CANDIDATES)
-    if (!source && !principal.isAdmin) {
-      query = query.where((eb) =>
-        eb.or([
-          eb('project.is_public', '=', 1),
-          eb(
-            'project.id',
-            'in',
-            eb
-              .selectFrom('member')
-              .select('project')
-              .where('account', '=', principal.account ?? -1),
-          ),
-        ]),
-      )
-    }
-    if (source) {
-      query = query
-        .where('project.name', '=', source.project)
-        .where('repository.name', '=', source.path)
-    }
-    // A token names the repositories it is for; without a source only the account can be asked.
-    const { scope, ...account } = principal
-    const asker = source ? principal : account
-    for (const row of await query.execute()) {
-      const project: ProjectRef = { id: row.id, name: row.name, isPublic: row.isPublic === 1 }
-      const decision = await authorizer.authorize(asker, 'repository:pull', {
-        kind: 'repository',
-        repository: `${row.name}/${row.path}`,
-        project,
-      })
-      if (decision.allowed) return row.content
-    }
-    return undefined
-  }
-
   return {
     async get(name, digest) {
       const blob = await find(db.query, name, digest)
@@ -267,7 +208,7 @@ export function createBlobs(deps: {
     },
 
     async mount({ target, digest, source, principal, pusher }) {
-      const contentId = await findSource(principal, digest, source)
+      const contentId = await findMountSource({ db, authorizer }, principal, digest, source)
       if (contentId === undefined) return false
       return db.transaction(async (tx) => {
         const content = await db.engine

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import {
@@ -10,8 +9,9 @@ import {
 } from '../oci/digest.ts'
 import { ManifestError, mayBeAbsent, type ParsedManifest, parseManifest } from '../oci/manifest.ts'
 import type { Reference, RepositoryName } from '../oci/reference.ts'
-import type { Db, Queryable, Tx } from '../store/db/database.ts'
-import { ensureContent, keepBody, linkContent, unlinkContent } from './content.ts'
+import type { Db, Tx } from '../store/db/database.ts'
+import { ensureContent, keepBody, linkContent } from './content.ts'
+import { createRemoval, manifestUnknown, type RemoveOptions } from './manifest-removal.ts'
 import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
 import { repositoryUnknown } from './repositories.ts'
 import { type Tags, tagUnknown } from './tags.ts'
@@ -44,14 +44,6 @@ export interface PushedManifest {
   subject: string | undefined
   /** What was accepted but may not be what was meant. */
   warnings: string[]
-}
-
-export interface RemoveOptions {
-  /** Refuse what an index of the repository refers to. */
-  refuseReferenced?: boolean
-  /** Refuse what signatures or other referrers point at. */
-  refuseSubjects?: boolean
-  reason?: string
 }
 
 export interface Manifests {
@@ -269,45 +261,7 @@ export function createManifests(deps: {
       return { digest, subject: parsed.subject?.digest, warnings }
     },
 
-    async remove(name, digest, actor, options = {}) {
-      await db.transaction(async (tx) => {
-        const repository = await repositories.openExisting(tx, name)
-        const manifest = await db.engine
-          .lockRows(
-            tx
-              .selectFrom('manifest')
-              .select(['id', 'content', 'size', 'digest'])
-              .where('repository', '=', repository.id)
-              .where('digest', '=', digest)
-              .where('state', '=', 'live'),
-            'update',
-          )
-          .executeTakeFirst()
-        if (!manifest) throw manifestUnknown(name, digest)
-        await demandRemovable(tx, repository, digest, options)
-        const change = noChange()
-        await tags.removeAllOf(tx, repository, manifest, actor, change)
-        await tx
-          .updateTable('manifest')
-          .set({
-            state: 'trashed',
-            trashed_at: clock(),
-            trashed_by: actor,
-            trash_reason: options.reason ?? 'delete',
-          })
-          .where('id', '=', manifest.id)
-          .execute()
-        await noteUnreferenced(db, tx, repository.id, manifest.id, clock())
-        change.manifests -= 1
-        await unlinkContent(
-          tx,
-          repository.project.id,
-          { id: manifest.content, size: manifest.size },
-          change,
-        )
-        await charge(tx, repository.project, repository.id, change)
-      })
-    },
+    remove: createRemoval({ db, clock, repositories, tags }),
   }
 }
 
@@ -370,88 +324,9 @@ async function manifestsPresent(
   return present
 }
 
-/** Blobs that no other live manifest of the repository refers to wait for the collector. */
-async function noteUnreferenced(
-  db: Db,
-  tx: Tx,
-  repository: number,
-  manifest: number,
-  now: number,
-): Promise<void> {
-  const children = tx.selectFrom('manifest_ref').select('child').where('parent', '=', manifest)
-  // Two deletions that both held a blob must see each other, so one waits for the other here.
-  await db.engine
-    .lockRows(
-      tx
-        .selectFrom('repository_blob')
-        .select('digest')
-        .where('repository', '=', repository)
-        .where('digest', 'in', children)
-        .orderBy('digest'),
-      'update',
-    )
-    .execute()
-  await tx
-    .updateTable('repository_blob')
-    .set({ unreferenced_since: now })
-    .where('repository', '=', repository)
-    .where('unreferenced_since', 'is', null)
-    .where('digest', 'in', children)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('manifest_ref as other')
-            .innerJoin('manifest', 'manifest.id', 'other.parent')
-            .select(sql<number>`1`.as('one'))
-            .where('other.repository', '=', repository)
-            .whereRef('other.child', '=', 'repository_blob.digest')
-            .where('manifest.state', '=', 'live'),
-        ),
-      ),
-    )
-    .execute()
-}
-
-async function demandRemovable(
-  query: Queryable,
-  repository: OpenRepository,
-  digest: Digest,
-  { refuseReferenced, refuseSubjects }: RemoveOptions,
-): Promise<void> {
-  if (!refuseReferenced && !refuseSubjects) return
-  const parents = await query
-    .selectFrom('manifest_ref')
-    .innerJoin('manifest', 'manifest.id', 'manifest_ref.parent')
-    .select(['manifest.digest', 'manifest_ref.kind'])
-    .where('manifest_ref.repository', '=', repository.id)
-    .where('manifest_ref.child', '=', digest)
-    .where('manifest.state', '=', 'live')
-    .where('manifest_ref.kind', 'in', [
-      ...(refuseReferenced ? (['manifest'] as const) : []),
-      ...(refuseSubjects ? (['subject'] as const) : []),
-    ])
-    .limit(1)
-    .execute()
-  const [parent] = parents
-  if (!parent) return
-  const how = parent.kind === 'subject' ? 'is attached to it' : 'contains it'
-  throw new AppError(
-    'in_use',
-    `manifest ${digest} of ${repository.name.full} cannot be deleted: ${parent.digest} ${how}`,
-  )
-}
-
 function sparseWarning(kind: ParsedManifest['kind'], missing: number): string {
   const children = kind === 'index' ? 'manifests of this index' : 'blobs of this image'
   return `${missing} ${children} are not in the repository; pulling them will fail until they are pushed`
-}
-
-function manifestUnknown(name: RepositoryName, digest: Digest): AppError {
-  return new AppError(
-    'manifest_unknown',
-    `manifest ${digest} is not in repository "${name.full}"`,
-    { digest },
-  )
 }
 
 function blobsMissing(name: RepositoryName, missing: string[]): AppError {

@@ -1,0 +1,152 @@
+import { sql } from 'kysely'
+import type { Clock } from '../lib/clock.ts'
+import { AppError } from '../lib/errors.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { RepositoryName } from '../oci/reference.ts'
+import type { Db, Queryable, Tx } from '../store/db/database.ts'
+import { unlinkContent } from './content.ts'
+import type { OpenRepository, Repositories } from './repositories.ts'
+import type { Tags } from './tags.ts'
+import { charge, noChange } from './usage.ts'
+
+export interface RemoveOptions {
+  /** Refuse what an index of the repository refers to. */
+  refuseReferenced?: boolean
+  /** Refuse what signatures or other referrers point at. */
+  refuseSubjects?: boolean
+  reason?: string
+}
+
+/** The one way to delete a manifest: see `Manifests.remove`. */
+export function createRemoval(deps: {
+  db: Db
+  clock: Clock
+  repositories: Repositories
+  tags: Tags
+}) {
+  const { db, clock, repositories, tags } = deps
+
+  return async (
+    name: RepositoryName,
+    digest: Digest,
+    actor: number | null,
+    options: RemoveOptions = {},
+  ): Promise<void> => {
+    await db.transaction(async (tx) => {
+      const repository = await repositories.openExisting(tx, name)
+      const manifest = await db.engine
+        .lockRows(
+          tx
+            .selectFrom('manifest')
+            .select(['id', 'content', 'size', 'digest'])
+            .where('repository', '=', repository.id)
+            .where('digest', '=', digest)
+            .where('state', '=', 'live'),
+          'update',
+        )
+        .executeTakeFirst()
+      if (!manifest) throw manifestUnknown(name, digest)
+      await demandRemovable(tx, repository, digest, options)
+      const change = noChange()
+      await tags.removeAllOf(tx, repository, manifest, actor, change)
+      await tx
+        .updateTable('manifest')
+        .set({
+          state: 'trashed',
+          trashed_at: clock(),
+          trashed_by: actor,
+          trash_reason: options.reason ?? 'delete',
+        })
+        .where('id', '=', manifest.id)
+        .execute()
+      await noteUnreferenced(db, tx, repository.id, manifest.id, clock())
+      change.manifests -= 1
+      await unlinkContent(
+        tx,
+        repository.project.id,
+        { id: manifest.content, size: manifest.size },
+        change,
+      )
+      await charge(tx, repository.project, repository.id, change)
+    })
+  }
+}
+
+/** Blobs that no other live manifest of the repository refers to wait for the collector. */
+async function noteUnreferenced(
+  db: Db,
+  tx: Tx,
+  repository: number,
+  manifest: number,
+  now: number,
+): Promise<void> {
+  const children = tx.selectFrom('manifest_ref').select('child').where('parent', '=', manifest)
+  // Two deletions that both held a blob must see each other, so one waits for the other here.
+  await db.engine
+    .lockRows(
+      tx
+        .selectFrom('repository_blob')
+        .select('digest')
+        .where('repository', '=', repository)
+        .where('digest', 'in', children)
+        .orderBy('digest'),
+      'update',
+    )
+    .execute()
+  await tx
+    .updateTable('repository_blob')
+    .set({ unreferenced_since: now })
+    .where('repository', '=', repository)
+    .where('unreferenced_since', 'is', null)
+    .where('digest', 'in', children)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('manifest_ref as other')
+            .innerJoin('manifest', 'manifest.id', 'other.parent')
+            .select(sql<number>`1`.as('one'))
+            .where('other.repository', '=', repository)
+            .whereRef('other.child', '=', 'repository_blob.digest')
+            .where('manifest.state', '=', 'live'),
+        ),
+      ),
+    )
+    .execute()
+}
+
+async function demandRemovable(
+  query: Queryable,
+  repository: OpenRepository,
+  digest: Digest,
+  { refuseReferenced, refuseSubjects }: RemoveOptions,
+): Promise<void> {
+  if (!refuseReferenced && !refuseSubjects) return
+  const parents = await query
+    .selectFrom('manifest_ref')
+    .innerJoin('manifest', 'manifest.id', 'manifest_ref.parent')
+    .select(['manifest.digest', 'manifest_ref.kind'])
+    .where('manifest_ref.repository', '=', repository.id)
+    .where('manifest_ref.child', '=', digest)
+    .where('manifest.state', '=', 'live')
+    .where('manifest_ref.kind', 'in', [
+      ...(refuseReferenced ? (['manifest'] as const) : []),
+      ...(refuseSubjects ? (['subject'] as const) : []),
+    ])
+    .limit(1)
+    .execute()
+  const [parent] = parents
+  if (!parent) return
+  const how = parent.kind === 'subject' ? 'is attached to it' : 'contains it'
+  throw new AppError(
+    'in_use',
+    `manifest ${digest} of ${repository.name.full} cannot be deleted: ${parent.digest} ${how}`,
+  )
+}
+
+export function manifestUnknown(name: RepositoryName, digest: Digest): AppError {
+  return new AppError(
+    'manifest_unknown',
+    `manifest ${digest} is not in repository "${name.full}"`,
+    { digest },
+  )
+}
