@@ -1,5 +1,5 @@
 import { describe, setDefaultTimeout } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -105,11 +105,23 @@ async function startPostgres(): Promise<PostgresServer> {
   })
   await server.initialise()
   await server.start()
+  endWithThisProcess(folder)
   return {
     url: (name) => `postgres://entrepot:entrepot@127.0.0.1:${port}/${name}`,
     createDatabase: (name) => server.createDatabase(name),
     dropDatabase: (name) => server.dropDatabase(name),
   }
+}
+
+/** `bun test` runs no exit handlers, and may be killed: a shell waits for its end instead. */
+function endWithThisProcess(folder: string): void {
+  const server = readFileSync(join(folder, 'postmaster.pid'), 'utf8').split('\n')[0] ?? ''
+  const wait = 'while kill -0 "$0" 2>/dev/null; do sleep 0.5; done'
+  const end = 'kill -QUIT "$1"; while kill -0 "$1" 2>/dev/null; do sleep 0.2; done; rm -rf "$2"'
+  const watcher = Bun.spawn(['sh', '-c', `${wait}; ${end}`, String(process.pid), server, folder], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+  })
+  watcher.unref()
 }
 
 /** A port that was free a moment ago. */
