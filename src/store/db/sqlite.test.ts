@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
@@ -209,6 +209,16 @@ describe('close', () => {
 })
 
 describe('checkpoint', () => {
+  test('happens by itself where it was asked for', async () => {
+    const db = await open({ checkpoints: true, logLimit: 0 })
+    await db.transaction((tx) => put(tx, 'a'))
+    const size = () => statSync(`${file}-wal`).size
+    expect(size()).toBeGreaterThan(0)
+    for (let i = 0; i < 500 && size() > 0; i++) await Bun.sleep(10)
+    expect(size()).toBe(0)
+    expect(await keys(db)).toEqual(['a'])
+  })
+
   test('runs beside open transactions of its own process', async () => {
     const db = await open({ checkpoints: false, logLimit: 0 })
     const works = Array.from({ length: 20 }, (_, i) => db.transaction((tx) => put(tx, `k${i}`)))

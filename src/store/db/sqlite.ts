@@ -22,16 +22,18 @@ import { openWalSync, type WalSync } from './wal-sync.ts'
  */
 
 const OPEN_LIMIT_MS = 10_000
+const CHECKPOINT_MS = 1_000
 
 export interface SqliteOptions {
   /** The database file; its folder exists. */
   file: string
   /**
-   * False where another process moves the log into the database by calling `checkpoint`; true
-   * (the default) also does it after commits.
+   * Who moves the log into the database. True: this process, every second, and it empties the log
+   * when it has grown too long. False: another process. Left out, for a process that is alone: a
+   * commit now and then.
    */
   checkpoints?: boolean
-  /** Bytes of the log above which `checkpoint` empties it; 64 MiB unless set. */
+  /** Bytes of the log above which a checkpoint empties it; 64 MiB unless set. */
   logLimit?: number
   /** How the log is synced; tests watch it here. */
   walSync?: WalSync
@@ -40,7 +42,7 @@ export interface SqliteOptions {
 export interface SqliteDb extends Db {
   /**
    * Moves the write-ahead log into the database as far as readers allow, and empties it when it
-   * has grown too long. To be called every second by the one process that is in charge of it.
+   * has grown too long. With `checkpoints: true` this happens by itself.
    */
   checkpoint(): Promise<void>
 }
@@ -75,7 +77,16 @@ export function openSqlite(options: SqliteOptions): SqliteDb {
     },
   })
 
+  const checkpoint = () => uses.during(() => checkpoints.run())
+  const timer = options.checkpoints
+    ? setInterval(() => {
+        // A full disk is told to those who write; the next one tries again.
+        checkpoint().catch(() => {})
+      }, CHECKPOINT_MS)
+    : undefined
+
   async function close(): Promise<void> {
+    clearInterval(timer)
     await uses.end()
     // The last outer transaction may still have to end when all work in it was undone.
     await commits.alone(() => {})
@@ -98,7 +109,7 @@ export function openSqlite(options: SqliteOptions): SqliteDb {
         return result
       })
     },
-    checkpoint: () => uses.during(() => checkpoints.run()),
+    checkpoint,
     close() {
       closed ??= close()
       return closed
@@ -123,7 +134,7 @@ function openWriter({ file, checkpoints }: SqliteOptions): BunDatabase {
   }
   writer.run('PRAGMA synchronous = NORMAL')
   writer.run('PRAGMA foreign_keys = ON')
-  writer.run(`PRAGMA wal_autocheckpoint = ${checkpoints === false ? 0 : 1000}`)
+  writer.run(`PRAGMA wal_autocheckpoint = ${checkpoints === undefined ? 1000 : 0}`)
   writer.run('PRAGMA busy_timeout = 0')
   return writer
 }
