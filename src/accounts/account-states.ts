@@ -1,6 +1,7 @@
 import type { ExpressionBuilder } from 'kysely'
 import type { Clock } from '../lib/clock.ts'
 import type { Db } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import type { Schema } from '../store/db/schema.ts'
 import { GRANT_LIFETIME_MS } from './authorize.ts'
 import type { CredentialRef } from './principal.ts'
@@ -115,7 +116,7 @@ export function mayEnter(where: ExpressionBuilder<Schema, 'account'>, now: numbe
           .selectFrom('project')
           .select('project.id')
           .whereRef('project.id', '=', 'account.project')
-          .where('project.state', '=', 'live'),
+          .where('project.state', '=', LIVE),
       ),
     ]),
   ])

@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
 import { hashSecret } from '../lib/secrets.ts'
-import type { Db } from '../store/db/database.ts'
+import type { Also, Db } from '../store/db/database.ts'
 import { type AccountState, mayEnter, stateColumns, stateOf } from './account-states.ts'
 import { checkExpiry, checkText } from './names.ts'
 
@@ -26,11 +26,12 @@ export interface ApiTokens {
   /** `token` is shown this once; only its hash is kept. */
   create(
     account: number,
-    input: { name: string; expiresAt?: number | null },
+    input: { name: string; expiresAt?: number | null | undefined },
+    also?: Also<{ id: number }>,
   ): Promise<ApiToken & { token: string }>
   /** All of an account, oldest first. */
   list(account: number): Promise<ApiToken[]>
-  revoke(account: number, id: number): Promise<void>
+  revoke(account: number, id: number, also?: Also<{ name: string }>): Promise<void>
   /** Whose token this is, if it and its account are good now. */
   find(
     token: string,
@@ -50,7 +51,7 @@ export function createApiTokens(deps: {
   const { db, clock, forget } = deps
 
   return {
-    async create(account, { name, expiresAt = null }) {
+    async create(account, { name, expiresAt = null }, also) {
       const now = clock()
       checkText('name', name, 128)
       if (name.trim() === '') {
@@ -89,6 +90,7 @@ export function createApiTokens(deps: {
             })
             .returning('id')
             .executeTakeFirstOrThrow()
+          await also?.(tx, { id: row.id })
           return row.id
         })
         .catch((error: unknown) => {
@@ -116,14 +118,17 @@ export function createApiTokens(deps: {
       }))
     },
 
-    async revoke(account, id) {
-      const deleted = await db.query
-        .deleteFrom('api_token')
-        .where('id', '=', id)
-        .where('account', '=', account)
-        .returning('id')
-        .executeTakeFirst()
-      if (!deleted) throw new AppError('not_found', `you have no API token with the id ${id}`)
+    async revoke(account, id, also) {
+      await db.transaction(async (tx) => {
+        const deleted = await tx
+          .deleteFrom('api_token')
+          .where('id', '=', id)
+          .where('account', '=', account)
+          .returning('name')
+          .executeTakeFirst()
+        if (!deleted) throw new AppError('not_found', `you have no API token with the id ${id}`)
+        await also?.(tx, { name: deleted.name })
+      })
       forget(account)
     },
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
-import type { Db } from '../store/db/database.ts'
+import type { Also, Db } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import type { Role } from '../store/db/schema.ts'
 import { type Page, type PageRequest, pageOf, rowsToRead } from './page.ts'
 
@@ -13,19 +14,32 @@ export interface Member {
   createdAt: number
 }
 
+/** What the audit tells of a change. */
+interface MemberChange {
+  name: string
+  /** null: it was no member. */
+  previousRole: Role | null
+}
+
 /** Who may call which is asked by the caller: `member:read` and `member:manage`. */
 export interface Members {
   /** By name in byte order. */
   list(project: number, page: PageRequest): Promise<Page<Member>>
   get(project: number, account: number): Promise<Member | undefined>
   /**
+   * The account that may become a member: a person, a robot of this project or of the system; by
+   * its name, or its id in digits (a name of digits comes first). Robots of other projects are
+   * not found, so that they cannot be probed.
+   */
+  candidate(project: number, nameOrId: string): Promise<number | undefined>
+  /**
    * Adds the account or changes its role. A project may end without an administrator: system
    * administrators can always give it one.
    * @throws AppError not_found (account or project), denied (what a robot must not be)
    */
-  put(project: number, account: number, role: Role): Promise<Member>
+  put(project: number, account: number, role: Role, also?: Also<MemberChange>): Promise<Member>
   /** @throws AppError not_found */
-  remove(project: number, account: number): Promise<void>
+  remove(project: number, account: number, also?: Also<MemberChange>): Promise<void>
 }
 
 export function createMembers(deps: {
@@ -69,7 +83,29 @@ export function createMembers(deps: {
 
     get,
 
-    async put(project, account, role) {
+    async candidate(project, nameOrId) {
+      const id = /^\d{1,15}$/.test(nameOrId) ? Number(nameOrId) : undefined
+      const rows = await db.query
+        .selectFrom('account')
+        .select(['id', 'name'])
+        .where((where) =>
+          where.or([
+            where('name', '=', nameOrId),
+            ...(id === undefined ? [] : [where('id', '=', id)]),
+          ]),
+        )
+        .where((where) =>
+          where.or([
+            where('kind', '=', 'user'),
+            where('project', 'is', null),
+            where('project', '=', project),
+          ]),
+        )
+        .execute()
+      return (rows.find((row) => row.name === nameOrId) ?? rows[0])?.id
+    },
+
+    async put(project, account, role, also) {
       const now = clock()
       await db.transaction(async (tx) => {
         const live = await db.engine
@@ -78,7 +114,7 @@ export function createMembers(deps: {
               .selectFrom('project')
               .select('id')
               .where('id', '=', project)
-              .where('state', '=', 'live'),
+              .where('state', '=', LIVE),
             'keyShare',
           )
           .executeTakeFirst()
@@ -91,11 +127,18 @@ export function createMembers(deps: {
           .executeTakeFirst()
         if (!row) throw new AppError('not_found', `there is no account with the id ${account}`)
         if (row.kind === 'robot') checkRobot(row, project, role)
+        const before = await tx
+          .selectFrom('member')
+          .select('role')
+          .where('project', '=', project)
+          .where('account', '=', account)
+          .executeTakeFirst()
         await tx
           .insertInto('member')
           .values({ project, account, role, created_at: now })
           .onConflict((conflict) => conflict.columns(['project', 'account']).doUpdateSet({ role }))
           .execute()
+        await also?.(tx, { name: row.name, previousRole: before?.role ?? null })
       })
       forget(project, account)
       const member = await get(project, account)
@@ -103,15 +146,25 @@ export function createMembers(deps: {
       return member
     },
 
-    async remove(project, account) {
-      const deleted = await db.query
-        .deleteFrom('member')
-        .where('project', '=', project)
-        .where('account', '=', account)
-        .returning('account')
-        .executeTakeFirst()
+    async remove(project, account, also) {
+      await db.transaction(async (tx) => {
+        const deleted = await tx
+          .deleteFrom('member')
+          .where('project', '=', project)
+          .where('account', '=', account)
+          .returning((eb) => [
+            'role',
+            eb
+              .selectFrom('account')
+              .select('name')
+              .whereRef('account.id', '=', 'member.account')
+              .as('name'),
+          ])
+          .executeTakeFirst()
+        if (!deleted) throw new AppError('not_found', 'this account is not a member of the project')
+        await also?.(tx, { name: deleted.name ?? '', previousRole: deleted.role })
+      })
       forget(project, account)
-      if (!deleted) throw new AppError('not_found', 'this account is not a member of the project')
     },
   }
 }

@@ -1,6 +1,7 @@
 import { AppError } from '../lib/errors.ts'
 import { hashSecret } from '../lib/secrets.ts'
 import type { Tx } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import type { Role, Row } from '../store/db/schema.ts'
 
 export type RobotRole = Exclude<Role, 'admin'>
@@ -52,7 +53,7 @@ export async function removeOrphan(tx: Tx, name: string, owner: number | null): 
             .selectFrom('project')
             .select('project.id')
             .whereRef('project.id', '=', 'account.project')
-            .where('project.state', '=', 'live'),
+            .where('project.state', '=', LIVE),
         ),
       ),
     )

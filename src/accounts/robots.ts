@@ -1,7 +1,8 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
-import type { Db, Tx } from '../store/db/database.ts'
+import type { Also, Db, Tx } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
 import { checkAccountName, checkExpiry, checkText } from './names.ts'
 import { type Page, type PageRequest, pageOf, rowsToRead } from './page.ts'
@@ -30,20 +31,36 @@ const MAX_OVERLAP_SECONDS = 30 * 86_400
  */
 export interface Robots {
   /** `secret` is shown this once. @throws AppError invalid_input, not_found, conflict */
-  create(owner: number | null, robot: NewRobot): Promise<{ robot: Robot; secret: string }>
+  create(
+    owner: number | null,
+    robot: NewRobot,
+    also?: Also<{ name: string }>,
+  ): Promise<{ robot: Robot; secret: string }>
   get(owner: number | null, id: number): Promise<Robot | undefined>
   /** By name in byte order. */
   list(owner: number | null, page: PageRequest): Promise<Page<Robot>>
   /** @throws AppError invalid_input, not_found, precondition_failed */
-  update(owner: number | null, id: number, change: RobotChange, version?: number): Promise<Robot>
+  update(
+    owner: number | null,
+    id: number,
+    change: RobotChange,
+    version?: number,
+    also?: Also<{ name: string }>,
+  ): Promise<Robot>
   /** A new secret; the old one stays good for `overlapSeconds`. At most two are good at once. */
   rotate(
     owner: number | null,
     id: number,
     options?: { overlapSeconds?: number | undefined },
+    also?: Also<{ name: string }>,
   ): Promise<{ secret: string; oldValidUntil: number }>
-  /** @throws AppError not_found */
-  remove(owner: number | null, id: number): Promise<void>
+  /** @throws AppError not_found, precondition_failed */
+  remove(
+    owner: number | null,
+    id: number,
+    version?: number,
+    also?: Also<{ name: string }>,
+  ): Promise<void>
 }
 
 export function createRobots(deps: {
@@ -77,7 +94,13 @@ export function createRobots(deps: {
     return rows.map((row) => robotOf(row, members))
   }
 
-  async function lock(tx: Tx, owner: number | null, id: number): Promise<Row<'account'>> {
+  /** The row, locked; checked against the version that the caller has seen. */
+  async function lock(
+    tx: Tx,
+    owner: number | null,
+    id: number,
+    version?: number,
+  ): Promise<Row<'account'>> {
     const query = tx
       .selectFrom('account')
       .selectAll()
@@ -86,6 +109,9 @@ export function createRobots(deps: {
       .where('project', owner === null ? 'is' : '=', owner)
     const row = await db.engine.lockRows(query, 'update').executeTakeFirst()
     if (!row) throw notFound(id)
+    if (version !== undefined && version !== row.version) {
+      throw new AppError('precondition_failed', `robot "${row.name}" was changed meanwhile`)
+    }
     return row
   }
 
@@ -108,7 +134,7 @@ export function createRobots(deps: {
           .selectFrom('project')
           .select(['id', 'name'])
           .where('id', 'in', ids)
-          .where('state', '=', 'live')
+          .where('state', '=', LIVE)
           .orderBy('id'),
         'keyShare',
       )
@@ -143,7 +169,7 @@ export function createRobots(deps: {
   }
 
   return {
-    async create(owner, { name, roles, description = '', expiresAt = null }) {
+    async create(owner, { name, roles, description = '', expiresAt = null }, also) {
       const now = clock()
       checkAccountName(name)
       checkText('description', description, 1_024)
@@ -174,6 +200,7 @@ export function createRobots(deps: {
             .executeTakeFirstOrThrow()
           await setRoles(tx, owner, row.id, roles, now)
           await insertSecret(tx, row.id, secret, now)
+          await also?.(tx, { name: fullName })
           return row.id
         })
         .catch((error: unknown) => {
@@ -200,16 +227,13 @@ export function createRobots(deps: {
       return { ...rows, items: await withRoles(rows.items) }
     },
 
-    async update(owner, id, change, version) {
+    async update(owner, id, change, version, also) {
       const now = clock()
       if (change.description !== undefined) checkText('description', change.description, 1_024)
       checkExpiry(change.expiresAt, now)
       const before = await mustGet(owner, id)
       await db.transaction(async (tx) => {
-        const old = await lock(tx, owner, id)
-        if (version !== undefined && version !== old.version) {
-          throw new AppError('precondition_failed', `robot "${old.name}" was changed meanwhile`)
-        }
+        const old = await lock(tx, owner, id, version)
         if (change.roles) await setRoles(tx, owner, id, change.roles, now)
         if (change.disabled === true && old.disabled === 0) await voidTokens(tx, old, now)
         await tx
@@ -223,6 +247,7 @@ export function createRobots(deps: {
           })
           .where('id', '=', id)
           .execute()
+        await also?.(tx, { name: old.name })
       })
       forget(id)
       const robot = await mustGet(owner, id)
@@ -230,7 +255,7 @@ export function createRobots(deps: {
       return robot
     },
 
-    async rotate(owner, id, { overlapSeconds = 0 } = {}) {
+    async rotate(owner, id, { overlapSeconds = 0 } = {}, also) {
       if (!(overlapSeconds >= 0 && overlapSeconds <= MAX_OVERLAP_SECONDS)) {
         throw new AppError(
           'invalid_input',
@@ -242,7 +267,7 @@ export function createRobots(deps: {
       const oldValidUntil = now + Math.round(overlapSeconds * 1000)
       const secret = `${SECRET_PREFIX}${newSecret()}`
       await db.transaction(async (tx) => {
-        await lock(tx, owner, id)
+        const { name } = await lock(tx, owner, id)
         // Those already on their way out go now; what is left is the one of the last rotation.
         await tx
           .deleteFrom('credential')
@@ -257,21 +282,19 @@ export function createRobots(deps: {
           .where('account', '=', id)
           .execute()
         await insertSecret(tx, id, secret, now)
+        await also?.(tx, { name })
       })
       forget(id)
       return { secret, oldValidUntil }
     },
 
-    async remove(owner, id) {
-      const deleted = await db.query
-        .deleteFrom('account')
-        .where('id', '=', id)
-        .where('kind', '=', 'robot')
-        .where('project', owner === null ? 'is' : '=', owner)
-        .returning('id')
-        .executeTakeFirst()
+    async remove(owner, id, version, also) {
+      await db.transaction(async (tx) => {
+        const { name } = await lock(tx, owner, id, version)
+        await tx.deleteFrom('account').where('id', '=', id).execute()
+        await also?.(tx, { name })
+      })
       forget(id)
-      if (!deleted) throw notFound(id)
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
-import type { Db, Tx } from '../store/db/database.ts'
+import type { Also, Db, Tx } from '../store/db/database.ts'
 import type { Row } from '../store/db/schema.ts'
 import { containing } from '../store/db/search.ts'
 import { checkAccountName, checkExpiry, checkText } from './names.ts'
@@ -42,7 +42,7 @@ export interface UserChange {
 /** Who may call which is asked by the caller: everything here but reading is `account:manage`. */
 export interface Users {
   /** @throws AppError invalid_input, conflict (the name is taken) */
-  create(user: NewUser): Promise<User>
+  create(user: NewUser, also?: Also<User>): Promise<User>
   get(id: number): Promise<User | undefined>
   find(name: string): Promise<User | undefined>
   /** By name in byte order; `nameHas` filters. */
@@ -51,15 +51,16 @@ export interface Users {
    * Disabling voids all tokens; API tokens work again when the account is enabled again.
    * @throws AppError invalid_input, not_found, precondition_failed, conflict (last administrator)
    */
-  update(id: number, change: UserChange, version?: number): Promise<User>
+  update(id: number, change: UserChange, version?: number, also?: Also<User>): Promise<User>
   /** Voids registry and refresh tokens; API tokens only if asked, since scripts live on them. */
   setPassword(
     id: number,
     password: string,
     options?: { revokeApiTokens?: boolean | undefined },
+    also?: Also<{ name: string }>,
   ): Promise<void>
   /** @throws AppError not_found, precondition_failed, conflict (last administrator) */
-  remove(id: number, version?: number): Promise<void>
+  remove(id: number, version?: number, also?: Also<{ name: string }>): Promise<void>
 }
 
 export function createUsers(deps: {
@@ -111,7 +112,7 @@ export function createUsers(deps: {
   }
 
   return {
-    async create({ name, password, displayName = '', email = null, isAdmin = false }) {
+    async create({ name, password, displayName = '', email = null, isAdmin = false }, also) {
       checkAccountName(name)
       checkNewPassword(password)
       checkText('displayName', displayName, 128)
@@ -119,9 +120,12 @@ export function createUsers(deps: {
       const hash = await passwords.hash(password)
       const now = clock()
       const row = await db
-        .transaction((tx) =>
-          insertUser(tx, { name, hash, displayName, email, isAdmin, createdAt: now }),
-        )
+        .transaction(async (tx) => {
+          const user = { name, hash, displayName, email, isAdmin, createdAt: now }
+          const inserted = await insertUser(tx, user)
+          await also?.(tx, userOf(inserted))
+          return inserted
+        })
         .catch((error: unknown) => {
           if (!db.engine.isUniqueViolation(error)) throw error
           throw new AppError('conflict', `the name "${name}" is taken`, { field: 'name' })
@@ -147,7 +151,7 @@ export function createUsers(deps: {
       return pageOf(await query.execute(), read, (row) => row.name, userOf)
     },
 
-    async update(id, change, version) {
+    async update(id, change, version, also) {
       const now = clock()
       if (change.displayName !== undefined) checkText('displayName', change.displayName, 128)
       checkEmail(change.email)
@@ -161,7 +165,7 @@ export function createUsers(deps: {
         if (weakens) await keepAnAdmin(tx, id)
         const old = await lock(tx, id, version)
         if (change.disabled === true && old.disabled === 0) await voidTokens(tx, old, now)
-        return tx
+        const updated = await tx
           .updateTable('account')
           .set({
             display_name: change.displayName ?? old.display_name,
@@ -175,12 +179,14 @@ export function createUsers(deps: {
           .where('id', '=', id)
           .returningAll()
           .executeTakeFirstOrThrow()
+        await also?.(tx, userOf(updated))
+        return updated
       })
       forget(id)
       return userOf(row)
     },
 
-    async setPassword(id, password, { revokeApiTokens = false } = {}) {
+    async setPassword(id, password, { revokeApiTokens = false } = {}, also) {
       checkNewPassword(password)
       const hash = await passwords.hash(password)
       const now = clock()
@@ -199,15 +205,17 @@ export function createUsers(deps: {
           .set({ updated_at: now, version: old.version + 1 })
           .where('id', '=', id)
           .execute()
+        await also?.(tx, { name: old.name })
       })
       forget(id)
     },
 
-    async remove(id, version) {
+    async remove(id, version, also) {
       await db.transaction(async (tx) => {
         await keepAnAdmin(tx, id)
-        await lock(tx, id, version)
+        const { name } = await lock(tx, id, version)
         await tx.deleteFrom('account').where('id', '=', id).execute()
+        await also?.(tx, { name })
       })
       forget(id)
     },

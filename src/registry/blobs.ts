@@ -6,7 +6,8 @@ import type { Digest } from '../oci/digest.ts'
 import type { ByteRange } from '../oci/range.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { BlobSource, BlobStore } from '../store/blobs/blob-store.ts'
-import type { Db, Queryable, Tx } from '../store/db/database.ts'
+import type { Db, Tx } from '../store/db/database.ts'
+import { LIVE, prepare } from '../store/db/prepared.ts'
 import { type Bytes, ensureContent, linkContent, unlinkContent } from './content.ts'
 import { findMountSource } from './mount-source.ts'
 import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
@@ -73,8 +74,8 @@ export function createBlobs(deps: {
 }): Blobs {
   const { db, store, clock, repositories, authorizer } = deps
 
-  function find(query: Queryable, name: RepositoryName, digest: Digest): Promise<Blob | undefined> {
-    return query
+  const find = prepare(db, (asked: { project: string; path: string; digest: Digest }) =>
+    db.query
       .selectFrom('project')
       .innerJoin('repository', 'repository.project', 'project.id')
       .innerJoin('repository_blob', 'repository_blob.repository', 'repository.id')
@@ -90,14 +91,13 @@ export function createBlobs(deps: {
         'repository.id as repositoryId',
         'repository_blob.unreferenced_since as unreferencedSince',
       ])
-      .where('project.name', '=', name.project)
-      .where('project.state', '=', 'live')
-      .where('repository.name', '=', name.path)
-      .where('repository.state', '=', 'live')
-      .where('repository_blob.digest', '=', digest)
-      .where('content.state', '=', 'live')
-      .executeTakeFirst()
-  }
+      .where('project.name', '=', asked.project)
+      .where('project.state', '=', LIVE)
+      .where('repository.name', '=', asked.path)
+      .where('repository.state', '=', LIVE)
+      .where('repository_blob.digest', '=', asked.digest)
+      .where('content.state', '=', LIVE),
+  )
 
   /** Makes a live, locked content visible, and books what that costs. */
   async function link(
@@ -166,7 +166,7 @@ export function createBlobs(deps: {
 
   return {
     async get(name, digest) {
-      const blob = await find(db.query, name, digest)
+      const [blob] = await find({ project: name.project, path: name.path, digest })
       if (!blob) throw blobUnknown(name, digest)
       return blob
     },
@@ -217,7 +217,7 @@ export function createBlobs(deps: {
               .selectFrom('content')
               .select(['id', 'size'])
               .where('id', '=', contentId)
-              .where('state', '=', 'live'),
+              .where('state', '=', LIVE),
             'keyShare',
           )
           .executeTakeFirst()
@@ -279,7 +279,7 @@ async function demandUnreferenced(
     .select('manifest.digest')
     .where('manifest_ref.repository', '=', id)
     .where('manifest_ref.child', '=', digest)
-    .where('manifest.state', '=', 'live')
+    .where('manifest.state', '=', LIVE)
     .limit(1)
     .executeTakeFirst()
   if (!parent) return

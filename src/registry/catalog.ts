@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Db } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 
 export interface Catalog {
   /**
@@ -21,14 +22,14 @@ export function createCatalog({ db }: { db: Db }): Catalog {
         .selectFrom('project')
         .innerJoin('repository', 'repository.project', 'project.id')
         .select(['project.name as project', 'repository.name as path'])
-        .where('project.state', '=', 'live')
-        .where('repository.state', '=', 'live')
+        .where('project.state', '=', LIVE)
+        .where('repository.state', '=', LIVE)
         .where(({ exists, selectFrom }) =>
           exists(
             selectFrom('manifest')
               .select(sql<number>`1`.as('one'))
               .whereRef('manifest.repository', '=', 'repository.id')
-              .where('manifest.state', '=', 'live'),
+              .where('manifest.state', '=', LIVE),
           ),
         )
         .orderBy('project.name')

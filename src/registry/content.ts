@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import type { UsageChange } from './usage.ts'
 
 /*
@@ -54,7 +55,7 @@ export async function ensureContent(
         .selectFrom('content')
         .select(['id', 'size'])
         .where('sha256', '=', sha256)
-        .where('state', '=', 'live'),
+        .where('state', '=', LIVE),
       'keyShare',
     )
     .executeTakeFirst()

@@ -3,7 +3,8 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/reference.ts'
-import type { Db, Queryable, Tx } from '../store/db/database.ts'
+import type { Also, Db, Queryable, Tx } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import { unlinkContent } from './content.ts'
 import type { OpenRepository, Repositories } from './repositories.ts'
 import type { Tags } from './tags.ts'
@@ -31,6 +32,7 @@ export function createRemoval(deps: {
     digest: Digest,
     actor: number | null,
     options: RemoveOptions = {},
+    also?: Also,
   ): Promise<void> => {
     await db.transaction(async (tx) => {
       const repository = await repositories.openExisting(tx, name)
@@ -41,7 +43,7 @@ export function createRemoval(deps: {
             .select(['id', 'content', 'size', 'digest'])
             .where('repository', '=', repository.id)
             .where('digest', '=', digest)
-            .where('state', '=', 'live'),
+            .where('state', '=', LIVE),
           'update',
         )
         .executeTakeFirst()
@@ -67,6 +69,7 @@ export function createRemoval(deps: {
         { id: manifest.content, size: manifest.size },
         change,
       )
+      await also?.(tx)
       await charge(tx, repository.project, repository.id, change)
     })
   }
@@ -107,7 +110,7 @@ async function noteUnreferenced(
             .select(sql<number>`1`.as('one'))
             .where('other.repository', '=', repository)
             .whereRef('other.child', '=', 'repository_blob.digest')
-            .where('manifest.state', '=', 'live'),
+            .where('manifest.state', '=', LIVE),
         ),
       ),
     )
@@ -127,7 +130,7 @@ async function demandRemovable(
     .select(['manifest.digest', 'manifest_ref.kind'])
     .where('manifest_ref.repository', '=', repository.id)
     .where('manifest_ref.child', '=', digest)
-    .where('manifest.state', '=', 'live')
+    .where('manifest.state', '=', LIVE)
     .where('manifest_ref.kind', 'in', [
       ...(refuseReferenced ? (['manifest'] as const) : []),
       ...(refuseSubjects ? (['subject'] as const) : []),

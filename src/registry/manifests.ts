@@ -9,8 +9,10 @@ import {
 } from '../oci/digest.ts'
 import { ManifestError, mayBeAbsent, type ParsedManifest, parseManifest } from '../oci/manifest.ts'
 import type { Reference, RepositoryName } from '../oci/reference.ts'
-import type { Db, Tx } from '../store/db/database.ts'
+import type { Also, Db, Tx } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import { ensureContent, keepBody, linkContent } from './content.ts'
+import { prepareManifestReads } from './manifest-reads.ts'
 import { createRemoval, manifestUnknown, type RemoveOptions } from './manifest-removal.ts'
 import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
 import { repositoryUnknown } from './repositories.ts'
@@ -66,6 +68,7 @@ export interface Manifests {
     digest: Digest,
     actor: number | null,
     options?: RemoveOptions,
+    also?: Also,
   ): Promise<void>
 }
 
@@ -79,25 +82,7 @@ export function createManifests(deps: {
 }): Manifests {
   const { db, clock, repositories, tags, sparse } = deps
 
-  /** One statement, whether by tag or by digest: this is what every pull begins with. */
-  function find(name: RepositoryName, reference: Reference) {
-    const base = db.query
-      .selectFrom('project')
-      .innerJoin('repository', 'repository.project', 'project.id')
-      .where('project.name', '=', name.project)
-      .where('project.state', '=', 'live')
-      .where('repository.name', '=', name.path)
-      .where('repository.state', '=', 'live')
-    return reference.kind === 'digest'
-      ? base
-          .innerJoin('manifest', 'manifest.repository', 'repository.id')
-          .where('manifest.digest', '=', reference.digest)
-          .where('manifest.state', '=', 'live')
-      : base
-          .innerJoin('tag', 'tag.repository', 'repository.id')
-          .innerJoin('manifest', 'manifest.id', 'tag.manifest')
-          .where('tag.name', '=', reference.tag)
-  }
+  const statements = prepareManifestReads(db)
 
   async function unknown(name: RepositoryName, reference: Reference): Promise<AppError> {
     if (!(await repositories.find(name))) return repositoryUnknown(name)
@@ -131,7 +116,7 @@ export function createManifests(deps: {
             .select('repository_blob.digest')
             .where('repository_blob.repository', '=', repository.id)
             .where('repository_blob.digest', 'in', digests)
-            .where('content.state', '=', 'live')
+            .where('content.state', '=', LIVE)
             .orderBy('content.id'),
           'keyShare',
         )
@@ -196,23 +181,21 @@ export function createManifests(deps: {
 
   return {
     async get(name, reference) {
-      const row = await find(name, reference)
-        .innerJoin('content_body', 'content_body.content', 'manifest.content')
-        .select([
-          'manifest.digest',
-          'manifest.media_type as mediaType',
-          'manifest.size',
-          'content_body.bytes',
-        ])
-        .executeTakeFirst()
+      const asked = { project: name.project, path: name.path, ...reference }
+      const [row] =
+        asked.kind === 'tag'
+          ? await statements.getByTag(asked)
+          : await statements.getByDigest(asked)
       if (!row) throw await unknown(name, reference)
       return { ...row, digest: row.digest as Digest }
     },
 
     async head(name, reference) {
-      const row = await find(name, reference)
-        .select(['manifest.digest', 'manifest.media_type as mediaType', 'manifest.size'])
-        .executeTakeFirst()
+      const asked = { project: name.project, path: name.path, ...reference }
+      const [row] =
+        asked.kind === 'tag'
+          ? await statements.headByTag(asked)
+          : await statements.headByDigest(asked)
       if (!row) throw await unknown(name, reference)
       return { ...row, digest: row.digest as Digest }
     },
@@ -299,7 +282,7 @@ async function liveManifest(
         .select('id')
         .where('repository', '=', repository)
         .where('digest', '=', digest)
-        .where('state', '=', 'live'),
+        .where('state', '=', LIVE),
       'keyShare',
     )
     .executeTakeFirstOrThrow()
@@ -317,7 +300,7 @@ async function manifestsPresent(
       .select('digest')
       .where('repository', '=', repository)
       .where('digest', 'in', digests)
-      .where('state', '=', 'live')
+      .where('state', '=', LIVE)
       .execute()
     for (const row of rows) present.add(row.digest)
   }

@@ -3,6 +3,7 @@ import type { Principal } from '../accounts/principal.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Db } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 
 /** Repositories that are tried for a mount without a source. */
 const MOUNT_CANDIDATES = 20
@@ -30,9 +31,9 @@ export async function findMountSource(
       'project.is_public as isPublic',
     ])
     .where('repository_blob.digest', '=', digest)
-    .where('content.state', '=', 'live')
-    .where('repository.state', '=', 'live')
-    .where('project.state', '=', 'live')
+    .where('content.state', '=', LIVE)
+    .where('repository.state', '=', LIVE)
+    .where('project.state', '=', LIVE)
     .limit(MOUNT_CANDIDATES)
   if (!source && !principal.isAdmin) {
     query = query.where((eb) =>

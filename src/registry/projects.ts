@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { isProjectName, RESERVED_PROJECTS } from '../oci/reference.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
 import { containing } from '../store/db/search.ts'
 import { demandRoom, foldProject } from './usage.ts'
@@ -45,8 +46,8 @@ export interface Projects {
    * @throws AppError precondition_failed, invalid_input (quota)
    */
   update(tx: Tx, id: number, change: ProjectChange, version?: number): Promise<Project>
-  /** @throws AppError in_use while it has repositories */
-  remove(tx: Tx, id: number, actor: number | null, reason: string): Promise<void>
+  /** @throws AppError in_use while it has repositories, precondition_failed */
+  remove(tx: Tx, id: number, actor: number | null, reason: string, version?: number): Promise<void>
 }
 
 export interface ProjectPage {
@@ -90,7 +91,7 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
       let query = db.query
         .selectFrom('project')
         .selectAll()
-        .where('state', '=', 'live')
+        .where('state', '=', LIVE)
         .orderBy('name')
         .limit(limit)
       if (after !== undefined) query = query.where('name', '>', after)
@@ -146,13 +147,7 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
     },
 
     async update(tx, id, change, version) {
-      const project = await lockProject(db, tx, id)
-      if (version !== undefined && version !== project.version) {
-        throw new AppError(
-          'precondition_failed',
-          `project "${project.name}" was changed by somebody else; read it again`,
-        )
-      }
+      const project = await lockProject(db, tx, id, version)
       if (change.quota !== undefined) {
         demandQuota(change.quota)
         // Links of unlimited projects stand in deltas; a limit is checked against the sum.
@@ -174,13 +169,13 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
       return updated
     },
 
-    async remove(tx, id, actor, reason) {
-      const project = await lockProject(db, tx, id)
+    async remove(tx, id, actor, reason, version) {
+      const project = await lockProject(db, tx, id, version)
       const repository = await tx
         .selectFrom('repository')
         .select('name')
         .where('project', '=', id)
-        .where('state', '=', 'live')
+        .where('state', '=', LIVE)
         .limit(1)
         .executeTakeFirst()
       if (repository) {
@@ -206,15 +201,21 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
   }
 }
 
-/** @throws AppError project_unknown */
-async function lockProject(db: Db, tx: Tx, id: number): Promise<Project> {
+/** @throws AppError project_unknown, precondition_failed */
+async function lockProject(db: Db, tx: Tx, id: number, version?: number): Promise<Project> {
   const project = await db.engine
     .lockRows(
-      tx.selectFrom('project').selectAll().where('id', '=', id).where('state', '=', 'live'),
+      tx.selectFrom('project').selectAll().where('id', '=', id).where('state', '=', LIVE),
       'update',
     )
     .executeTakeFirst()
   if (!project) throw new AppError('project_unknown', 'the project does not exist any more')
+  if (version !== undefined && version !== project.version) {
+    throw new AppError(
+      'precondition_failed',
+      `project "${project.name}" was changed by somebody else; read it again`,
+    )
+  }
   return project
 }
 
@@ -223,7 +224,7 @@ function liveProject(query: Queryable, nameOrId: string | number): Promise<Proje
     .selectFrom('project')
     .selectAll()
     .where(typeof nameOrId === 'number' ? 'id' : 'name', '=', nameOrId)
-    .where('state', '=', 'live')
+    .where('state', '=', LIVE)
     .executeTakeFirst()
 }
 

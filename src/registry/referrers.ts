@@ -1,5 +1,6 @@
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Db } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 
 /** What the referrers API says of one manifest (distribution-spec, "Listing Referrers"). */
 export interface Referrer {
@@ -38,11 +39,11 @@ export function createReferrers({ db }: { db: Db }): Referrers {
           'manifest.annotations',
         ])
         .where('project.name', '=', name.project)
-        .where('project.state', '=', 'live')
+        .where('project.state', '=', LIVE)
         .where('repository.name', '=', name.path)
-        .where('repository.state', '=', 'live')
+        .where('repository.state', '=', LIVE)
         .where('manifest.subject', '=', subject)
-        .where('manifest.state', '=', 'live')
+        .where('manifest.state', '=', LIVE)
         .orderBy('manifest.digest')
         .limit(limit)
       if (after !== undefined) query = query.where('manifest.digest', '>', after)

@@ -2,6 +2,7 @@ import type { Authorizer } from '../accounts/authorize.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db } from '../store/db/database.ts'
+import { type Artifacts, createArtifacts } from './artifacts.ts'
 import { type Blobs, createBlobs } from './blobs.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 import { createManifests, type Manifests } from './manifests.ts'
@@ -18,6 +19,7 @@ export interface LocalRegistry {
   uploads: Uploads
   blobs: Blobs
   manifests: Manifests
+  artifacts: Artifacts
   tags: Tags
   referrers: Referrers
   catalog: Catalog
@@ -44,6 +46,7 @@ export function createRegistry(deps: {
     blobs,
     uploads: createUploads({ ...deps, blobs }),
     manifests: createManifests({ ...deps, repositories, tags, sparse: deps.settings.sparse }),
+    artifacts: createArtifacts(deps),
     referrers: createReferrers(deps),
     catalog: createCatalog(deps),
   }

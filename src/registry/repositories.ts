@@ -2,9 +2,10 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError, isAppError } from '../lib/errors.ts'
 import { isRepositoryPath, type RepositoryName } from '../oci/reference.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
-import { containing } from '../store/db/search.ts'
 import { demandProjectName, type Projects } from './projects.ts'
+import { createRepositoryReads, type RepositoryReads } from './repository-reads.ts'
 import { type ChargedProject, charge, noChange } from './usage.ts'
 
 export type Repository = Row<'repository'>
@@ -29,7 +30,7 @@ export interface RepositoryChange {
   description?: string
 }
 
-export interface Repositories {
+export interface Repositories extends RepositoryReads {
   find(name: RepositoryName, query?: Queryable): Promise<Repository | undefined>
   /**
    * The repository for a push, made if it is missing; so is the project, if `pusher` may.
@@ -38,7 +39,6 @@ export interface Repositories {
   open(tx: Tx, name: RepositoryName, pusher: Pusher): Promise<OpenRepository>
   /** The repository for a deletion or a change. @throws AppError repository_unknown */
   openExisting(tx: Tx, name: RepositoryName): Promise<OpenRepository>
-  list(project: number, page: RepositoryPage): Promise<Repository[]>
   /** @throws AppError name_invalid, conflict */
   create(
     tx: Tx,
@@ -55,15 +55,15 @@ export interface Repositories {
   ): Promise<Repository>
   /**
    * Into the trash, with everything in it; what it used is no longer charged.
-   * @throws AppError repository_unknown, immutable
+   * @throws AppError repository_unknown, immutable, precondition_failed
    */
-  remove(tx: Tx, name: RepositoryName, actor: number | null, reason: string): Promise<void>
-}
-
-export interface RepositoryPage {
-  after?: string
-  limit: number
-  nameHas?: string
+  remove(
+    tx: Tx,
+    name: RepositoryName,
+    actor: number | null,
+    reason: string,
+    version?: number,
+  ): Promise<void>
 }
 
 export function createRepositories(deps: {
@@ -81,7 +81,7 @@ export function createRepositories(deps: {
           .selectFrom('project')
           .select(['id', 'name', 'quota'])
           .where('name', '=', name)
-          .where('state', '=', 'live'),
+          .where('state', '=', LIVE),
         'keyShare',
       )
       .executeTakeFirst()
@@ -140,7 +140,7 @@ export function createRepositories(deps: {
       .selectAll()
       .where('project', '=', project)
       .where('name', '=', path)
-      .where('state', '=', 'live')
+      .where('state', '=', LIVE)
   }
 
   /** Locked so that it cannot be deleted before we commit. */
@@ -175,15 +175,17 @@ export function createRepositories(deps: {
   }
 
   return {
+    ...createRepositoryReads(db),
+
     async find(name, query = db.query) {
       return query
         .selectFrom('repository')
         .innerJoin('project', 'project.id', 'repository.project')
         .selectAll('repository')
         .where('project.name', '=', name.project)
-        .where('project.state', '=', 'live')
+        .where('project.state', '=', LIVE)
         .where('repository.name', '=', name.path)
-        .where('repository.state', '=', 'live')
+        .where('repository.state', '=', LIVE)
         .executeTakeFirst()
     },
 
@@ -198,19 +200,6 @@ export function createRepositories(deps: {
     },
 
     openExisting,
-
-    list(project, { after, limit, nameHas }) {
-      let query = db.query
-        .selectFrom('repository')
-        .selectAll()
-        .where('project', '=', project)
-        .where('state', '=', 'live')
-        .orderBy('name')
-        .limit(limit)
-      if (after !== undefined) query = query.where('name', '>', after)
-      if (nameHas) query = query.where(containing('name', nameHas))
-      return query.execute()
-    },
 
     async create(tx, name, change, actor) {
       if (!isRepositoryPath(name.path)) {
@@ -236,8 +225,8 @@ export function createRepositories(deps: {
         .executeTakeFirstOrThrow()
     },
 
-    async remove(tx, name, actor, reason) {
-      const { id, project } = await openForChange(tx, name)
+    async remove(tx, name, actor, reason, version) {
+      const { id, project } = await openForChange(tx, name, version)
       const immutable = await tx
         .selectFrom('tag')
         .select('name')
@@ -286,7 +275,7 @@ function linksOf(tx: Tx, repository: number) {
         .selectFrom('manifest')
         .select('content')
         .where('repository', '=', repository)
-        .where('state', '=', 'live'),
+        .where('state', '=', LIVE),
     )
 }
 

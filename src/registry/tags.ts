@@ -1,9 +1,9 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import type { RepositoryName } from '../oci/reference.ts'
-import type { Db, Tx } from '../store/db/database.ts'
-import type { Row } from '../store/db/schema.ts'
+import type { Also, Db, Tx } from '../store/db/database.ts'
 import { type Repositories, repositoryUnknown } from './repositories.ts'
+import { createTagHistory, type TagHistory } from './tag-history.ts'
 import { charge, noChange, type UsageChange } from './usage.ts'
 
 export interface TagPage {
@@ -27,13 +27,19 @@ export interface Tags {
   /** @throws AppError repository_unknown */
   names(name: RepositoryName, page: TagPage): Promise<string[]>
   list(repository: number, page: TagPage): Promise<TagEntry[]>
+  find(repository: number, tag: string): Promise<TagEntry | undefined>
   /**
    * The one way to write a tag: points it at a manifest, and remembers what it was before.
    * @throws AppError immutable when it would point at another manifest
    */
   set(tx: Tx, tag: TagWrite, change: UsageChange): Promise<void>
   /** @throws AppError manifest_unknown, immutable */
-  remove(name: RepositoryName, tag: string, actor: number | null): Promise<void>
+  remove(
+    name: RepositoryName,
+    tag: string,
+    actor: number | null,
+    also?: Also<{ digest: string }>,
+  ): Promise<void>
   /** Removes the tags of a manifest that goes. @throws AppError immutable */
   removeAllOf(
     tx: Tx,
@@ -43,8 +49,8 @@ export interface Tags {
     change: UsageChange,
   ): Promise<void>
   /** @throws AppError manifest_unknown */
-  protect(name: RepositoryName, tag: string, immutable: boolean): Promise<TagEntry>
-  history(repository: number, tag: string, limit: number): Promise<Row<'tag_history'>[]>
+  protect(name: RepositoryName, tag: string, immutable: boolean, also?: Also): Promise<TagEntry>
+  history: TagHistory['history']
 }
 
 export interface TagWrite {
@@ -56,6 +62,7 @@ export interface TagWrite {
 
 export function createTags(deps: { db: Db; clock: Clock; repositories: Repositories }): Tags {
   const { db, clock, repositories } = deps
+  const { remember, history } = createTagHistory({ db, clock })
 
   /** The tag, locked until the end of the transaction, and what it points at. */
   function lock(tx: Tx, repository: number, tag: string) {
@@ -70,32 +77,6 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
         'update',
       )
       .executeTakeFirst()
-  }
-
-  function remember(
-    tx: Tx,
-    entry: {
-      repository: number
-      name: string
-      oldDigest: string | null
-      newDigest: string | null
-      actor: number | null
-      reason: string
-    },
-  ) {
-    const { repository, name, oldDigest, newDigest, actor, reason } = entry
-    return tx
-      .insertInto('tag_history')
-      .values({
-        repository,
-        name,
-        old_digest: oldDigest,
-        new_digest: newDigest,
-        actor,
-        at: clock(),
-        reason,
-      })
-      .execute()
   }
 
   /** A manifest without a tag waits for the retention rules, from now on. */
@@ -126,7 +107,15 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
       .where('tag.repository', '=', repository)
   }
 
+  async function find(repository: number, tag: string): Promise<TagEntry | undefined> {
+    const row = await entries(repository).where('tag.name', '=', tag).executeTakeFirst()
+    return row && { ...row, immutable: row.immutable === 1 }
+  }
+
   return {
+    find,
+    history,
+
     async names(name, { after, limit }) {
       const repository = await repositories.find(name)
       if (!repository) throw repositoryUnknown(name)
@@ -197,7 +186,7 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
       })
     },
 
-    async remove(name, tag, actor) {
+    async remove(name, tag, actor, also) {
       await db.transaction(async (tx) => {
         const repository = await repositories.openExisting(tx, name)
         const old = await lock(tx, repository.id, tag)
@@ -213,6 +202,7 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
           actor,
           reason: 'delete',
         })
+        await also?.(tx, { digest: old.digest })
         await charge(tx, repository.project, repository.id, { ...noChange(), tags: -1 })
       })
     },
@@ -243,7 +233,7 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
       change.tags -= tags.length
     },
 
-    async protect(name, tag, immutable) {
+    async protect(name, tag, immutable, also) {
       const id = await db.transaction(async (tx) => {
         const repository = await repositories.openExisting(tx, name)
         const result = await tx
@@ -253,22 +243,13 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
           .where('name', '=', tag)
           .executeTakeFirstOrThrow()
         if (result.numUpdatedRows === 0n) throw tagUnknown(name, tag)
+        await also?.(tx)
         return repository.id
       })
-      const row = await entries(id).where('tag.name', '=', tag).executeTakeFirst()
-      if (!row) throw tagUnknown(name, tag)
-      return { ...row, immutable: row.immutable === 1 }
+      const entry = await find(id, tag)
+      if (!entry) throw tagUnknown(name, tag)
+      return entry
     },
-
-    history: (repository, tag, limit) =>
-      db.query
-        .selectFrom('tag_history')
-        .selectAll()
-        .where('repository', '=', repository)
-        .where('name', '=', tag)
-        .orderBy('id', 'desc')
-        .limit(limit)
-        .execute(),
   }
 }
 

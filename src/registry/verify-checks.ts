@@ -9,6 +9,7 @@ import {
 import { mayBeAbsent, parseManifest } from '../oci/manifest.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import type { VerifyOptions } from './verify.ts'
 
 interface Deps {
@@ -43,7 +44,7 @@ async function checkContent({ db, store }: Deps, { deep }: VerifyOptions) {
       .selectFrom('content')
       .leftJoin('content_body', 'content_body.content', 'content.id')
       .select(['content.id', 'sha256', 'size', 'storage_key', 'content_body.bytes'])
-      .where('content.state', '=', 'live')
+      .where('content.state', '=', LIVE)
       .where('content.id', '>', after)
       .orderBy('content.id')
       .limit(BATCH)
@@ -99,7 +100,7 @@ async function checkBlobs({ db }: Deps) {
     .innerJoin('repository', 'repository.id', 'repository_blob.repository')
     .innerJoin('content', 'content.id', 'repository_blob.content')
     .select(['repository_blob.repository', 'digest', 'content.state'])
-    .where('repository.state', '=', 'live')
+    .where('repository.state', '=', LIVE)
     .where('content.state', '!=', 'live')
     .execute()
   return {
@@ -119,7 +120,7 @@ async function checkManifests({ db }: Deps, { sparse }: VerifyOptions) {
       .selectFrom('manifest')
       .leftJoin('content_body', 'content_body.content', 'manifest.content')
       .select(['manifest.id', 'repository', 'digest', 'media_type', 'kind', 'bytes'])
-      .where('state', '=', 'live')
+      .where('state', '=', LIVE)
       .where('manifest.id', '>', after)
       .orderBy('manifest.id')
       .limit(BATCH)
@@ -170,7 +171,7 @@ async function problemsOfManifest(db: Db, row: ManifestRow, sparse: boolean): Pr
       .select('content.id')
       .where('repository', '=', row.repository)
       .where('digest', '=', child)
-      .where('content.state', '=', 'live')
+      .where('content.state', '=', LIVE)
       .executeTakeFirst()
     if (!blob) problems.push(`its blob ${child} is missing`)
   }
@@ -192,7 +193,7 @@ async function checkTags({ db }: Deps) {
     .innerJoin('repository', 'repository.id', 'tag.repository')
     .leftJoin('manifest', 'manifest.id', 'tag.manifest')
     .select(['tag.repository', 'tag.name'])
-    .where('repository.state', '=', 'live')
+    .where('repository.state', '=', LIVE)
     .where((eb) =>
       eb.or([
         eb('manifest.id', 'is', null),

@@ -16,6 +16,12 @@ export interface TransactionOptions {
   durable?: boolean
 }
 
+/**
+ * More work for the transaction of a change, such as its entry in the audit. It gets what was
+ * changed and, like all in a transaction, awaits nothing but statements.
+ */
+export type Also<Changed = void> = (tx: Tx, changed: Changed) => Promise<void>
+
 /** The database, whichever engine serves it. */
 export interface Db {
   readonly engine: Engine

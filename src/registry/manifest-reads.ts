@@ -1,0 +1,48 @@
+import type { Digest } from '../oci/digest.ts'
+import type { Db } from '../store/db/database.ts'
+import { LIVE, prepare } from '../store/db/prepared.ts'
+
+interface InRepository {
+  project: string
+  path: string
+}
+
+/** What every pull begins with: one statement each, by tag or by digest, with the bytes or not. */
+export function prepareManifestReads(db: Db) {
+  const inRepository = ({ project, path }: InRepository) =>
+    db.query
+      .selectFrom('project')
+      .innerJoin('repository', 'repository.project', 'project.id')
+      .where('project.name', '=', project)
+      .where('project.state', '=', LIVE)
+      .where('repository.name', '=', path)
+      .where('repository.state', '=', LIVE)
+  const byDigest = (asked: InRepository & { digest: Digest }) =>
+    inRepository(asked)
+      .innerJoin('manifest', 'manifest.repository', 'repository.id')
+      .where('manifest.digest', '=', asked.digest)
+      .where('manifest.state', '=', LIVE)
+  const byTag = (asked: InRepository & { tag: string }) =>
+    inRepository(asked)
+      .innerJoin('tag', 'tag.repository', 'repository.id')
+      .innerJoin('manifest', 'manifest.id', 'tag.manifest')
+      .where('tag.name', '=', asked.tag)
+  const head = ['manifest.digest', 'manifest.media_type as mediaType', 'manifest.size'] as const
+
+  return {
+    headByDigest: prepare(db, (asked: Parameters<typeof byDigest>[0]) =>
+      byDigest(asked).select(head),
+    ),
+    headByTag: prepare(db, (asked: Parameters<typeof byTag>[0]) => byTag(asked).select(head)),
+    getByDigest: prepare(db, (asked: Parameters<typeof byDigest>[0]) =>
+      byDigest(asked)
+        .innerJoin('content_body', 'content_body.content', 'manifest.content')
+        .select([...head, 'content_body.bytes']),
+    ),
+    getByTag: prepare(db, (asked: Parameters<typeof byTag>[0]) =>
+      byTag(asked)
+        .innerJoin('content_body', 'content_body.content', 'manifest.content')
+        .select([...head, 'content_body.bytes']),
+    ),
+  }
+}
