@@ -21,7 +21,7 @@ type Launch = { command: string[]; env?: Record<string, string>; ready: string }
 type Place = { dir: string; port: number; auth: boolean }
 
 const user = 'admin'
-const password = 'bench-password-of-one-run'
+const password = 'Bench-password-of-1-run'
 const root = join(import.meta.dir, '..')
 
 /** Ourselves as `npm start` runs it: authentication, fsync, logs and workers by default. */
