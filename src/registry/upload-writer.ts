@@ -27,7 +27,7 @@ export async function openUploadWriter(
   const { store, sessions, hashes } = deps
   const algorithm = row.algorithm as DigestAlgorithm
   // The former writer may still be alive and write to the old key: go on under another one.
-  if (takenOver && row.buffer === null) await moveToNewKey(store, sessions, row)
+  if (takenOver) await moveToNewKey(store, sessions, row)
   let hash = hashes.take(row.id, row.offset)
   let offset = row.offset
   let small: Uint8Array[] | undefined =
@@ -127,7 +127,7 @@ async function moveToNewKey(
 ): Promise<void> {
   const newKey = store.newKey()
   const reservation = await sessions.reserve(newKey)
-  if (row.offset > 0) {
+  if (row.offset > 0 && row.buffer === null) {
     const appender = await store.append(newKey, { offset: 0, state: null })
     try {
       for await (const chunk of readUpload(store, row)) await appender.write(chunk)

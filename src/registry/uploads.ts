@@ -1,11 +1,12 @@
 import type { Clock } from '../lib/clock.ts'
-import { AppError } from '../lib/errors.ts'
+import { AppError, type ErrorCode, isAppError } from '../lib/errors.ts'
 import { newUuid } from '../lib/ids.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, hexOf } from '../oci/digest.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Blobs } from './blobs.ts'
 import type { Pusher } from './repositories.ts'
+import { createRoom } from './room.ts'
 import { createHashCache, createUploadHash } from './upload-hash.ts'
 import {
   type ClaimedUpload,
@@ -15,6 +16,21 @@ import {
   type UploadOwner,
 } from './upload-session.ts'
 import { openUploadWriter, readUpload, type UploadWriter } from './upload-writer.ts'
+
+/** After these nothing was committed, so the bytes are still ours to remove. */
+const ROLLED_BACK: readonly ErrorCode[] = [
+  'quota_exceeded',
+  'project_unknown',
+  'name_invalid',
+  'upload_invalid',
+  'storage_full',
+]
+
+/** The commit failed in a way that leaves open whether it happened: the bytes must stay. */
+class UncertainCommit extends Error {}
+
+/** How often a long upload is held against the room that is left. */
+const ROOM_CHECK_BYTES = 16 * 1024 * 1024
 
 /** How often a writer says that bytes arrive; well below the lease. */
 const RENEW_MS = 5_000
@@ -32,6 +48,8 @@ export interface FinishRequest {
 }
 
 export interface Uploads {
+  /** @throws AppError storage_full when so many bytes more would fill the disk */
+  demandRoom(bytes: number): Promise<void>
   /** Opens a session; nothing else comes into being. */
   start(owner: UploadOwner, algorithm?: DigestAlgorithm): Promise<{ id: string }>
   /** @throws AppError upload_unknown */
@@ -71,12 +89,18 @@ export function createUploads(deps: {
   const sessions = createUploadSessions({ db, clock, writer: writerName })
   const hashes = createHashCache()
   const writerDeps = { store, sessions, hashes }
+  const room = createRoom({ store, clock })
 
   /** Moves the body into the writer, renewing the claim while bytes arrive. */
   async function receive(row: Upload, writer: UploadWriter, body: ByteStream): Promise<void> {
     let renewAt = clock() + RENEW_MS
+    let roomAt = writer.offset + ROOM_CHECK_BYTES
     for await (const chunk of body) {
       await writer.write(chunk)
+      if (writer.offset >= roomAt) {
+        await room.demand(0)
+        roomAt = writer.offset + ROOM_CHECK_BYTES
+      }
       if (clock() < renewAt) continue
       if (!(await sessions.renew(row))) throw lostUpload()
       renewAt = clock() + RENEW_MS
@@ -97,14 +121,23 @@ export function createUploads(deps: {
       await sessions.release(row, safe)
       writer.keepHash()
     } catch (error) {
-      // The disk is full, say: the session stays where it was before this chunk.
-      await sessions.abandon(row)
-      throw failure ?? error
-    } finally {
       await writer.close()
+      await undo(row)
+      throw failure ?? error
     }
+    await writer.close()
     if (failure) throw failure
     return writer.offset
+  }
+
+  /** The disk is full, say: the session stays where it was, and what came since makes room. */
+  async function undo(row: Upload): Promise<void> {
+    if (row.offset === 0 || row.buffer !== null) await store.remove([row.storage_key])
+    else {
+      const position = { offset: row.offset, state: row.storage_state }
+      await (await store.append(row.storage_key, position)).close()
+    }
+    await sessions.abandon(row)
   }
 
   async function finish(claimed: ClaimedUpload, request: FinishRequest): Promise<void> {
@@ -118,13 +151,11 @@ export function createUploads(deps: {
       const size = writer.offset
       const bytes = await writer.complete()
       const pusher = await request.authorizeCommit()
-      const taken = await blobs.commit({
-        upload: row,
-        digest: request.digest,
-        sha256: hexOf(sha256),
-        size,
-        bytes,
-        pusher,
+      const commit = { upload: row, digest: request.digest, sha256: hexOf(sha256), size, bytes }
+      const taken = await blobs.commit({ ...commit, pusher }).catch((error: unknown) => {
+        throw isAppError(error, ...ROLLED_BACK)
+          ? error
+          : new UncertainCommit('commit', { cause: error })
       })
       // The same bytes were there before: ours are a leftover now.
       if (!taken) await removeLeftover(row)
@@ -170,6 +201,8 @@ export function createUploads(deps: {
   }
 
   return {
+    demandRoom: room.demand,
+
     async start(owner, algorithm = 'sha256') {
       const id = newUuid()
       await sessions.create({ id, owner, algorithm, storageKey: store.newKey(), claimed: false })
@@ -206,9 +239,10 @@ export function createUploads(deps: {
       try {
         await finish({ row, takenOver: false }, request)
       } catch (error) {
-        // Nobody knows this session: there is nothing to go on with.
-        await sessions.discard(row)
-        await removeLeftover(row)
+        if (error instanceof UncertainCommit) throw error.cause
+        // Nobody knows this session. Its bytes go first: on a full disk rows cannot be written.
+        await store.remove([row.storage_key])
+        await sessions.forget(row.id)
         throw error
       }
     },
@@ -246,7 +280,8 @@ export function createUploads(deps: {
     try {
       await finish(claimed, request)
     } catch (error) {
-      await sessions.abandon(claimed.row)
+      if (error instanceof UncertainCommit) throw error.cause
+      await undo(claimed.row)
       throw error
     }
   }

@@ -44,6 +44,7 @@ export function manifestHandlers(deps: V2Deps): Record<string, V2Handler> {
             `the manifest is larger than ${MANIFEST_SIZE_LIMIT} bytes, which clients refuse to pull`,
           ),
       })
+      await registry.uploads.demandRoom(bytes.length)
       const pushed = await registry.manifests.put({
         name,
         reference,

@@ -18,8 +18,15 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
   const { registry, authorizer, settings, metrics } = deps
   const { uploads } = registry
 
+  /** Refuses early what the quota or the disk has no room for. */
+  async function demandRoom({ name, context }: V2Request): Promise<void> {
+    const size = announcedSize(context.request)
+    await registry.projects.demandRoom(name.project, Math.max(1, size))
+    await uploads.demandRoom(size)
+  }
+
   async function start(request: V2Request): Promise<Response> {
-    const { context, name } = request
+    const { context } = request
     const algorithm = context.query.get('digest-algorithm') ?? 'sha256'
     if (!isDigestAlgorithm(algorithm)) {
       throw new AppError(
@@ -27,7 +34,7 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
         `the digest algorithm "${algorithm.slice(0, 50)}" is not supported; use sha256 or sha512`,
       )
     }
-    await registry.projects.demandRoom(name.project, 1)
+    await demandRoom(request)
     const { id } = await uploads.start(ownerOf(request), algorithm)
     return sessionResponse(202, request, id, 0)
   }
@@ -98,7 +105,7 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
 
   return {
     async 'upload.start'(request) {
-      const { context, name } = request
+      const { context } = request
       const mountDigest = context.query.get('mount')
       if (mountDigest !== null) {
         return (await mount(request, demandDigest(mountDigest))) ?? start(request)
@@ -106,12 +113,11 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
       const text = context.query.get('digest')
       if (text === null) return start(request)
       const digest = demandDigest(text)
-      const size = announcedSize(context.request)
-      const hasBody = context.request.body !== null && size !== 0
+      const hasBody = context.request.body !== null && announcedSize(context.request) !== 0
       const streams = context.request.headers.has('transfer-encoding')
       // Old clients announce the digest and send the bytes with a PUT.
       if (!hasBody && !streams && !EMPTY_DIGESTS.includes(digest)) return start(request)
-      await registry.projects.demandRoom(name.project, size)
+      await demandRoom(request)
       return single(request, digest)
     },
 
@@ -121,10 +127,7 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
     },
 
     async 'upload.append'(request) {
-      await registry.projects.demandRoom(
-        request.name.project,
-        announcedSize(request.context.request),
-      )
+      await demandRoom(request)
       const { offset } = await withOffset(request, () =>
         uploads.append(request.target, ownerOf(request), receive(request), chunkStart(request)),
       )
@@ -132,10 +135,9 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
     },
 
     async 'upload.finish'(request) {
-      const { context, name, target } = request
+      const { context, target } = request
       const digest = demandDigest(context.query.get('digest'))
-      const size = announcedSize(context.request)
-      await registry.projects.demandRoom(name.project, size)
+      await demandRoom(request)
       const hasBody = context.request.body !== null
       context.keepOpen()
       await withOffset(request, () =>

@@ -22,6 +22,8 @@ export interface BlobStore {
   size(key: string): Promise<number | undefined>
   /** Removes finished and unfinished content. Keys that hold nothing are no error. */
   remove(keys: readonly string[]): Promise<void>
+  /** Bytes that can still be written, roughly; Infinity where that is nobody's concern. */
+  room(): Promise<number>
   /** Keys in no particular order, with the time of the last change in milliseconds. */
   list(): AsyncIterable<{ key: string; size: number; modifiedAt: number }>
 }

@@ -1,5 +1,5 @@
 import { constants, mkdirSync } from 'node:fs'
-import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, open, readdir, stat, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
@@ -63,6 +63,10 @@ export async function openFileStore(folder: string): Promise<BlobStore> {
         })
       }
     },
+    async room() {
+      const { bavail, bsize } = await statfs(folder)
+      return bavail * bsize
+    },
     async *list() {
       for (const shard of shards) {
         for (const name of await readdir(join(folder, shard))) {
@@ -120,13 +124,15 @@ async function openAppender(path: string, { offset }: BlobPosition): Promise<Blo
 }
 
 async function writeAll(file: FileHandle, chunks: Uint8Array[], at: number): Promise<number> {
-  const bytes = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
-  let done = 0
-  while (done < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done)
-    done += bytesWritten
+  const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+  let { bytesWritten: done } = await file.writev(chunks, at)
+  if (done === size) return size
+  // A disk that fills up takes a part and says why at the next call.
+  const rest = Buffer.concat(chunks)
+  while (done < size) {
+    done += (await file.write(rest, done, size - done, at + done)).bytesWritten
   }
-  return done
+  return size
 }
 
 async function syncFolder(path: string): Promise<void> {
