@@ -80,6 +80,9 @@ export const createRawRegistry = (url: string, user?: Credentials) => {
     fetch(new URL(path, url), {
       method,
       headers: { ...auth, ...init.headers },
+      // On a connection that was used before, fetch sends a request again when the other side dies
+      // without an answer, and the second may meet what the first one did.
+      keepalive: false,
       ...(init.body === undefined ? {} : { body: init.body }),
     })
 

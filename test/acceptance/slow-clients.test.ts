@@ -233,3 +233,28 @@ test.concurrent(
   },
   limit,
 )
+
+test.skipIf(!full)(
+  'a reader that is dead is let go (only with ENTREPOT_SLOW_FULL=1)',
+  async () => {
+    const registry = createRawRegistry(strict.url, strictUser)
+    const blob = blobOf(randomBytes(48_000_000))
+    await registry.pushBlob('slow/dead-reader', blob)
+    const path = `/v2/slow/dead-reader/blobs/${blob.digest}`
+    const socket = await open(strict, strictUser, 'GET', path)
+    socket.on('error', () => {})
+    socket.pause()
+    await Bun.sleep((seconds.dead + 120) * 1000)
+    // What the kernel holds still comes; the end of the blob does not, as nobody sends it any more.
+    let size = 0
+    const ended = new Promise<void>((done) => socket.once('close', () => done()))
+    socket.on('data', (bytes) => {
+      size += bytes.length
+    })
+    socket.resume()
+    await Promise.race([ended, Bun.sleep(30_000)])
+    socket.destroy()
+    expect(size).toBeLessThan(blob.bytes.length)
+  },
+  limit,
+)
