@@ -23,7 +23,8 @@ export function parseRange(
   if (parts.length > MAX_RANGES) return undefined
   const ranges: ByteRange[] = []
   for (const part of parts) {
-    const match = /^\s*(\d{0,15})-(\d{0,15})\s*$/.exec(part)
+    // Clients that want all of it write the largest number they know: more digits are no error.
+    const match = /^\s*(\d*)-(\d*)\s*$/.exec(part)
     if (!match) return 'unsatisfiable'
     const range = toRange(match[1] ?? '', match[2] ?? '', size)
     if (range) ranges.push(range)
