@@ -28,13 +28,14 @@ export type Reference = { kind: 'tag'; tag: string } | { kind: 'digest'; digest:
 
 /** undefined: not a repository name. `hello` is `library/hello`. */
 export function parseRepositoryName(raw: string): RepositoryName | undefined {
-  if (raw.length === 0 || raw.length > NAME_LIMIT) return undefined
-  const components = raw.split('/')
+  // The canonical form counts, since the catalog prints it and clients come back with it.
+  const full = raw.includes('/') ? raw : `${LIBRARY}/${raw}`
+  if (full.length > NAME_LIMIT) return undefined
+  const components = full.split('/')
   if (!components.every((component) => COMPONENT.test(component))) return undefined
-  const [first = '', ...rest] = components
-  if (rest.length === 0) return { project: LIBRARY, path: first, full: `${LIBRARY}/${first}` }
-  if (!PROJECT.test(first)) return undefined
-  return { project: first, path: rest.join('/'), full: raw }
+  const [project = '', ...rest] = components
+  if (!PROJECT.test(project)) return undefined
+  return { project, path: rest.join('/'), full }
 }
 
 /** What a project may be called, whether or not the name is reserved. */
