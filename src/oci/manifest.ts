@@ -104,10 +104,12 @@ function mediaTypeOf(body: JsonObject, headerType: string): string {
   if (body.schemaVersion === 1 || isSchema1(ownType) || isSchema1(headerType)) {
     fail('Docker image manifest version 2, schema 1 is not supported; push it with a newer client')
   }
-  if (ownType && headerType && headerType !== 'application/json' && ownType !== headerType) {
+  const given = headerType === 'application/json' ? '' : headerType
+  // RFC 9110 section 8.3.1: types are the same whatever their case; the header's is lower by now.
+  if (ownType && given && ownType.toLowerCase() !== given) {
     fail(`Content-Type is "${headerType}", but its mediaType is "${ownType}"`)
   }
-  const mediaType = ownType || (headerType === 'application/json' ? '' : headerType)
+  const mediaType = ownType || given
   if (!mediaType) return 'manifests' in body ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.ociManifest
   if (!/^application\/[a-z0-9][a-z0-9!#$&^_.+-]{0,200}$/i.test(mediaType)) {
     fail(`"${mediaType.slice(0, 80)}" is not a media type of manifests`)
