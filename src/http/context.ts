@@ -4,7 +4,7 @@ import type { Principal } from '../accounts/principal.ts'
 export interface RequestContext {
   request: Request
   method: string
-  /** As it came: neither decoded nor normalised. What is authorised is what is dispatched. */
+  /** Not decoded; `..` is resolved by Bun. What is authorised is what is dispatched. */
   path: string
   query: URLSearchParams
   /** Of the client; behind a trusted proxy the address that it names. */

@@ -28,13 +28,14 @@ export function createForwarded(trusted: readonly string[]) {
   return (headers: Headers, peer: string, direct: Omit<Reached, 'address'>): Reached => {
     const address = plainAddress(peer)
     if (trusted.length === 0 || !isTrusted(address)) return { address, ...direct }
-    const hops = (headers.get('x-forwarded-for') ?? '').split(',').map((hop) => hop.trim())
-    // From the right: the first hop that is not one of our proxies is the client.
-    const client = hops.reverse().find((hop) => isIP(hop) !== 0 && !isTrusted(hop))
+    const hops = (headers.get('x-forwarded-for') ?? '').split(',').map(addressOfHop)
+    // From the right: the first hop that is not one of our proxies is the client. One that nobody
+    // can read ends the search, since what stands left of it is the word of a stranger.
+    const client = hops.reverse().find((hop) => !hop || !isTrusted(hop))
     const scheme = first(headers.get('x-forwarded-proto'))
     const host = first(headers.get('x-forwarded-host'))
     return {
-      address: client ?? address,
+      address: client || address,
       scheme: scheme === 'https' || scheme === 'http' ? scheme : direct.scheme,
       host: host && HOST.test(host) ? host : direct.host,
     }
@@ -50,6 +51,14 @@ export function isHost(text: string): boolean {
 
 function first(value: string | null): string | undefined {
   return value?.split(',')[0]?.trim()
+}
+
+/** Empty for what is no address. Some proxies add the port: `10.0.0.1:80`, `[fd00::1]:80`. */
+function addressOfHop(hop: string): string {
+  const text = hop.trim()
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d+)?$/.exec(text) ?? []
+  const address = plainAddress(bracketed ?? plain ?? text)
+  return isIP(address) === 0 ? '' : address
 }
 
 /** IPv4 peers of a dual-stack socket look like `::ffff:10.0.0.1`. */

@@ -153,9 +153,12 @@ export function startServer(options: ServerOptions): HttpServer {
   }
 }
 
-/** The path exactly as it was sent, and the query without its question mark. */
+/**
+ * The path, and the query without its question mark. Bun has resolved `..` and `\` in the path,
+ * and percent-encoded what is not ASCII; without a usable Host it hands over the bare path.
+ */
 function splitUrl(url: string): { path: string; search: string } {
-  const start = url.indexOf('/', url.indexOf('://') + 3)
+  const start = url.startsWith('/') ? 0 : url.indexOf('/', url.indexOf('://') + 3)
   const question = url.indexOf('?', start)
   if (question < 0) return { path: url.slice(start), search: '' }
   return { path: url.slice(start, question), search: url.slice(question + 1) }

@@ -40,7 +40,8 @@ export function createTokenEndpoint(deps: {
   const { authenticator, registryTokens, refreshTokens, grant } = deps
 
   async function readGet(request: Request, info: RequestInfo): Promise<Asked> {
-    const query = new URL(request.url).searchParams
+    // Without a usable Host the URL is a bare path.
+    const query = new URL(request.url, 'http://localhost').searchParams
     const scopes = query.getAll('scope')
     const principal = await authenticator.authenticate(
       request.headers.get('authorization'),

@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Accounts, createAccounts } from '../accounts/accounts.ts'
+import type { Clock } from '../lib/clock.ts'
+import { systemClock } from '../lib/clock.ts'
+import { createSealer, loadSealingKey } from '../lib/secrets.ts'
+import { createProjects } from '../registry/projects.ts'
+import { createRegistry, type LocalRegistry } from '../registry/registry.ts'
+import { openFileStore } from '../store/blobs/file-store.ts'
+import type { Db } from '../store/db/database.ts'
+import { openDatabase } from '../store/db/open.ts'
+import { openWire, type Wire } from './test-wire.ts'
+
+/*
+ * The real program with its supervisor and workers, and beside it the services on the same
+ * database, as one more process of the installation has them: what they change must be seen by
+ * the workers within the promised time.
+ */
+
+export const PASSWORD = 'Correct-horse-1'
+
+export interface TestServer {
+  port: number
+  host: string
+  data: string
+  db: Db
+  accounts: Accounts
+  registry: LocalRegistry
+  /** `Authorization` of the first administrator. */
+  admin: string
+  /** A new connection; closed with the server. */
+  connect(): Wire
+  /** Which worker answered, by the `x-request-id` of the answer. */
+  workerOf(requestId: string | undefined): Promise<string>
+  /** One connection to each worker. */
+  connectToEach(): Promise<Wire[]>
+  /** Stops the program and starts it again on the same data. */
+  restart(): Promise<void>
+  /** Accounts with another clock, which can issue tokens of another time. */
+  accountsAt(clock: Clock): Promise<Accounts>
+  stop(): Promise<void>
+}
+
+export function basic(name: string, secret: string = PASSWORD): string {
+  return `Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`
+}
+
+/** @param settings further `ENTREPOT_…` variables */
+export async function startTestServer(settings: Record<string, string> = {}): Promise<TestServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'entrepot-http-'))
+  const data = join(folder, 'data')
+  const wires: Wire[] = []
+  let program = await startProgram(folder, { ...settings, ENTREPOT_LISTEN: '127.0.0.1:0' })
+  const { port } = program
+
+  const db = openDatabase({ url: settings.ENTREPOT_DATABASE_URL, dataFolder: data })
+  const accountsAt = async (clock: Clock) =>
+    createAccounts({
+      db,
+      clock,
+      sealer: createSealer(await loadSealingKey({ dataFolder: data })),
+      settings: {
+        authorize: { anonymousWrite: false, projectCreators: 'all' },
+        service: 'entrepot',
+      },
+    })
+  const accounts = await accountsAt(systemClock)
+  const registry = createRegistry({
+    db,
+    store: await openFileStore(join(data, 'blobs')),
+    clock: systemClock,
+    authorizer: accounts.authorizer,
+    projects: createProjects({ db, clock: systemClock }),
+    settings: { sparse: false },
+    writer: 'test',
+  })
+
+  function connect(): Wire {
+    const wire = openWire(port)
+    wires.push(wire)
+    return wire
+  }
+
+  async function workerOf(requestId: string | undefined): Promise<string> {
+    const deadline = Date.now() + 5_000
+    while (Date.now() < deadline) {
+      const line = program.log.find((entry) => entry.id === requestId && entry.name !== undefined)
+      if (line) return String(line.name)
+      await Bun.sleep(10)
+    }
+    throw new Error(`no line of the log has the request ${requestId}`)
+  }
+
+  return {
+    port,
+    host: `127.0.0.1:${port}`,
+    data,
+    db,
+    accounts,
+    registry,
+    admin: basic('admin'),
+    connect,
+    workerOf,
+    accountsAt,
+    async connectToEach() {
+      const found = new Map<string, Wire>()
+      // The kernel chooses by the client's port.
+      for (let i = 0; i < 200 && found.size < 2; i++) {
+        const wire = connect()
+        const answer = await wire.request('GET', '/v2/')
+        const worker = await workerOf(answer.header('x-request-id'))
+        if (found.has(worker)) wire.close()
+        else found.set(worker, wire)
+      }
+      return [...found.values()]
+    },
+    async restart() {
+      await program.stop()
+      program = await startProgram(folder, { ...settings, ENTREPOT_LISTEN: `127.0.0.1:${port}` })
+    },
+    async stop() {
+      for (const wire of wires) wire.close()
+      await program.stop()
+      await db.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+interface Program {
+  port: number
+  log: Record<string, unknown>[]
+  stop(): Promise<void>
+}
+
+async function startProgram(folder: string, settings: Record<string, string>): Promise<Program> {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('ENTREPOT_'))
+  const main = join(import.meta.dir, '../main.ts')
+  const child = Bun.spawn([process.execPath, '--max-http-header-size=65536', main, 'serve'], {
+    cwd: folder,
+    env: {
+      ...Object.fromEntries(inherited),
+      ENTREPOT_DATA: join(folder, 'data'),
+      ENTREPOT_ADMIN_PASSWORD: PASSWORD,
+      ENTREPOT_WORKERS: '1',
+      ...settings,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const log: Program['log'] = []
+  const printed = new Response(child.stderr).text()
+  const port = await new Promise<number>((resolve, reject) => {
+    void readLines(child.stdout, (line) => {
+      const entry = JSON.parse(line)
+      log.push(entry)
+      if (entry.msg === 'listening') resolve(Number(new URL(entry.url).port))
+    }).then(async () => reject(new Error(`ended before it listened:\n${await printed}`)))
+  })
+  return {
+    port,
+    log,
+    async stop() {
+      child.kill('SIGTERM')
+      await child.exited
+    },
+  }
+}
+
+async function readLines(
+  stream: ReadableStream<Uint8Array>,
+  take: (line: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true })
+    const lines = text.split('\n')
+    text = lines.pop() ?? ''
+    for (const line of lines) if (line.startsWith('{')) take(line)
+  }
+}
