@@ -7,6 +7,7 @@ import {
   imageOf,
   type RawRegistry,
   Refused,
+  randomBytes,
   sha256,
 } from './raw-registry.ts'
 import { type Credentials, runVerb, type Server, startServer, waitFor } from './server.ts'
@@ -34,12 +35,6 @@ const randomFrom = (start: number) => {
 
 const random = randomFrom(seed)
 const between = (low: number, high: number) => Math.floor(low + random() * (high - low))
-
-const randomBytes = (size: number): Uint8Array<ArrayBuffer> => {
-  const bytes = new Uint8Array(size)
-  for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536))
-  return bytes
-}
 
 /** Pushed again into every repository, so that several pushers commit the same content at once. */
 const sharedLayer = randomBytes(200_000)

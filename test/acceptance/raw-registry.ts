@@ -9,6 +9,13 @@ export type Blob = { readonly digest: string; readonly bytes: Uint8Array<ArrayBu
 
 export const blobOf = (bytes: Uint8Array<ArrayBuffer>): Blob => ({ digest: sha256(bytes), bytes })
 
+/** Bytes that no compression and no earlier test has seen. */
+export const randomBytes = (size: number): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(size)
+  for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536))
+  return bytes
+}
+
 export type Image = {
   readonly manifest: Blob
   readonly mediaType: string

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
 import { basic, createUser } from './admin-api.ts'
-import { blobOf, createRawRegistry, type RawRegistry } from './raw-registry.ts'
+import { blobOf, createRawRegistry, type RawRegistry, randomBytes } from './raw-registry.ts'
 import { type Credentials, type Server, startServer } from './server.ts'
 
 /**
@@ -36,12 +36,6 @@ afterAll(async () => {
   await patient?.dispose()
   await strict?.dispose()
 }, 60_000)
-
-const randomBytes = (size: number): Uint8Array<ArrayBuffer> => {
-  const bytes = new Uint8Array(size)
-  for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536))
-  return bytes
-}
 
 /** A connection with the head of one request sent on it, nothing hidden by an HTTP client. */
 const open = async (

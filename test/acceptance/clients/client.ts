@@ -8,7 +8,7 @@ import { createRawRegistry, type RawRegistry } from '../raw-registry.ts'
 import { type Credentials, projectRoot, type Server, startServer } from '../server.ts'
 
 /** Where a program is: `.tools/bin` of the project first, then PATH; undefined when nowhere. */
-export const findProgram = (name: string): string | undefined => {
+const findProgram = (name: string): string | undefined => {
   const own = join(projectRoot, '.tools/bin', name)
   try {
     accessSync(own, constants.X_OK)
