@@ -9,18 +9,16 @@ export function challenge(options: {
   /** Where the client reaches us: `https://registry.example`. */
   origin: string
   scope?: string | undefined
-  /** A token was shown, but not one for this. */
-  insufficientScope?: boolean
+  /** A token was shown, but not one for this, or not a good one (RFC 6750 section 3.1). */
+  error?: 'insufficient_scope' | 'invalid_token' | undefined
   /** ASCII; must not contain the names of schemes, which the conformance program looks for. */
   description?: string
 }): string {
-  const { origin, scope, insufficientScope, description } = options
+  const { origin, scope, error, description } = options
   const parts = [`realm="${origin}/token"`, `service="${TOKEN_SERVICE}"`]
   if (scope) parts.push(`scope="${scope}"`)
-  if (insufficientScope) {
-    parts.push('error="insufficient_scope"')
-    if (description) parts.push(`error_description="${plain(description)}"`)
-  }
+  if (error) parts.push(`error="${error}"`)
+  if (error && description) parts.push(`error_description="${plain(description)}"`)
   return `Bearer ${parts.join(',')}`
 }
 

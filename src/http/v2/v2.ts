@@ -124,7 +124,11 @@ export function createV2(deps: V2Deps): Face {
     } catch (error) {
       if (error instanceof AppError && error.code === 'unauthenticated') {
         error.details.headers = {
-          'www-authenticate': challenge({ origin: context.origin, scope: scopeOf(route, asked) }),
+          'www-authenticate': challenge({
+            origin: context.origin,
+            scope: scopeOf(route, asked),
+            error: error.details.error === 'invalid_token' ? 'invalid_token' : undefined,
+          }),
         }
       }
       throw error
@@ -166,7 +170,7 @@ export function refusal(
       'www-authenticate': challenge({
         origin: context.origin,
         scope,
-        insufficientScope: code === 'insufficient_scope',
+        error: code === 'insufficient_scope' ? code : undefined,
         description: reason,
       }),
     },
