@@ -43,6 +43,9 @@ export function blobHandlers(deps: V2Deps): Record<string, V2Handler> {
       const digest = demandDigest(request.target)
       const blob = await registry.blobs.get(request.name, digest)
       await refresh(request, blob, digest)
+      if (matchesEtag(request.context.request.headers.get('if-none-match'), digest)) {
+        return notModified(digest)
+      }
       return new Response(null, { headers: headersOf(digest, blob.size) })
     },
 
@@ -53,11 +56,12 @@ export function blobHandlers(deps: V2Deps): Record<string, V2Handler> {
       const headers = headersOf(digest, blob.size)
       const given = context.request.headers
       if (matchesEtag(given.get('if-none-match'), digest)) {
-        return new Response(null, { status: 304, headers: { etag: `"${digest}"` } })
+        return notModified(digest)
       }
       if (blob.size > SLOW_ANSWER_BYTES) context.keepOpen()
       const ifRange = given.get('if-range')
-      const honoured = ifRange === null || matchesEtag(ifRange, digest)
+      // One tag, strongly compared (RFC 9110 section 13.1.5); dates we have none.
+      const honoured = ifRange === null || ifRange.trim() === `"${digest}"`
       const ranges = honoured ? parseRange(given.get('range'), blob.size) : undefined
       if (ranges === undefined) return whole(blob, headers)
       if (ranges === 'unsatisfiable') throw unsatisfiable(given.get('range'), blob.size)
@@ -92,6 +96,10 @@ function headersOf(digest: Digest, size: number): Record<string, string> {
     // Bun makes one up from the name of the file, and browsers must not show what is in a blob.
     'content-disposition': 'attachment',
   }
+}
+
+function notModified(digest: Digest): Response {
+  return new Response(null, { status: 304, headers: { etag: `"${digest}"` } })
 }
 
 function unsatisfiable(range: string | null, size: number): AppError {
