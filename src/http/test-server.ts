@@ -85,8 +85,8 @@ export async function startTestServer(settings: Record<string, string> = {}): Pr
   async function workerOf(requestId: string | undefined): Promise<string> {
     const deadline = Date.now() + 5_000
     while (Date.now() < deadline) {
-      const line = program.log.find((entry) => entry.id === requestId && entry.name !== undefined)
-      if (line) return String(line.name)
+      const line = program.log.find((entry) => entry.id === requestId)
+      if (line) return String(line.process)
       await Bun.sleep(10)
     }
     throw new Error(`no line of the log has the request ${requestId}`)
