@@ -14,7 +14,11 @@ import { createForwarded, isHost } from './forwarded.ts'
  *   the readers of bodies have a watchdog of their own (body.ts).
  */
 
-const IDLE_SECONDS = 120
+/**
+ * The most that Bun takes. `keepOpen` does not reach files that are being sent: there this is how
+ * long a slow reader may need for what the kernel has buffered (1.4 MB at 6 KB/s).
+ */
+const IDLE_SECONDS = 255
 
 export interface ServerOptions {
   hostname: string
