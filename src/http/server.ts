@@ -149,9 +149,11 @@ export function startServer(options: ServerOptions): HttpServer {
     async stop(graceMs) {
       const deadline = Date.now() + graceMs
       const drained = server.stop()
-      while (running > 0 && Date.now() < deadline) await Bun.sleep(20)
-      // Answers that are still being sent get what is left of the time.
-      await Promise.race([drained, Bun.sleep(Math.max(0, deadline - Date.now()))])
+      // A connection whose last body was not read to its end never counts as drained, so what is
+      // waited for are requests: `pendingRequests` includes answers that are still being sent.
+      const busy = () => running > 0 || server.pendingRequests > 0
+      while (busy() && Date.now() < deadline) await Bun.sleep(20)
+      await Promise.race([drained, Bun.sleep(Math.min(200, Math.max(0, deadline - Date.now())))])
       await server.stop(true)
     },
   }

@@ -35,6 +35,8 @@ export interface TestServer {
   workerOf(requestId: string | undefined): Promise<string>
   /** One connection to each worker. */
   connectToEach(): Promise<Wire[]>
+  /** SIGTERM; resolves when the program has ended. Connections stay as they are. */
+  shutDown(): Promise<void>
   /** Stops the program and starts it again on the same data. */
   restart(): Promise<void>
   /** Accounts with another clock, which can issue tokens of another time. */
@@ -115,6 +117,7 @@ export async function startTestServer(settings: Record<string, string> = {}): Pr
       }
       return [...found.values()]
     },
+    shutDown: () => program.stop(),
     async restart() {
       await program.stop()
       program = await startProgram(folder, { ...settings, ENTREPOT_LISTEN: `127.0.0.1:${port}` })
