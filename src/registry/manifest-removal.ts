@@ -6,6 +6,7 @@ import type { RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Queryable, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
 import { unlinkContent } from './content.ts'
+import { partsOf, relist } from './listing.ts'
 import type { OpenRepository, Repositories } from './repositories.ts'
 import type { Tags } from './tags.ts'
 import { charge, noChange } from './usage.ts'
@@ -40,7 +41,7 @@ export function createRemoval(deps: {
         .lockRows(
           tx
             .selectFrom('manifest')
-            .select(['id', 'content', 'size', 'digest'])
+            .select(['id', 'content', 'size', 'digest', 'listed'])
             .where('repository', '=', repository.id)
             .where('digest', '=', digest)
             .where('state', '=', LIVE),
@@ -63,6 +64,8 @@ export function createRemoval(deps: {
         .execute()
       await noteUnreferenced(db, tx, repository.id, manifest.id, clock())
       change.manifests -= 1
+      change.artifacts -= manifest.listed
+      await relist(db, tx, await partsOf(tx, repository.id, manifest.id), change)
       await unlinkContent(
         tx,
         repository.project.id,

@@ -11,16 +11,16 @@ import { ManifestError, mayBeAbsent, type ParsedManifest, parseManifest } from '
 import type { Reference, RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
+import { chunked } from './chunked.ts'
 import { ensureContent, keepBody, linkContent } from './content.ts'
+import type { Describe, Description } from './describe.ts'
+import { partsOf, relist } from './listing.ts'
 import { prepareManifestReads } from './manifest-reads.ts'
 import { createRemoval, manifestUnknown, type RemoveOptions } from './manifest-removal.ts'
 import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
 import { repositoryUnknown } from './repositories.ts'
 import { type Tags, tagUnknown } from './tags.ts'
 import { charge, noChange } from './usage.ts'
-
-/** Parameters of one statement stay below what both engines take. */
-const CHUNK = 500
 
 export interface StoredManifest {
   digest: Digest
@@ -79,8 +79,9 @@ export function createManifests(deps: {
   tags: Tags
   /** Images whose blobs were not pushed are taken too. */
   sparse: boolean
+  describe: Describe
 }): Manifests {
-  const { db, clock, repositories, tags, sparse } = deps
+  const { db, clock, repositories, tags, sparse, describe } = deps
 
   const statements = prepareManifestReads(db)
 
@@ -142,10 +143,16 @@ export function createManifests(deps: {
   async function insert(
     tx: Tx,
     repository: OpenRepository,
-    row: { digest: Digest; content: number; size: number; parsed: ParsedManifest },
+    row: {
+      digest: Digest
+      content: number
+      size: number
+      parsed: ParsedManifest
+      description: Description
+    },
     actor: number | null,
   ): Promise<number | undefined> {
-    const { digest, content, size, parsed } = row
+    const { digest, content, size, parsed, description } = row
     const now = clock()
     const inserted = await tx
       .insertInto('manifest')
@@ -162,6 +169,11 @@ export function createManifests(deps: {
         untagged_since: now,
         pushed_by: actor,
         created_at: now,
+        config_media_type: description.configMediaType,
+        image_size: description.imageSize,
+        details: description.details && JSON.stringify(description.details),
+        // Counted by `relist` when the tags and parents are known.
+        listed: 0,
       })
       .onConflict((conflict) => conflict.doNothing())
       .returning('id')
@@ -210,6 +222,8 @@ export function createManifests(deps: {
         ...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...moreTags]),
       ]
 
+      const description = await describe(name, parsed, bytes.length)
+
       const missing = await db.transaction(async (tx) => {
         const content = await ensureContent(db, tx, {
           sha256,
@@ -224,19 +238,23 @@ export function createManifests(deps: {
         let id = await insert(
           tx,
           repository,
-          { digest, content: content.id, size: bytes.length, parsed },
+          { digest, content: content.id, size: bytes.length, parsed, description },
           pusher.account,
         )
+        const touched: number[] = []
         if (id === undefined) {
           id = (await liveManifest(db, tx, repository.id, digest)).id
         } else {
           change.manifests += 1
           await linkContent(tx, repository.project.id, content, change)
+          if (parsed.kind === 'index') touched.push(...(await partsOf(tx, repository.id, id)))
         }
         for (const tag of tagNames) {
           const manifest = { id, digest }
-          await tags.set(tx, { repository, tag, manifest, actor: pusher.account }, change)
+          const write = { repository, tag, manifest, actor: pusher.account }
+          touched.push(...(await tags.set(tx, write, change)))
         }
+        await relist(db, tx, [id, ...touched], change)
         await charge(tx, repository.project, repository.id, change)
         return missing
       })
@@ -325,10 +343,4 @@ function blobsMissing(name: RepositoryName, missing: string[]): AppError {
       })),
     },
   )
-}
-
-function chunked<T>(items: T[]): T[][] {
-  const chunks: T[][] = []
-  for (let i = 0; i < items.length; i += CHUNK) chunks.push(items.slice(i, i + CHUNK))
-  return chunks
 }

@@ -5,6 +5,7 @@ import type { Db } from '../store/db/database.ts'
 import { type Artifacts, createArtifacts } from './artifacts.ts'
 import { type Blobs, createBlobs } from './blobs.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
+import { createDescribe } from './describe.ts'
 import { createManifests, type Manifests } from './manifests.ts'
 import type { Projects } from './projects.ts'
 import { createReferrers, type Referrers } from './referrers.ts'
@@ -45,7 +46,13 @@ export function createRegistry(deps: {
     tags,
     blobs,
     uploads: createUploads({ ...deps, blobs }),
-    manifests: createManifests({ ...deps, repositories, tags, sparse: deps.settings.sparse }),
+    manifests: createManifests({
+      ...deps,
+      repositories,
+      tags,
+      sparse: deps.settings.sparse,
+      describe: createDescribe({ blobs }),
+    }),
     artifacts: createArtifacts(deps),
     referrers: createReferrers(deps),
     catalog: createCatalog(deps),

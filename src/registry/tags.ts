@@ -1,7 +1,9 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { isAccessoryTag } from '../oci/accessory.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
+import { relist } from './listing.ts'
 import { type Repositories, repositoryUnknown } from './repositories.ts'
 import { createTagHistory, type TagHistory } from './tag-history.ts'
 import { charge, noChange, type UsageChange } from './usage.ts'
@@ -30,9 +32,10 @@ export interface Tags {
   find(repository: number, tag: string): Promise<TagEntry | undefined>
   /**
    * The one way to write a tag: points it at a manifest, and remembers what it was before.
+   * Returns the manifests that lost the tag, which may have to be listed anew.
    * @throws AppError immutable when it would point at another manifest
    */
-  set(tx: Tx, tag: TagWrite, change: UsageChange): Promise<void>
+  set(tx: Tx, tag: TagWrite, change: UsageChange): Promise<number[]>
   /** @throws AppError manifest_unknown, immutable */
   remove(
     name: RepositoryName,
@@ -143,6 +146,7 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
           repository: repository.id,
           name: tag,
           manifest: manifest.id,
+          accessory: isAccessoryTag(tag) ? 1 : 0,
           pushed_by: actor,
           created_at: now,
           updated_at: now,
@@ -157,7 +161,7 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
           .set({ pushed_by: actor, updated_at: now })
           .where('id', '=', old.id)
           .execute()
-        return
+        return []
       }
       if (old) {
         demandMutable(old, repository.name, tag, `it stays at ${old.digest}`)
@@ -184,6 +188,7 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
         actor,
         reason: 'push',
       })
+      return old ? [old.manifest] : []
     },
 
     async remove(name, tag, actor, also) {
@@ -203,7 +208,9 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
           reason: 'delete',
         })
         await also?.(tx, { digest: old.digest })
-        await charge(tx, repository.project, repository.id, { ...noChange(), tags: -1 })
+        const change = { ...noChange(), tags: -1 }
+        await relist(db, tx, [old.manifest], change)
+        await charge(tx, repository.project, repository.id, change)
       })
     },
 

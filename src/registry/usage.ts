@@ -18,6 +18,8 @@ export interface UsageChange {
   uniqueBytes: number
   manifests: number
   tags: number
+  /** Manifests that became listed, less those that are not any more. */
+  artifacts: number
 }
 
 export interface ProjectUsage {
@@ -37,6 +39,7 @@ export const noChange = (): UsageChange => ({
   uniqueBytes: 0,
   manifests: 0,
   tags: 0,
+  artifacts: 0,
 })
 
 /**
@@ -51,8 +54,8 @@ export async function charge(
   change: UsageChange,
 ): Promise<void> {
   const limited = project.quota >= 0
-  const { logicalBytes, uniqueBytes, manifests, tags } = change
-  if (logicalBytes !== 0 || manifests !== 0 || tags !== 0 || uniqueBytes !== 0) {
+  const { logicalBytes, uniqueBytes, manifests, tags, artifacts } = change
+  if (Object.values(change).some((delta) => delta !== 0)) {
     await tx
       .insertInto('usage_delta')
       .values({
@@ -62,6 +65,7 @@ export async function charge(
         unique_bytes: limited ? 0 : uniqueBytes,
         manifest_count: manifests,
         tag_count: tags,
+        artifact_count: artifacts,
       })
       .execute()
   }
@@ -160,6 +164,7 @@ interface Delta {
   unique_bytes: number
   manifest_count: number
   tag_count: number
+  artifact_count: number
 }
 
 async function applyDeltas(tx: Tx, deltas: Delta[]): Promise<void> {
@@ -181,6 +186,7 @@ async function applyDeltas(tx: Tx, deltas: Delta[]): Promise<void> {
         logical_bytes: eb('logical_bytes', '+', sum.logical_bytes),
         manifest_count: eb('manifest_count', '+', sum.manifest_count),
         tag_count: eb('tag_count', '+', sum.tag_count),
+        artifact_count: eb('artifact_count', '+', sum.artifact_count),
       }))
       .where('id', '=', repository)
       .execute()
@@ -200,6 +206,7 @@ function sumBy(deltas: Delta[], key: (delta: Delta) => number): [number, Delta][
     sum.unique_bytes += delta.unique_bytes
     sum.manifest_count += delta.manifest_count
     sum.tag_count += delta.tag_count
+    sum.artifact_count += delta.artifact_count
   }
   return [...sums].sort(([a], [b]) => a - b)
 }

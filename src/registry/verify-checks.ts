@@ -264,18 +264,26 @@ async function checkProjectUsage({ db }: Deps) {
 
 /** Counters of repositories, folded and not, are those of their rows. */
 async function checkRepositoryCounters({ db }: Deps) {
-  const { rows } = await sql<{ repository: number; tags: SqlBool; manifests: SqlBool }>`
+  const { rows } = await sql<{
+    repository: number
+    tags: SqlBool
+    manifests: SqlBool
+    artifacts: SqlBool
+  }>`
     select r.id as repository,
       (select count(*) from tag t where t.repository = r.id)
         = r.tag_count + coalesce((select sum(tag_count) from usage_delta d where d.repository = r.id), 0) as tags,
       (select count(*) from manifest m where m.repository = r.id and m.state = 'live')
-        = r.manifest_count + coalesce((select sum(manifest_count) from usage_delta d where d.repository = r.id), 0) as manifests
+        = r.manifest_count + coalesce((select sum(manifest_count) from usage_delta d where d.repository = r.id), 0) as manifests,
+      (select count(*) from manifest m where m.repository = r.id and m.state = 'live' and m.listed = 1)
+        = r.artifact_count + coalesce((select sum(artifact_count) from usage_delta d where d.repository = r.id), 0) as artifacts
     from repository r where r.state = 'live'`.execute(db.query)
   return {
     checked: rows.length,
     problems: rows.flatMap((row) => [
       ...(row.tags ? [] : [`repository ${row.repository}: its number of tags is wrong`]),
       ...(row.manifests ? [] : [`repository ${row.repository}: its number of manifests is wrong`]),
+      ...(row.artifacts ? [] : [`repository ${row.repository}: its number of artifacts is wrong`]),
     ]),
   }
 }

@@ -2,9 +2,10 @@ import { Migrator } from 'kysely/migration'
 import { AppError } from '../../lib/errors.ts'
 import type { Db } from './database.ts'
 import { registry } from './migrations/0001-registry.ts'
+import { artifacts } from './migrations/0002-artifacts.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
-const MIGRATIONS = { '0001-registry': registry }
+const MIGRATIONS = { '0001-registry': registry, '0002-artifacts': artifacts }
 
 /**
  * Brings the schema up to date. Safe to call from any number of processes at once: Kysely's

@@ -131,6 +131,8 @@ export interface RepositoryTable extends TrashColumns {
   logical_bytes: Generated<number>
   manifest_count: Generated<number>
   tag_count: Generated<number>
+  /** Manifests that are listed. */
+  artifact_count: Generated<number>
 }
 
 /** What a transaction changed, appended instead of updating a row that all pushes would share. */
@@ -142,6 +144,7 @@ export interface UsageDeltaTable {
   unique_bytes: number
   manifest_count: number
   tag_count: number
+  artifact_count: number
 }
 
 /** One row per stored bytes. `storage_key` null: the bytes stand in `content_body`. */
@@ -196,6 +199,14 @@ export interface ManifestTable extends TrashColumns {
   untagged_since: number | null
   pushed_by: number | null
   created_at: number
+  config_media_type: string | null
+  /** Of an image with its config and layers; of an index only its own. */
+  image_size: Generated<number>
+  /** `ImageDetails`, JSON. */
+  details: string | null
+  /** Shown as an artifact of its own: no part of an index, no signature, no other referrer. */
+  listed: Generated<Flag>
+  pulled_at: number | null
 }
 
 /** An edge, by digest: the child may be a manifest, a blob (BuildKit cache) or not be there yet. */
@@ -215,6 +226,9 @@ export interface TagTable {
   name: string
   manifest: number
   immutable: Generated<Flag>
+  /** Made by a tool to attach something (`sha256-….sig`), not by a person. */
+  accessory: Generated<Flag>
+  pulled_at: number | null
   pushed_by: number | null
   created_at: number
   updated_at: number
