@@ -55,10 +55,22 @@ export interface UploadSessions {
   reserve(storageKey: string): Promise<string>
   /** Moves a session to the reserved key; the reservation takes the old one, for the sweeper. */
   move(upload: Upload, reservation: string, storageKey: string): Promise<void>
-  /** Lets go of a claim without a change. */
-  abandon(upload: Upload): Promise<void>
-  /** From now on the session does not exist; the sweeper finds its bytes. */
-  discard(upload: Pick<Upload, 'id'>): Promise<void>
+  /** True while this claim is the last one and has released nothing. Only reads. */
+  holds(upload: Upload): Promise<boolean>
+  /**
+   * Lets go of a claim without a change. `sharesKey`: a former writer may still write under the
+   * session's key, so that the next claim has to leave it too.
+   */
+  abandon(upload: Upload, sharesKey?: boolean): Promise<void>
+  /**
+   * Ends a session that this process claimed; the sweeper finds its bytes. False: it is somebody
+   * else's now, and so are its bytes.
+   */
+  discard(upload: Upload): Promise<boolean>
+  /** Ends a session whoever writes to it. @throws AppError upload_unknown */
+  cancel(id: string, owner: UploadOwner): Promise<Upload>
+  /** As `discard`, for a session as it was seen without a writer; false: it was used since. */
+  expire(upload: Upload): Promise<boolean>
   /** After the bytes are gone or belong to a content. */
   forget(id: string): Promise<void>
 }
@@ -233,21 +245,53 @@ export function createUploadSessions(deps: {
       upload.storage_key = storageKey
     },
 
-    async abandon(upload) {
-      await change(upload, { writer: null, writer_until: 0 })
+    async holds(upload) {
+      const row = await db.query
+        .selectFrom('upload')
+        .select(['epoch', 'writer', 'offset'])
+        .where('id', '=', upload.id)
+        .where('state', '=', 'open')
+        .executeTakeFirst()
+      return row?.epoch === upload.epoch && row.writer !== null && row.offset === upload.offset
     },
 
-    async discard({ id }) {
-      await db.transaction(
+    async abandon(upload, sharesKey = false) {
+      await change(upload, { writer: sharesKey ? writer : null, writer_until: 0 })
+    },
+
+    discard: (upload) =>
+      change(upload, { state: 'discarded', epoch: upload.epoch + 1, updated_at: clock() }),
+
+    async cancel(id, { repository, account }) {
+      const row = await db.transaction(
         (tx) =>
           tx
             .updateTable('upload')
             .set((eb) => ({ state: 'discarded', epoch: eb('epoch', '+', 1), updated_at: clock() }))
             .where('id', '=', id)
-            .execute(),
+            .where('state', '=', 'open')
+            .where('project_name', '=', repository.project)
+            .where('repository_name', '=', repository.path)
+            .where('account', account === null ? 'is' : '=', account)
+            .returningAll()
+            .executeTakeFirst(),
         QUICK,
       )
+      if (!row) throw uploadUnknown(id)
+      return row
     },
+
+    expire: ({ id, epoch, writer_until: until }) =>
+      db.transaction(async (tx) => {
+        const result = await tx
+          .updateTable('upload')
+          .set({ state: 'discarded', epoch: epoch + 1, updated_at: clock() })
+          .where('id', '=', id)
+          .where('epoch', '=', epoch)
+          .where('writer_until', '=', until)
+          .executeTakeFirstOrThrow()
+        return result.numUpdatedRows > 0n
+      }, QUICK),
 
     async forget(id) {
       await db.transaction((tx) => tx.deleteFrom('upload').where('id', '=', id).execute(), QUICK)

@@ -1,3 +1,4 @@
+import { AppError } from '../lib/errors.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, parseDigest } from '../oci/digest.ts'
 import type { BlobAppender, BlobStore } from '../store/blobs/blob-store.ts'
 import { type Bytes, INLINE_LIMIT } from './content.ts'
@@ -33,6 +34,8 @@ export async function openUploadWriter(
   let small: Uint8Array[] | undefined =
     row.buffer !== null || row.offset === 0 ? [row.buffer ?? new Uint8Array()] : undefined
   let appender: BlobAppender | undefined
+  // False once a chunk was counted and hashed that the store did not take.
+  let intact = true
 
   async function spill(): Promise<BlobAppender> {
     if (appender) return appender
@@ -70,12 +73,15 @@ export async function openUploadWriter(
     },
     async write(chunk) {
       const running = hash ?? (await runningHash())
+      intact = false
       running.update(chunk)
       offset += chunk.length
       if (small && offset <= INLINE_LIMIT) small.push(chunk.slice())
       else await (await spill()).write(chunk)
+      intact = true
     },
     async checkpoint() {
+      if (!intact) throw new AppError('internal', 'the store did not take all of the upload')
       const position = appender && (await appender.checkpoint())
       return {
         offset,

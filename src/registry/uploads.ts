@@ -5,6 +5,7 @@ import { algorithmOf, type Digest, type DigestAlgorithm, hexOf } from '../oci/di
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Blobs } from './blobs.ts'
+import { unknownKeys } from './orphans.ts'
 import type { Pusher } from './repositories.ts'
 import { createRoom } from './room.ts'
 import { createHashCache, createUploadHash } from './upload-hash.ts'
@@ -107,9 +108,18 @@ export function createUploads(deps: {
     }
   }
 
+  async function openWriter(claimed: ClaimedUpload): Promise<UploadWriter> {
+    try {
+      return await openUploadWriter(writerDeps, claimed)
+    } catch (error) {
+      await sessions.abandon(claimed.row, claimed.takenOver)
+      throw error
+    }
+  }
+
   async function append(claimed: ClaimedUpload, body: ByteStream): Promise<number> {
     const { row } = claimed
-    const writer = await openUploadWriter(writerDeps, claimed)
+    const writer = await openWriter(claimed)
     let failure: unknown
     try {
       await receive(row, writer, body)
@@ -130,19 +140,28 @@ export function createUploads(deps: {
     return writer.offset
   }
 
-  /** The disk is full, say: the session stays where it was, and what came since makes room. */
+  /**
+   * The disk is full, say: the session stays where it was, and what came since makes room. Bytes
+   * of a session that is not ours any more are somebody else's, unless nothing names them.
+   */
   async function undo(row: Upload): Promise<void> {
-    if (row.offset === 0 || row.buffer !== null) await store.remove([row.storage_key])
-    else {
-      const position = { offset: row.offset, state: row.storage_state }
-      await (await store.append(row.storage_key, position)).close()
+    if (!(await sessions.holds(row))) {
+      await store.remove(await unknownKeys(db, [row.storage_key]))
+      return
+    }
+    try {
+      if (row.offset === 0 || row.buffer !== null) await store.remove([row.storage_key])
+      else {
+        const position = { offset: row.offset, state: row.storage_state }
+        await (await store.append(row.storage_key, position)).close()
+      }
+    } catch {
+      // What cannot be given back now is dropped by the next writer, or by the sweeper.
     }
     await sessions.abandon(row)
   }
 
-  async function finish(claimed: ClaimedUpload, request: FinishRequest): Promise<void> {
-    const { row } = claimed
-    const writer = await openUploadWriter(writerDeps, claimed)
+  async function finish(row: Upload, writer: UploadWriter, request: FinishRequest): Promise<void> {
     try {
       if (request.body) await receive(row, writer, request.body)
       await demandDigest(row, writer, request.digest)
@@ -175,7 +194,7 @@ export function createUploads(deps: {
       actual = hash.digest(algorithm)
     }
     if (actual === digest) return
-    await sessions.discard(row)
+    if (!(await sessions.discard(row))) throw lostUpload()
     await removeLeftover(row)
     throw new AppError(
       'digest_mismatch',
@@ -192,7 +211,7 @@ export function createUploads(deps: {
     const claimed = await sessions.claim(id, owner)
     const { offset } = claimed.row
     if (start === undefined || start === offset) return claimed
-    await sessions.abandon(claimed.row)
+    await sessions.abandon(claimed.row, claimed.takenOver)
     throw new AppError(
       'upload_range_invalid',
       `this chunk starts at byte ${start}, but the upload has ${offset} bytes; go on from there`,
@@ -217,7 +236,7 @@ export function createUploads(deps: {
     async append(id, owner, body, start) {
       const claimed = await claimAt(id, owner, start)
       if (!body) {
-        await sessions.abandon(claimed.row)
+        await sessions.abandon(claimed.row, claimed.takenOver)
         return { offset: claimed.row.offset }
       }
       return { offset: await append(claimed, body) }
@@ -225,7 +244,15 @@ export function createUploads(deps: {
 
     async finish(id, owner, request) {
       const claimed = await claimAt(id, owner, request.start)
-      await finishOrRelease(claimed, request)
+      const writer = await openWriter(claimed)
+      try {
+        await finish(claimed.row, writer, request)
+      } catch (error) {
+        // The session stays as it was before, unless the failure ended it.
+        if (error instanceof UncertainCommit) throw error.cause
+        await undo(claimed.row)
+        throw error
+      }
     },
 
     async single(owner, request) {
@@ -237,7 +264,8 @@ export function createUploads(deps: {
         claimed: true,
       })
       try {
-        await finish({ row, takenOver: false }, request)
+        const writer = await openUploadWriter(writerDeps, { row, takenOver: false })
+        await finish(row, writer, request)
       } catch (error) {
         if (error instanceof UncertainCommit) throw error.cause
         // Nobody knows this session. Its bytes go first: on a full disk rows cannot be written.
@@ -248,9 +276,7 @@ export function createUploads(deps: {
     },
 
     async cancel(id, owner) {
-      const row = await sessions.get(id, owner)
-      await sessions.discard(row)
-      await removeLeftover(row)
+      await removeLeftover(await sessions.cancel(id, owner))
     },
 
     async sweep(before, signal) {
@@ -265,24 +291,13 @@ export function createUploads(deps: {
           .limit(100)
           .execute()
         for (const row of rows) {
-          await sessions.discard(row)
+          if (!(await sessions.expire(row))) continue
           await removeLeftover(row)
+          swept++
         }
-        swept += rows.length
         if (rows.length < 100) break
       }
       return swept
     },
-  }
-
-  /** A failed commit leaves the session as it was before, unless the failure ended it. */
-  async function finishOrRelease(claimed: ClaimedUpload, request: FinishRequest): Promise<void> {
-    try {
-      await finish(claimed, request)
-    } catch (error) {
-      if (error instanceof UncertainCommit) throw error.cause
-      await undo(claimed.row)
-      throw error
-    }
   }
 }
