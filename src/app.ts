@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { createAccountsJob } from './accounts/jobs.ts'
+import { createApi } from './http/api/api.ts'
 import { createOperations } from './http/operations.ts'
 import { startServer } from './http/server.ts'
 import { tokenFace } from './http/token/face.ts'
@@ -15,6 +16,7 @@ import { createJobWorker } from './jobs/worker.ts'
 import { systemClock } from './lib/clock.ts'
 import { isAppError } from './lib/errors.ts'
 import { newHex } from './lib/ids.ts'
+import { renderMetrics } from './lib/metrics.ts'
 import type { ProcessContext, RunningProcess } from './lib/process.ts'
 import { createSealer, loadSealingKey } from './lib/secrets.ts'
 import { loadTls, watchTls } from './lib/tls.ts'
@@ -82,10 +84,19 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
     }),
     log,
   )
+  const api = createApi({
+    db,
+    clock: systemClock,
+    accounts,
+    registry,
+    queue: createJobQueue({ db, clock: systemClock }),
+    log,
+    settings: { publicByDefault: config.projects.publicByDefault },
+  })
   const operations = createOperations({
     authenticator,
     ready: () => supervisor?.ready() ?? ready(),
-    metrics: async () => supervisor?.metrics() ?? '',
+    metrics: async () => supervisor?.metrics() ?? renderMetrics([await metrics.snapshot()]),
     settings: { metricsPublic: config.metrics.public, metricsToken: config.metrics.token },
   })
 
@@ -101,6 +112,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
     faceOf(path) {
       if (path === '/v2' || path.startsWith('/v2/')) return v2
       if (path === '/token') return token
+      if (path === '/api/v1' || path.startsWith('/api/v1/')) return api
       if (path === '/healthz' || path === '/readyz' || path === '/metrics') return operations
       return undefined
     },

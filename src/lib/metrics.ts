@@ -31,7 +31,7 @@ interface RequestMetric {
 
 /** What the program counts. Names begin with `entrepot_`; units are seconds and bytes. */
 export interface Metrics {
-  /** Once per request, after its last byte. */
+  /** Once per request, when its answer begins. */
   request(metric: RequestMetric): void
   /** Requests that carry the bytes of an upload right now: inc() and dec(). */
   readonly uploadsInFlight: { inc(): void; dec(): void }
@@ -58,7 +58,7 @@ export function createMetrics(processName: string): Metrics {
 
   const requests = new PromHistogram({
     name: prefixed('http_request_duration_seconds'),
-    help: 'Time from the request to the last byte of the answer, by route.',
+    help: 'Time from the request until its answer begins, by route.',
     labelNames: ['route', 'method', 'status'],
     buckets: REQUEST_SECONDS,
     registers,
