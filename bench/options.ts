@@ -21,7 +21,7 @@ export const usage = `npm run bench -- [options]
   --quick                fewer operations per round; for finding slow paths, not for publishing
   --rounds N             rounds per line (3)
   --peer NAME=PROGRAM    measure this program too; NAME is one of ${knownPeers.join(', ')}
-  --peer NAME=URL        measure a registry that runs already, http://[user:password@]host:port
+  --peer NAME=URL        measure a registry that runs already, http://[user:password@]host:port[#PID]
   --servers NAME,...     only these of the servers (entrepot, ceiling and the peers)
   --auth                 start the peers with htpasswd authentication
   --dir DIR              where the servers keep their data while they run (${tmpdir()})

@@ -3,13 +3,13 @@ import type { Figures } from './conductor.ts'
 import { judge, type Line, limitedByGenerator, type Row, ratioOf, spreadOf } from './report.ts'
 import type { Workload } from './workloads.ts'
 
-function rowOf(server: string, rates: number[], megabytes = 100, cpuSeconds = 0.1): Row {
+function rowOf(server: string, rates: number[], megabytes = 100, cpuSeconds = 0.1, p50 = 1): Row {
   const rounds = rates.map(
     (rate): Figures => ({
       operations: 10,
       seconds: 1,
       mebibytes: 0,
-      p50: 1,
+      p50,
       p99: 2,
       cpuSeconds,
       rate,
@@ -52,7 +52,7 @@ test('targets are judged by the median, memory by the peak', () => {
     lineOf('push-1m', [rowOf('entrepot', [20, 21, 19]), rowOf('docker-registry', [10, 10, 10])]),
     lineOf('pull-50x100m', [rowOf('entrepot', [1, 1], 151)]),
     lineOf('tags-1k', [rowOf('entrepot', [100])]),
-    lineOf('tags-10k', [rowOf('entrepot', [79])]),
+    lineOf('tags-10k', [rowOf('entrepot', [100], 100, 0.1, 1.3)]),
   ]
   const verdicts = judge(
     lines,
@@ -60,7 +60,7 @@ test('targets are judged by the median, memory by the peak', () => {
       { kind: 'ratio', line: 'push-1m', peer: 'docker-registry', atLeast: 2 },
       { kind: 'ratio', line: 'pull-1m', peer: 'docker-registry', atLeast: 2 },
       { kind: 'memory', line: 'pull-50x100m', atMostMB: 150 },
-      { kind: 'flat', small: 'tags-1k', large: 'tags-10k', atLeast: 0.8 },
+      { kind: 'flat', small: 'tags-1k', large: 'tags-10k', atMost: 1.25 },
     ],
     'entrepot',
   )

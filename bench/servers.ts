@@ -92,7 +92,10 @@ export function localPeer(name: string, program: string, auth: boolean): Contest
   }
 }
 
-/** A registry that runs already; its memory and CPU are not known and its content stays. */
+/**
+ * A registry that runs already; its content stays. `#PID` at the end of the address names its
+ * process on this machine; without it nothing is known of its CPU time and memory.
+ */
 export function remotePeer(name: string, address: string): Contestant {
   const url = new URL(address)
   const endpoint = {
@@ -101,11 +104,12 @@ export function remotePeer(name: string, address: string): Contestant {
     user: url.username === '' ? null : decodeURIComponent(url.username),
     password: url.password === '' ? null : decodeURIComponent(url.password),
   }
+  const pid = url.hash === '' ? null : Number(url.hash.slice(1))
   return {
     name,
     about: `already running at ${url.host}`,
     verify: true,
-    start: async () => ({ endpoint, pid: null, stop: async () => undefined }),
+    start: async () => ({ endpoint, pid, stop: async () => undefined }),
   }
 }
 

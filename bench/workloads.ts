@@ -76,13 +76,13 @@ export const workloads: readonly Workload[] = [
     1000,
     100,
   ),
-  requests('delete-1k', 'DELETE a manifest, 1,000 tags', { kind: 'delete', tags: 1000 }, 1, 30, 10),
+  requests('delete-1k', 'DELETE a manifest, 1,000 tags', { kind: 'delete', tags: 1000 }, 1, 50, 10),
   requests(
     'delete-10k',
     'DELETE a manifest, 10,000 tags',
     { kind: 'delete', tags: 10_000 },
     1,
-    30,
+    50,
     10,
   ),
 ]
@@ -91,7 +91,7 @@ export const workloads: readonly Workload[] = [
 export type Target =
   | { kind: 'ratio'; line: string; peer: string; atLeast: number }
   | { kind: 'memory'; line: string; atMostMB: number }
-  | { kind: 'flat'; small: string; large: string; atLeast: number }
+  | { kind: 'flat'; small: string; large: string; atMost: number }
 
 const peer = 'docker-registry'
 
@@ -101,10 +101,10 @@ export const targets: readonly Target[] = [
   { kind: 'ratio', line: 'push-100m', peer, atLeast: 1 },
   { kind: 'ratio', line: 'pull-100m', peer, atLeast: 1 },
   { kind: 'ratio', line: 'manifest-head', peer, atLeast: 5 },
-  // "Independent of the number of tags": ten times the tags may cost a fifth of the rate, which
-  // is about what the rounds of one line differ by.
-  { kind: 'flat', small: 'tags-1k', large: 'tags-10k', atLeast: 0.8 },
-  { kind: 'flat', small: 'delete-1k', large: 'delete-10k', atLeast: 0.8 },
+  // "Independent of the number of tags": with ten times the tags the median operation may take a
+  // quarter longer, which is about what the rounds of one line differ by.
+  { kind: 'flat', small: 'tags-1k', large: 'tags-10k', atMost: 1.25 },
+  { kind: 'flat', small: 'delete-1k', large: 'delete-10k', atMost: 1.25 },
   { kind: 'memory', line: 'pull-50x100m', atMostMB: 150 },
 ]
 
