@@ -31,6 +31,7 @@ export const PERMISSIONS = {
   'project:create': { account: true, verb: 'create projects' },
   'account:manage': { verb: 'manage accounts' },
   'system:read': { verb: 'see the state of the system' },
+  'system:manage': { verb: 'manage the work in the background' },
 } as const satisfies Record<string, Rule>
 
 export type Action = keyof typeof PERMISSIONS

@@ -1,8 +1,9 @@
+import type { SelectQueryBuilder } from 'kysely'
 import { AppError } from '../lib/errors.ts'
 import { hashSecret } from '../lib/secrets.ts'
-import type { Tx } from '../store/db/database.ts'
+import type { Queryable, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
-import type { Role, Row } from '../store/db/schema.ts'
+import type { Role, Row, Schema } from '../store/db/schema.ts'
 
 export type RobotRole = Exclude<Role, 'admin'>
 
@@ -91,10 +92,31 @@ export function checkRoles(owner: number | null, roles: NewRobot['roles']): void
   }
 }
 
-export function robotOf(
-  row: Row<'account'>,
-  members: { account: number; project: number; role: Role }[],
-): Robot {
+/** Robots with their roles, by name, in one statement: the limit of `page` counts robots. */
+export async function readRobots(
+  query: Queryable,
+  page: SelectQueryBuilder<Schema, 'account', Row<'account'>>,
+): Promise<Robot[]> {
+  const rows = await query
+    .selectFrom(page.as('robot'))
+    .leftJoin('member', 'member.account', 'robot.id')
+    .selectAll('robot')
+    .select(['member.project as memberOf', 'member.role'])
+    .orderBy('robot.name')
+    .orderBy('member.project')
+    .execute()
+  const robots = new Map<number, Robot>()
+  for (const { memberOf, role, ...row } of rows) {
+    const robot = robots.get(row.id) ?? robotOf(row)
+    if (memberOf !== null && role !== null && role !== 'admin') {
+      robot.roles.push({ project: memberOf, role })
+    }
+    robots.set(row.id, robot)
+  }
+  return [...robots.values()]
+}
+
+function robotOf(row: Row<'account'>): Robot {
   return {
     id: row.id,
     name: row.name,
@@ -102,9 +124,7 @@ export function robotOf(
     description: row.display_name,
     disabled: row.disabled === 1,
     expiresAt: row.expires_at,
-    roles: members.flatMap(({ account, project, role }) =>
-      account === row.id && role !== 'admin' ? [{ project, role }] : [],
-    ),
+    roles: [],
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     version: row.version,

@@ -13,8 +13,8 @@ import {
   notFound,
   type Robot,
   type RobotChange,
+  readRobots,
   removeOrphan,
-  robotOf,
 } from './robot-rows.ts'
 import { voidTokens } from './void-tokens.ts'
 
@@ -79,21 +79,6 @@ export function createRobots(deps: {
       .where('kind', '=', 'robot')
       .where('project', owner === null ? 'is' : '=', owner)
 
-  async function withRoles(rows: Row<'account'>[]): Promise<Robot[]> {
-    if (rows.length === 0) return []
-    const members = await db.query
-      .selectFrom('member')
-      .select(['account', 'project', 'role'])
-      .where(
-        'account',
-        'in',
-        rows.map((row) => row.id),
-      )
-      .orderBy('project')
-      .execute()
-    return rows.map((row) => robotOf(row, members))
-  }
-
   /** The row, locked; checked against the version that the caller has seen. */
   async function lock(
     tx: Tx,
@@ -116,8 +101,8 @@ export function createRobots(deps: {
   }
 
   async function get(owner: number | null, id: number): Promise<Robot | undefined> {
-    const rows = await robots(owner).where('id', '=', id).execute()
-    return (await withRoles(rows))[0]
+    const [robot] = await readRobots(db.query, robots(owner).where('id', '=', id))
+    return robot
   }
 
   async function mustGet(owner: number | null, id: number): Promise<Robot> {
@@ -218,13 +203,12 @@ export function createRobots(deps: {
       const read = rowsToRead(page)
       let query = robots(owner).orderBy('name').limit(read)
       if (page.after !== undefined) query = query.where('name', '>', page.after)
-      const rows = pageOf(
-        await query.execute(),
+      return pageOf(
+        await readRobots(db.query, query),
         read,
-        (row) => row.name,
-        (row) => row,
+        (robot) => robot.name,
+        (robot) => robot,
       )
-      return { ...rows, items: await withRoles(rows.items) }
     },
 
     async update(owner, id, change, version, also) {

@@ -1,0 +1,28 @@
+import { artifactRoutes } from './artifacts.ts'
+import { auditRoutes } from './audit.ts'
+import { jobRoutes } from './jobs.ts'
+import { meRoutes } from './me.ts'
+import { memberRoutes } from './members.ts'
+import { projectRoutes } from './projects.ts'
+import { repositoryRoutes } from './repositories.ts'
+import { robotRoutes, systemRobotRoutes } from './robots.ts'
+import type { ApiRoute } from './route.ts'
+import { systemRoutes } from './system.ts'
+import { tagRoutes } from './tags.ts'
+import { userRoutes } from './users.ts'
+
+/** Every route of `/api/v1`, as data. */
+export const API_ROUTES: readonly ApiRoute[] = [
+  projectRoutes,
+  memberRoutes,
+  robotRoutes,
+  repositoryRoutes,
+  artifactRoutes,
+  tagRoutes,
+  meRoutes,
+  userRoutes,
+  systemRobotRoutes,
+  auditRoutes,
+  jobRoutes,
+  systemRoutes,
+].flatMap((routes) => Object.values<ApiRoute>(routes))

@@ -1,0 +1,172 @@
+import { expect } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  ADDRESS,
+  basic,
+  createTestAccounts,
+  PASSWORD,
+  type TestAccounts,
+} from '../../accounts/test-accounts.ts'
+import { createJobQueue, type JobQueue } from '../../jobs/queue.ts'
+import { createLog } from '../../lib/log.ts'
+import { MEDIA_TYPE } from '../../oci/media-types.ts'
+import { parseReference, parseRepositoryName } from '../../oci/reference.ts'
+import { createProjects } from '../../registry/projects.ts'
+import { createRegistry, type LocalRegistry } from '../../registry/registry.ts'
+import { openFileStore } from '../../store/blobs/file-store.ts'
+import type { TestDatabase } from '../../store/db/test-databases.ts'
+import type { RequestContext } from '../context.ts'
+import { createApi } from './api.ts'
+
+/** The face on a database of its own; `root` is a system administrator. */
+export interface TestApi {
+  accounts: TestAccounts
+  registry: LocalRegistry
+  queue: JobQueue
+  call(method: string, path: string, call?: Call): Promise<Answer>
+  /** As `call`, failing unless the status is `status`. */
+  expect(status: number, method: string, path: string, call?: Call): Promise<Answer>
+  /** Puts an image without blobs under a tag. Returns its digest. */
+  push(repository: string, tag: string, content?: object): Promise<string>
+  /** Actions of the audit, oldest first, with their resources. */
+  audited(): Promise<string[]>
+  /** What the face has logged as its own fault. */
+  failures: string[]
+  remove(): Promise<void>
+}
+
+interface Call {
+  /** A user with the usual password, or a whole `Authorization`; none: anonymous. */
+  as?: string | undefined
+  body?: unknown
+  /** In place of `body`, as it is. */
+  raw?: string | Uint8Array<ArrayBuffer> | ReadableStream
+  headers?: Record<string, string>
+}
+
+interface Answer {
+  status: number
+  headers: Headers
+  /** Parsed; undefined when there is none. */
+  body: Body
+  text: string
+}
+
+/** What tests look at; a field that is not there is undefined. */
+interface Body {
+  [field: string]: unknown
+  id: number
+  name: string
+  code: string
+  detail: string
+  version: number
+  items: { [field: string]: unknown; name: string; id: number }[]
+  next: string | null
+  errors: { field?: string; message: string }[]
+}
+
+export async function createTestApi(create?: () => Promise<TestDatabase>): Promise<TestApi> {
+  const accounts = await createTestAccounts({}, create)
+  const { db, clock } = accounts
+  const folder = mkdtempSync(join(tmpdir(), 'entrepot-api-'))
+  const failures: string[] = []
+  await accounts.createUser('root', { isAdmin: true })
+  const registry = createRegistry({
+    db,
+    store: await openFileStore(folder),
+    clock,
+    authorizer: accounts.authorizer,
+    projects: createProjects({ db, clock }),
+    settings: { sparse: true },
+    writer: 'test',
+  })
+  const queue = createJobQueue({ db, clock })
+  const api = createApi({
+    db,
+    clock,
+    accounts,
+    registry,
+    queue,
+    log: createLog({ level: 'error', format: 'json', output: (line) => failures.push(line) }),
+    settings: { publicByDefault: false },
+  })
+
+  async function call(method: string, path: string, asked: Call = {}): Promise<Answer> {
+    const { as, body, raw = body === undefined ? undefined : JSON.stringify(body) } = asked
+    const headers = new Headers(raw === undefined ? {} : { 'content-type': 'application/json' })
+    if (as !== undefined) headers.set('authorization', as.includes(' ') ? as : basic(as, PASSWORD))
+    for (const [name, value] of Object.entries(asked.headers ?? {})) headers.set(name, value)
+    const [bare = '', search = ''] = `/api/v1${path}`.split('?')
+    const context: RequestContext = {
+      request: new Request('http://registry.example.com/', {
+        method,
+        headers,
+        ...(raw === undefined ? {} : { body: raw }),
+      }),
+      method,
+      path: bare,
+      query: new URLSearchParams(search),
+      address: ADDRESS,
+      requestId: 'request-1',
+      origin: 'http://registry.example.com',
+      route: 'unknown',
+      keepOpen() {},
+    }
+    const response = await Promise.resolve(api.handle(context)).catch((error) =>
+      api.renderError(error, context),
+    )
+    const text = await response.text()
+    const { status } = response
+    return { status, headers: response.headers, text, body: text ? JSON.parse(text) : undefined }
+  }
+
+  return {
+    accounts,
+    registry,
+    queue,
+    call,
+    async expect(status, method, path, asked) {
+      const answer = await call(method, path, asked)
+      expect(`${answer.status} ${answer.text}`).toStartWith(`${status} `)
+      return answer
+    },
+    async push(repository, tag, content = {}) {
+      const name = parseRepositoryName(repository)
+      const reference = parseReference(tag)
+      if (!name || !reference) throw new Error(`${repository}:${tag} is no name`)
+      const mediaType = 'application/vnd.oci.image.config.v1+json'
+      const config = { mediaType, digest: `sha256:${'0'.repeat(64)}`, size: 2 }
+      const manifest = {
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.ociManifest,
+        config,
+        layers: [],
+        ...content,
+      }
+      const { digest } = await registry.manifests.put({
+        name,
+        reference,
+        tags: [],
+        contentType: String(manifest.mediaType),
+        bytes: Buffer.from(JSON.stringify(manifest)),
+        pusher: {
+          account: (await accounts.users.find('root'))?.id ?? null,
+          mayCreateProject: false,
+          publicProject: false,
+        },
+      })
+      return digest
+    },
+    async audited() {
+      const rows = await db.query.selectFrom('audit').selectAll().orderBy('id').execute()
+      return rows.map(({ action, resource }) => `${action} ${resource}`)
+    },
+    failures,
+    async remove() {
+      await accounts.remove()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
