@@ -6,7 +6,7 @@ import type { Digest } from '../oci/digest.ts'
 import type { ByteRange } from '../oci/range.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { BlobSource, BlobStore } from '../store/blobs/blob-store.ts'
-import type { Db, Tx } from '../store/db/database.ts'
+import type { Also, Db, Tx } from '../store/db/database.ts'
 import { LIVE, prepare } from '../store/db/prepared.ts'
 import { type Bytes, ensureContent, linkContent, unlinkContent } from './content.ts'
 import { findMountSource } from './mount-source.ts'
@@ -62,7 +62,7 @@ export interface Blobs {
     pusher: Pusher
   }): Promise<boolean>
   /** @throws AppError blob_unknown, in_use when a manifest of the repository refers to it */
-  remove(name: RepositoryName, digest: Digest): Promise<void>
+  remove(name: RepositoryName, digest: Digest, also?: Also): Promise<void>
 }
 
 export function createBlobs(deps: {
@@ -227,7 +227,7 @@ export function createBlobs(deps: {
       })
     },
 
-    async remove(name, digest) {
+    async remove(name, digest, also) {
       await db.transaction(async (tx) => {
         const repository = await repositories.openExisting(tx, name)
         const blob = await db.engine
@@ -250,6 +250,7 @@ export function createBlobs(deps: {
           .execute()
         const change = noChange()
         await unlinkContent(tx, repository.project.id, blob, change)
+        await also?.(tx)
         await charge(tx, repository.project, repository.id, change)
       })
     },

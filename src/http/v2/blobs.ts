@@ -2,6 +2,7 @@ import { AppError } from '../../lib/errors.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { type ByteRange, parseRange } from '../../oci/range.ts'
 import type { Blob } from '../../registry/blobs.ts'
+import { auditOf } from './audit.ts'
 import { matchesEtag } from './manifests.ts'
 import { multipartResponse } from './multipart.ts'
 import { demandDigest } from './parse.ts'
@@ -77,8 +78,9 @@ export function blobHandlers(deps: V2Deps): Record<string, V2Handler> {
       })
     },
 
-    async 'blob.delete'({ name, target }) {
-      await registry.blobs.remove(name, demandDigest(target))
+    async 'blob.delete'(request) {
+      const digest = demandDigest(request.target)
+      await registry.blobs.remove(request.name, digest, auditOf(request, 'blob.delete', digest))
       return new Response(null, { status: 202 })
     },
   }

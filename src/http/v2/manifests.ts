@@ -2,6 +2,7 @@ import { AppError } from '../../lib/errors.ts'
 import { MANIFEST_SIZE_LIMIT } from '../../oci/manifest.ts'
 import type { StoredManifest } from '../../registry/manifests.ts'
 import { readWhole } from '../body.ts'
+import { auditOf } from './audit.ts'
 import { demandReference, demandTag } from './parse.ts'
 import { pusherOf } from './pusher.ts'
 import { accountOf, type V2Deps, type V2Handler, type V2Request } from './v2.ts'
@@ -67,12 +68,16 @@ export function manifestHandlers(deps: V2Deps): Record<string, V2Handler> {
       return response
     },
 
-    async 'manifest.delete'({ name, principal, target }) {
+    async 'manifest.delete'(request) {
+      const { name, principal, target } = request
+      const account = accountOf(principal)
       const reference = demandReference(target)
       if (reference.kind === 'tag') {
-        await registry.tags.remove(name, reference.tag, accountOf(principal))
+        const audit = auditOf<{ digest: string }>(request, 'tag.delete', target)
+        await registry.tags.remove(name, reference.tag, account, audit)
       } else {
-        await registry.manifests.remove(name, reference.digest, accountOf(principal))
+        const audit = auditOf(request, 'artifact.delete', reference.digest)
+        await registry.manifests.remove(name, reference.digest, account, {}, audit)
       }
       return new Response(null, { status: 202 })
     },
