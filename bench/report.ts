@@ -60,12 +60,14 @@ export function renderLine(line: Line): string {
     ...rows.map((row) => renderRow(row, first, ceilingOf(line))),
   ]
   const header = `${workload.name}: ${workload.title}, ${workload.clients} clients, ${workload.unit}`
-  return `${header}\n${renderTable(table)}`
+  // A server's own words are long; in a cell they would tear the table apart.
+  const notes = rows.flatMap(({ server, note }) => (note === null ? [] : [`  ${server}: ${note}`]))
+  return [header, renderTable(table), ...notes].join('\n')
 }
 
 function renderRow(row: Row, first: Row | undefined, ceiling: Row | undefined): string[] {
   const rate = spreadOf(row.rounds.map((round) => round.rate))
-  if (rate === null) return [row.server, row.note ?? 'not measured']
+  if (rate === null) return [row.server, '-']
   const ratio = row === first ? null : ratioOf(first, row)
   const memory = row.rounds.flatMap((round) =>
     round.peakMemory === null ? [] : [round.peakMemory],
