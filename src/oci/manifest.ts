@@ -176,7 +176,9 @@ function annotationsOf(object: JsonObject, where: string): Record<string, string
 function textOf(object: JsonObject, field: string): string | undefined {
   const value = object[field]
   if (value == null) return undefined
-  return typeof value === 'string' ? value : fail(`"${field}" is not a string`)
+  if (typeof value !== 'string') return fail(`"${field}" is not a string`)
+  // PostgreSQL has no text with one, and no media type has one either.
+  return value.includes('\0') ? fail(`"${field}" has a NUL in it`) : value
 }
 
 function fail(message: string): never {

@@ -98,8 +98,9 @@ describe('tags', () => {
     expect(await tags('?last=B')).toEqual(sorted.slice(2))
     expect(await tags('?last=')).toEqual(sorted)
     expect(await tags('?last=zzz')).toEqual([])
-    expect(await tags('?last=%00')).toEqual(sorted)
-    expect(await tags('?last=b%00')).toEqual(['b-1', 'b.1', 'c'])
+    for (const last of ['%00', 'b%00']) {
+      expect((await get(`${path}?last=${last}`)).status).toBe(400)
+    }
     expect(await tags('?last=%F0%9F%90%8B')).toEqual([])
     expect(await tags('?last=%ff%fe')).toEqual([])
     expect(await tags(`?last=${'z'.repeat(50_000)}`)).toEqual([])
@@ -161,7 +162,7 @@ describe('the catalog', () => {
     const none = await get('/v2/_catalog?n=0', dora)
     expect([none.text(), none.header('link')]).toEqual(['{"repositories":[]}', undefined])
     for (const n of ['-1', 'x', '']) expect((await get(`/v2/_catalog?n=${n}`)).status).toBe(400)
-    for (const last of ['%00', '..%2F..', 'UPPER', '%ff', 'own/', '/own', 'z'.repeat(5_000)]) {
+    for (const last of ['..%2F..', 'UPPER', '%ff', 'own/', '/own', 'z'.repeat(5_000)]) {
       expect((await get(`/v2/_catalog?n=1000000000&last=${last}`, dora)).status).toBe(200)
     }
   })
@@ -214,7 +215,6 @@ describe('referrers', () => {
       ['artifactType=a/sig', 2],
       ['artifactType=a/sig&artifactType=a/sbom', 3],
       ['artifactType=none', 0],
-      ['artifactType=%00', 0],
     ] as const) {
       const answer = await get(`${path}?${query}`)
       expect([query, answer.json<{ manifests: Entry[] }>().manifests.length]).toEqual([

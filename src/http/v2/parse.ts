@@ -1,6 +1,9 @@
 import { AppError } from '../../lib/errors.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { isTag, parseReference, type Reference } from '../../oci/reference.ts'
+import { uploadUnknown } from '../../registry/upload-session.ts'
+
+const UPLOAD_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** @throws AppError digest_invalid */
 export function demandDigest(text: string | null): Digest {
@@ -24,6 +27,12 @@ export function demandReference(text: string): Reference {
 export function demandTag(text: string): string {
   if (isTag(text)) return text
   throw invalidTag(text)
+}
+
+/** Only what could be an id reaches the database. @throws AppError upload_unknown */
+export function demandUploadId(text: string): string {
+  if (UPLOAD_ID.test(text)) return text
+  throw uploadUnknown(text)
 }
 
 /**

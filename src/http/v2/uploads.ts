@@ -4,7 +4,7 @@ import { parseChunkRange } from '../../oci/range.ts'
 import { parseRepositoryName } from '../../oci/reference.ts'
 import type { UploadOwner } from '../../registry/upload-session.ts'
 import { readBody } from '../body.ts'
-import { demandDigest } from './parse.ts'
+import { demandDigest, demandUploadId } from './parse.ts'
 import { announcedSize, pusherOf } from './pusher.ts'
 import { accountOf, refusal, type V2Deps, type V2Handler, type V2Request } from './v2.ts'
 
@@ -122,26 +122,29 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
     },
 
     async 'upload.status'(request) {
-      const { offset } = await uploads.status(request.target, ownerOf(request))
-      return sessionResponse(204, request, request.target, offset)
+      const id = demandUploadId(request.target)
+      const { offset } = await uploads.status(id, ownerOf(request))
+      return sessionResponse(204, request, id, offset)
     },
 
     async 'upload.append'(request) {
+      const id = demandUploadId(request.target)
       await demandRoom(request)
       const { offset } = await withOffset(request, () =>
-        uploads.append(request.target, ownerOf(request), receive(request), chunkStart(request)),
+        uploads.append(id, ownerOf(request), receive(request), chunkStart(request)),
       )
-      return sessionResponse(202, request, request.target, offset)
+      return sessionResponse(202, request, id, offset)
     },
 
     async 'upload.finish'(request) {
-      const { context, target } = request
+      const { context } = request
+      const id = demandUploadId(request.target)
       const digest = demandDigest(context.query.get('digest'))
       await demandRoom(request)
       const hasBody = context.request.body !== null
       context.keepOpen()
       await withOffset(request, () =>
-        uploads.finish(target, ownerOf(request), {
+        uploads.finish(id, ownerOf(request), {
           digest,
           ...(hasBody ? { body: receive(request) } : {}),
           start: hasBody ? chunkStart(request) : undefined,
@@ -152,7 +155,7 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
     },
 
     async 'upload.cancel'(request) {
-      await uploads.cancel(request.target, ownerOf(request))
+      await uploads.cancel(demandUploadId(request.target), ownerOf(request))
       return new Response(null, { status: 204 })
     },
   }

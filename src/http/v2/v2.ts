@@ -87,6 +87,7 @@ export function createV2(deps: V2Deps): Face {
       if (asked !== '' && !name) throw nameInvalid(asked)
       const project = name && (await registry.projects.find(name.project))
       await authorize(match, name, project, context, principal)
+      refuseNul(context.query)
       const handler = handlers[route.name]
       if (!handler) throw new AppError('internal', `route ${route.name} has no handler`)
       const response = await handler({
@@ -192,6 +193,14 @@ function noRoute(allowed: string[], context: RequestContext): AppError {
     `${context.method} is not supported here; use ${allowed.join(', ')}`,
     { headers: { allow: allowed.join(', ') } },
   )
+}
+
+/** Nothing here has one in its name, and PostgreSQL fails at a text with one. */
+function refuseNul(query: URLSearchParams): void {
+  for (const [name, value] of query) {
+    if (!value.includes('\0')) continue
+    throw new AppError('invalid_input', `the parameter "${name.slice(0, 50)}" has a NUL in it`)
+  }
 }
 
 function nameInvalid(name: string): AppError {
