@@ -20,17 +20,20 @@ const LISTED: RawBuilder<0 | 1> = sql`case
   else 1 end`
 
 /**
- * Brings `listed` up to date after something around these manifests changed, and counts the
- * difference into `change`.
+ * Brings `listed` and `untagged_since` up to date after something around these manifests changed,
+ * and counts the difference into `change`. Once per transaction, with all that it touched.
  */
 export async function relist(
   db: Db,
   tx: Tx,
   manifests: readonly number[],
+  now: number,
   change: UsageChange,
 ): Promise<void> {
-  for (const ids of chunked([...new Set(manifests)])) {
-    // Locked in one order, so that two transactions never wait for each other in a circle.
+  // Locked in one order, so that two transactions never wait for each other in a circle, and not
+  // against those who only refer to them.
+  const sorted = [...new Set(manifests)].sort((a, b) => a - b)
+  for (const ids of chunked(sorted)) {
     const before = await db.engine
       .lockRows(
         tx
@@ -39,18 +42,25 @@ export async function relist(
           .where('id', 'in', ids)
           .where('state', '=', LIVE)
           .orderBy('id'),
-        'update',
+        'noKeyUpdate',
       )
       .execute()
     const after = await tx
       .updateTable('manifest')
-      .set({ listed: LISTED })
+      .set({ listed: LISTED, untagged_since: untaggedSince(now) })
       .where('id', 'in', ids)
       .where('state', '=', LIVE)
       .returning('listed')
       .execute()
     change.artifacts += countListed(after) - countListed(before)
   }
+}
+
+/** A manifest without a tag waits for the retention rules, from the moment when it lost the last. */
+function untaggedSince(now: number): RawBuilder<number | null> {
+  return sql`case
+    when exists (select 1 from tag t where t.manifest = manifest.id) then null
+    else coalesce(untagged_since, ${now}) end`
 }
 
 function countListed(rows: { listed: number }[]): number {

@@ -37,16 +37,19 @@ export function createRemoval(deps: {
   ): Promise<void> => {
     await db.transaction(async (tx) => {
       const repository = await repositories.openExisting(tx, name)
+      const query = tx
+        .selectFrom('manifest')
+        .select(['id', 'content', 'size', 'digest', 'listed'])
+        .where('repository', '=', repository.id)
+        .where('digest', '=', digest)
+        .where('state', '=', LIVE)
+      // Blobs, tags, manifest: in the order in which a push locks them.
+      const found = await query.executeTakeFirst()
+      if (!found) throw manifestUnknown(name, digest)
+      await lockBlobsOf(db, tx, repository.id, found.id)
+      await tags.lockAllOf(tx, found.id)
       const manifest = await db.engine
-        .lockRows(
-          tx
-            .selectFrom('manifest')
-            .select(['id', 'content', 'size', 'digest', 'listed'])
-            .where('repository', '=', repository.id)
-            .where('digest', '=', digest)
-            .where('state', '=', LIVE),
-          'update',
-        )
+        .lockRows(query.where('id', '=', found.id), 'update')
         .executeTakeFirst()
       if (!manifest) throw manifestUnknown(name, digest)
       await demandRemovable(tx, repository, digest, options)
@@ -62,10 +65,10 @@ export function createRemoval(deps: {
         })
         .where('id', '=', manifest.id)
         .execute()
-      await noteUnreferenced(db, tx, repository.id, manifest.id, clock())
+      await noteUnreferenced(tx, repository.id, manifest.id, clock())
       change.manifests -= 1
       change.artifacts -= manifest.listed
-      await relist(db, tx, await partsOf(tx, repository.id, manifest.id), change)
+      await relist(db, tx, await partsOf(tx, repository.id, manifest.id), clock(), change)
       await unlinkContent(
         tx,
         repository.project.id,
@@ -78,27 +81,34 @@ export function createRemoval(deps: {
   }
 }
 
-/** Blobs that no other live manifest of the repository refers to wait for the collector. */
-async function noteUnreferenced(
-  db: Db,
-  tx: Tx,
-  repository: number,
-  manifest: number,
-  now: number,
-): Promise<void> {
-  const children = tx.selectFrom('manifest_ref').select('child').where('parent', '=', manifest)
-  // Two deletions that both held a blob must see each other, so one waits for the other here.
+function childrenOf(tx: Tx, manifest: number) {
+  return tx.selectFrom('manifest_ref').select('child').where('parent', '=', manifest)
+}
+
+/** Two deletions that both held a blob must see each other, so one waits for the other here. */
+async function lockBlobsOf(db: Db, tx: Tx, repository: number, manifest: number): Promise<void> {
   await db.engine
     .lockRows(
       tx
         .selectFrom('repository_blob')
         .select('digest')
         .where('repository', '=', repository)
-        .where('digest', 'in', children)
+        .where('digest', 'in', childrenOf(tx, manifest))
+        .orderBy('content')
         .orderBy('digest'),
       'update',
     )
     .execute()
+}
+
+/** Blobs that no other live manifest of the repository refers to wait for the collector. */
+async function noteUnreferenced(
+  tx: Tx,
+  repository: number,
+  manifest: number,
+  now: number,
+): Promise<void> {
+  const children = childrenOf(tx, manifest)
   await tx
     .updateTable('repository_blob')
     .set({ unreferenced_since: now })

@@ -17,6 +17,7 @@ import type { Describe, Description } from './describe.ts'
 import { partsOf, relist } from './listing.ts'
 import { prepareManifestReads } from './manifest-reads.ts'
 import { createRemoval, manifestUnknown, type RemoveOptions } from './manifest-removal.ts'
+import type { ManifestWatch } from './manifest-watch.ts'
 import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
 import { repositoryUnknown } from './repositories.ts'
 import { type Tags, tagUnknown } from './tags.ts'
@@ -38,6 +39,16 @@ export interface ManifestPush {
   contentType: string
   bytes: Uint8Array
   pusher: Pusher
+  /** False: a tag that is there with another manifest stays, and that is a conflict. */
+  moveTags?: boolean
+}
+
+interface NewManifest {
+  digest: Digest
+  content: number
+  size: number
+  parsed: ParsedManifest
+  description: Description
 }
 
 export interface PushedManifest {
@@ -56,7 +67,7 @@ export interface Manifests {
   /**
    * Stores a manifest, its edges and its tags in one transaction. The same one again is no error.
    * @throws AppError manifest_invalid, digest_mismatch, manifest_blob_unknown, immutable,
-   *   quota_exceeded, project_unknown
+   *   quota_exceeded, project_unknown, conflict
    */
   put(push: ManifestPush): Promise<PushedManifest>
   /**
@@ -80,8 +91,9 @@ export function createManifests(deps: {
   /** Images whose blobs were not pushed are taken too. */
   sparse: boolean
   describe: Describe
+  watch: ManifestWatch
 }): Manifests {
-  const { db, clock, repositories, tags, sparse, describe } = deps
+  const { db, clock, repositories, tags, sparse, describe, watch } = deps
 
   const statements = prepareManifestReads(db)
 
@@ -109,16 +121,18 @@ export function createManifests(deps: {
     const wanted = [...new Set(children.map((edge) => edge.descriptor.digest))]
     const present = new Set<string>()
     for (const digests of chunked(wanted)) {
+      // The content of each before what shows it: in this order a commit and the collector lock.
       const rows = await db.engine
         .lockRows(
           tx
-            .selectFrom('repository_blob')
-            .innerJoin('content', 'content.id', 'repository_blob.content')
+            .selectFrom('content')
+            .innerJoin('repository_blob', 'repository_blob.content', 'content.id')
             .select('repository_blob.digest')
             .where('repository_blob.repository', '=', repository.id)
             .where('repository_blob.digest', 'in', digests)
             .where('content.state', '=', LIVE)
-            .orderBy('content.id'),
+            .orderBy('content.id')
+            .orderBy('repository_blob.digest'),
           'keyShare',
         )
         .execute()
@@ -143,13 +157,7 @@ export function createManifests(deps: {
   async function insert(
     tx: Tx,
     repository: OpenRepository,
-    row: {
-      digest: Digest
-      content: number
-      size: number
-      parsed: ParsedManifest
-      description: Description
-    },
+    row: NewManifest,
     actor: number | null,
   ): Promise<number | undefined> {
     const { digest, content, size, parsed, description } = row
@@ -191,6 +199,21 @@ export function createManifests(deps: {
     return inserted.id
   }
 
+  async function insertOrLock(
+    tx: Tx,
+    repository: OpenRepository,
+    row: NewManifest,
+    actor: number | null,
+  ): Promise<{ id: number; isNew: boolean }> {
+    // Again when the one that is there is deleted between the two statements.
+    for (;;) {
+      const id = await insert(tx, repository, row, actor)
+      if (id !== undefined) return { id, isNew: true }
+      const live = await liveManifest(db, tx, repository.id, row.digest)
+      if (live) return { id: live.id, isNew: false }
+    }
+  }
+
   return {
     async get(name, reference) {
       const asked = { project: name.project, path: name.path, ...reference }
@@ -212,17 +235,19 @@ export function createManifests(deps: {
       return { ...row, digest: row.digest as Digest }
     },
 
-    async put({ name, reference, tags: moreTags, contentType, bytes, pusher }) {
+    async put({ name, reference, tags: moreTags, contentType, bytes, pusher, moveTags = true }) {
       const parsed = parse(bytes, contentType)
       const algorithm = reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256'
       const digest = digestOf(bytes, algorithm)
       demandReference(reference, digest, bytes.length)
       const sha256 = Bun.CryptoHasher.hash('sha256', bytes, 'hex')
+      // Sorted, since this is the order in which they are locked.
       const tagNames = [
         ...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...moreTags]),
-      ]
+      ].sort()
 
       const description = await describe(name, parsed, bytes.length)
+      const writeTags = await watch({ name, parsed, tags: tagNames })
 
       const missing = await db.transaction(async (tx) => {
         const content = await ensureContent(db, tx, {
@@ -234,17 +259,13 @@ export function createManifests(deps: {
         if (!content.isNew) await keepBody(tx, content.id, bytes)
         const repository = await repositories.open(tx, name, pusher)
         const missing = await lockChildren(tx, repository, parsed)
+        await tags.lock(tx, repository.id, tagNames)
         const change = noChange()
-        let id = await insert(
-          tx,
-          repository,
-          { digest, content: content.id, size: bytes.length, parsed, description },
-          pusher.account,
-        )
+        const row = { digest, content: content.id, size: bytes.length, parsed, description }
+        const { id, isNew } = await insertOrLock(tx, repository, row, pusher.account)
         const touched: number[] = []
-        if (id === undefined) {
-          id = (await liveManifest(db, tx, repository.id, digest)).id
-        } else {
+        const untagged: number[] = []
+        if (isNew) {
           change.manifests += 1
           await linkContent(tx, repository.project.id, content, change)
           if (parsed.kind === 'index') touched.push(...(await partsOf(tx, repository.id, id)))
@@ -252,9 +273,12 @@ export function createManifests(deps: {
         for (const tag of tagNames) {
           const manifest = { id, digest }
           const write = { repository, tag, manifest, actor: pusher.account }
-          touched.push(...(await tags.set(tx, write, change)))
+          untagged.push(...(await tags.set(tx, write, change)))
         }
-        await relist(db, tx, [id, ...touched], change)
+        const moved = untagged.length > 0
+        if (moved && !moveTags) throw tagTaken(name, tagNames)
+        await writeTags(tx, { repository, manifest: { id, digest }, tags: tagNames, moved })
+        await relist(db, tx, [id, ...touched, ...untagged], clock(), change)
         await charge(tx, repository.project, repository.id, change)
         return missing
       })
@@ -287,12 +311,12 @@ function demandReference(reference: Reference, digest: Digest, size: number): vo
   )
 }
 
-async function liveManifest(
+function liveManifest(
   db: Db,
   tx: Tx,
   repository: number,
   digest: Digest,
-): Promise<{ id: number }> {
+): Promise<{ id: number } | undefined> {
   return db.engine
     .lockRows(
       tx
@@ -303,7 +327,7 @@ async function liveManifest(
         .where('state', '=', LIVE),
       'keyShare',
     )
-    .executeTakeFirstOrThrow()
+    .executeTakeFirst()
 }
 
 async function manifestsPresent(
@@ -323,6 +347,13 @@ async function manifestsPresent(
     for (const row of rows) present.add(row.digest)
   }
   return present
+}
+
+function tagTaken(name: RepositoryName, tags: readonly string[]): AppError {
+  return new AppError(
+    'conflict',
+    `${tags.map((tag) => `"${tag}"`).join(' or ')} of ${name.full} is there already`,
+  )
 }
 
 function sparseWarning(kind: ParsedManifest['kind'], missing: number): string {

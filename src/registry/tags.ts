@@ -31,6 +31,13 @@ export interface Tags {
   list(repository: number, page: TagPage): Promise<TagEntry[]>
   find(repository: number, tag: string): Promise<TagEntry | undefined>
   /**
+   * Locks those of the tags that exist. Tags come before manifests, so that a push and a deletion
+   * never wait for each other in a circle.
+   */
+  lock(tx: Tx, repository: number, tags: readonly string[]): Promise<void>
+  /** Locks the tags that point at a manifest. */
+  lockAllOf(tx: Tx, manifest: number): Promise<void>
+  /**
    * The one way to write a tag: points it at a manifest, and remembers what it was before.
    * Returns the manifests that lost the tag, which may have to be listed anew.
    * @throws AppError immutable when it would point at another manifest
@@ -67,31 +74,43 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
   const { db, clock, repositories } = deps
   const { remember, history } = createTagHistory({ db, clock })
 
-  /** The tag, locked until the end of the transaction, and what it points at. */
-  function lock(tx: Tx, repository: number, tag: string) {
+  /** Tags that exist, locked until the end of the transaction in the order of their names. */
+  function lockAll(tx: Tx, repository: number, tags: readonly string[]) {
     return db.engine
       .lockRows(
         tx
           .selectFrom('tag')
-          .innerJoin('manifest', 'manifest.id', 'tag.manifest')
-          .select(['tag.id', 'tag.immutable', 'tag.manifest', 'manifest.digest'])
-          .where('tag.repository', '=', repository)
-          .where('tag.name', '=', tag),
+          .select(['id', 'immutable', 'manifest'])
+          .where('repository', '=', repository)
+          .where('name', 'in', [...tags])
+          .orderBy('name'),
         'update',
       )
-      .executeTakeFirst()
+      .execute()
   }
 
-  /** A manifest without a tag waits for the retention rules, from now on. */
-  function noteUntagged(tx: Tx, manifest: number) {
-    return tx
-      .updateTable('manifest')
-      .set({ untagged_since: clock() })
-      .where('id', '=', manifest)
-      .where(({ not, exists, selectFrom }) =>
-        not(exists(selectFrom('tag').select('id').where('manifest', '=', manifest))),
-      )
-      .execute()
+  /** The tag, locked until the end of the transaction, and what it points at. */
+  async function lock(tx: Tx, repository: number, tag: string) {
+    const [row] = await lockAll(tx, repository, [tag])
+    if (!row) return undefined
+    const { digest } = await tx
+      .selectFrom('manifest')
+      .select('digest')
+      .where('id', '=', row.manifest)
+      .executeTakeFirstOrThrow()
+    return { ...row, digest }
+  }
+
+  /** The tags of a manifest, locked in the order of their names. */
+  function locked(tx: Tx, manifest: number) {
+    return db.engine.lockRows(
+      tx
+        .selectFrom('tag')
+        .select(['id', 'name', 'immutable'])
+        .where('manifest', '=', manifest)
+        .orderBy('name'),
+      'update',
+    )
   }
 
   function entries(repository: number) {
@@ -115,9 +134,37 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
     return row && { ...row, immutable: row.immutable === 1 }
   }
 
+  /** False: there is one of that name. */
+  async function insert(tx: Tx, { repository, tag, manifest, actor }: TagWrite): Promise<boolean> {
+    const now = clock()
+    const inserted = await tx
+      .insertInto('tag')
+      .values({
+        repository: repository.id,
+        name: tag,
+        manifest: manifest.id,
+        accessory: isAccessoryTag(tag) ? 1 : 0,
+        pushed_by: actor,
+        created_at: now,
+        updated_at: now,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst()
+    return inserted !== undefined
+  }
+
   return {
     find,
     history,
+
+    async lock(tx, repository, tags) {
+      if (tags.length > 0) await lockAll(tx, repository, tags)
+    },
+
+    async lockAllOf(tx, manifest) {
+      await locked(tx, manifest).execute()
+    },
 
     async names(name, { after, limit }) {
       const repository = await repositories.find(name)
@@ -140,21 +187,12 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
 
     async set(tx, { repository, tag, manifest, actor }, change) {
       const now = clock()
-      const inserted = await tx
-        .insertInto('tag')
-        .values({
-          repository: repository.id,
-          name: tag,
-          manifest: manifest.id,
-          accessory: isAccessoryTag(tag) ? 1 : 0,
-          pushed_by: actor,
-          created_at: now,
-          updated_at: now,
-        })
-        .onConflict((conflict) => conflict.doNothing())
-        .returning('id')
-        .executeTakeFirst()
-      const old = inserted ? undefined : await lock(tx, repository.id, tag)
+      let old: Awaited<ReturnType<typeof lock>>
+      // Again when it is deleted between the two statements.
+      while (!(await insert(tx, { repository, tag, manifest, actor }))) {
+        old = await lock(tx, repository.id, tag)
+        if (old) break
+      }
       if (old?.manifest === manifest.id) {
         await tx
           .updateTable('tag')
@@ -170,16 +208,9 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
           .set({ manifest: manifest.id, pushed_by: actor, updated_at: now })
           .where('id', '=', old.id)
           .execute()
-        await noteUntagged(tx, old.manifest)
       } else {
         change.tags += 1
       }
-      await tx
-        .updateTable('manifest')
-        .set({ untagged_since: null })
-        .where('id', '=', manifest.id)
-        .where('untagged_since', 'is not', null)
-        .execute()
       await remember(tx, {
         repository: repository.id,
         name: tag,
@@ -198,7 +229,6 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
         if (!old) throw tagUnknown(name, tag)
         demandMutable(old, name, tag, 'it cannot be deleted')
         await tx.deleteFrom('tag').where('id', '=', old.id).execute()
-        await noteUntagged(tx, old.manifest)
         await remember(tx, {
           repository: repository.id,
           name: tag,
@@ -209,22 +239,13 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
         })
         await also?.(tx, { digest: old.digest })
         const change = { ...noChange(), tags: -1 }
-        await relist(db, tx, [old.manifest], change)
+        await relist(db, tx, [old.manifest], clock(), change)
         await charge(tx, repository.project, repository.id, change)
       })
     },
 
     async removeAllOf(tx, repository, manifest, actor, change) {
-      const tags = await db.engine
-        .lockRows(
-          tx
-            .selectFrom('tag')
-            .select(['id', 'name', 'immutable'])
-            .where('manifest', '=', manifest.id)
-            .orderBy('id'),
-          'update',
-        )
-        .execute()
+      const tags = await locked(tx, manifest.id).execute()
       for (const tag of tags) demandMutable(tag, repository.name, tag.name, 'its manifest stays')
       for (const tag of tags) {
         await tx.deleteFrom('tag').where('id', '=', tag.id).execute()

@@ -19,11 +19,12 @@ export interface Engine {
   primaryKey(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder
   /**
    * Locks the selected rows until the end of the transaction. SQLite has one writer at a time, so
-   * there the whole transaction is the lock.
+   * there the whole transaction is the lock. `noKeyUpdate`: to change columns that nobody refers
+   * to; foreign keys and `keyShare` do not wait for it.
    */
   lockRows<DB, TB extends keyof DB, O>(
     query: SelectQueryBuilder<DB, TB, O>,
-    strength: 'update' | 'share' | 'keyShare',
+    strength: 'update' | 'noKeyUpdate' | 'share' | 'keyShare',
   ): SelectQueryBuilder<DB, TB, O>
   /** As `lockRows('update')`, but rows that somebody else holds are left out. */
   lockFreeRows<DB, TB extends keyof DB, O>(
@@ -47,12 +48,18 @@ export const postgresEngine: Engine = {
   name: 'postgres',
   types: { int: 'bigint', bytes: 'bytea', name: sql`text collate "C"` },
   primaryKey: (column) => column.primaryKey().generatedByDefaultAsIdentity(),
-  lockRows: (query, strength) =>
-    strength === 'update'
-      ? query.forUpdate()
-      : strength === 'share'
-        ? query.forShare()
-        : query.forKeyShare(),
+  lockRows(query, strength) {
+    switch (strength) {
+      case 'update':
+        return query.forUpdate()
+      case 'noKeyUpdate':
+        return query.forNoKeyUpdate()
+      case 'share':
+        return query.forShare()
+      case 'keyShare':
+        return query.forKeyShare()
+    }
+  },
   lockFreeRows: (query) => query.forUpdate().skipLocked(),
   isUniqueViolation: (error) => codeOf(error) === '23505',
 }
