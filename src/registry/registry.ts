@@ -7,6 +7,7 @@ import { type Blobs, createBlobs } from './blobs.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 import { createDescribe } from './describe.ts'
 import { createManifests, type Manifests } from './manifests.ts'
+import { type CreateManifestWatch, watchNothing } from './manifest-watch.ts'
 import type { Projects } from './projects.ts'
 import { createReferrers, type Referrers } from './referrers.ts'
 import { createRepositories, type Repositories } from './repositories.ts'
@@ -35,6 +36,8 @@ export function createRegistry(deps: {
   settings: { sparse: boolean }
   /** Names this process in the rows of uploads. */
   writer: string
+  /** Keeps a read model of what is pushed. */
+  watch?: CreateManifestWatch
 }): LocalRegistry {
   const { projects } = deps
   const repositories = createRepositories({ ...deps, projects })
@@ -48,6 +51,7 @@ export function createRegistry(deps: {
     uploads: createUploads({ ...deps, blobs }),
     manifests: createManifests({
       ...deps,
+      watch: deps.watch?.({ blobs }) ?? watchNothing,
       repositories,
       tags,
       sparse: deps.settings.sparse,
