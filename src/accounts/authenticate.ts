@@ -35,6 +35,12 @@ export interface Authenticator {
   signIn(name: string, secret: string, address: string): Promise<Principal>
   /** As `signIn`, but takes nothing but the person's own password. */
   checkPassword(name: string, password: string, address: string): Promise<void>
+  /**
+   * Somebody who was authenticated before, as the account is now: for work that took long. A
+   * registry token may have expired meanwhile, but not been revoked.
+   * @throws AppError unauthenticated
+   */
+  renew(principal: Principal): Promise<Principal>
   /** Drops what this process remembers of an account, after changing it. */
   forget(account: number): void
 }
@@ -82,13 +88,7 @@ export function createAuthenticator(deps: {
     const { account, epoch, credential, access } = await registryTokens.verify(token, service)
     if (account === null) return { ...anonymous, scope: access }
     const state = await states.read(account, epoch, credential)
-    if (state?.epoch !== epoch) {
-      throw new AppError(
-        'unauthenticated',
-        'the token was revoked, or its account was changed or disabled; sign in again',
-        { error: 'invalid_token' },
-      )
-    }
+    if (state?.epoch !== epoch) throw revoked()
     const login: Login = {
       method: 'registry-token',
       epoch,
@@ -229,6 +229,13 @@ export function createAuthenticator(deps: {
     async checkPassword(name, password, address) {
       await byPassword(name, password, address)
     },
+    async renew(principal) {
+      const { account, login, scope } = principal
+      if (account === null || !login) return principal
+      const state = await states.read(account, login.epoch, login.credential)
+      if (state?.epoch !== login.epoch) throw revoked()
+      return { ...principalOf(state, login), ...(scope ? { scope } : {}) }
+    },
     forget(account) {
       states.forget(account)
       logins.forget(account)
@@ -257,6 +264,14 @@ function splitOnce(text: string, separator: string): [string, string | undefined
 function earliest(a: number | null, b: number | null): number | null {
   if (a === null || b === null) return a ?? b
   return Math.min(a, b)
+}
+
+function revoked(): AppError {
+  return new AppError(
+    'unauthenticated',
+    'the token was revoked, or its account was changed or disabled; sign in again',
+    { error: 'invalid_token' },
+  )
 }
 
 /** The same for an unknown name, a wrong password and a disabled account. */

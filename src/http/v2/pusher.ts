@@ -1,6 +1,9 @@
 import { AppError } from '../../lib/errors.ts'
 import type { Pusher } from '../../registry/repositories.ts'
-import { accountOf, type V2Deps, type V2Request } from './v2.ts'
+import { accountOf, challenged, refusal, type V2Deps, type V2Request } from './v2.ts'
+
+/** What a token to push with must hold. */
+export const PUSH = { scope: 'repository:{name}:pull,push' } as const
 
 /**
  * The caller as one who pushes, asked again now: the body that was read before may have taken
@@ -8,15 +11,17 @@ import { accountOf, type V2Deps, type V2Request } from './v2.ts'
  * @throws AppError denied, unauthenticated, insufficient_scope
  */
 export async function pusherOf(
-  { authorizer, registry, settings }: V2Deps,
-  { principal, name }: V2Request,
+  { authenticator, authorizer, registry, settings }: V2Deps,
+  { context, principal: before, asked, name }: V2Request,
 ): Promise<Pusher> {
+  const principal = await challenged(context, PUSH, asked, () => authenticator.renew(before))
   const project = await registry.projects.find(name.project)
-  await authorizer.demand(principal, 'repository:push', {
+  const decision = await authorizer.authorize(principal, 'repository:push', {
     kind: 'repository',
     repository: name.full,
     project,
   })
+  if (!decision.allowed) throw refusal(decision, context, PUSH, asked)
   const creates = await authorizer.authorize(principal, 'project:create', { kind: 'system' })
   return {
     account: accountOf(principal),

@@ -5,7 +5,7 @@ import { parseRepositoryName } from '../../oci/reference.ts'
 import type { UploadOwner } from '../../registry/upload-session.ts'
 import { readBody } from '../body.ts'
 import { demandDigest, demandUploadId } from './parse.ts'
-import { announcedSize, pusherOf } from './pusher.ts'
+import { announcedSize, PUSH, pusherOf } from './pusher.ts'
 import { accountOf, refusal, type V2Deps, type V2Handler, type V2Request } from './v2.ts'
 
 /** Digests of no bytes: a POST with one of them and no body is a whole upload. */
@@ -64,8 +64,7 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
         project: await registry.projects.find(source.project),
       })
       if (!decision.allowed && decision.code === 'insufficient_scope') {
-        const route = { scope: 'repository:{name}:pull,push' }
-        throw refusal(decision, context, route, asked, `repository:${from}:pull`)
+        throw refusal(decision, context, PUSH, asked, `repository:${from}:pull`)
       }
       if (!decision.allowed) return undefined
     }

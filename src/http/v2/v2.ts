@@ -5,6 +5,7 @@ import { AppError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Metrics } from '../../lib/metrics.ts'
 import { parseRepositoryName, type RepositoryName } from '../../oci/reference.ts'
+import type { Pulls } from '../../registry/pulls.ts'
 import type { LocalRegistry } from '../../registry/registry.ts'
 import type { Face, RequestContext } from '../context.ts'
 import { blobHandlers } from './blobs.ts'
@@ -17,6 +18,7 @@ import { uploadHandlers } from './uploads.ts'
 
 export interface V2Deps {
   registry: LocalRegistry
+  pulls: Pulls
   authenticator: Authenticator
   authorizer: Authorizer
   log: Log
@@ -111,29 +113,34 @@ export function createV2(deps: V2Deps): Face {
     },
   }
 
-  /** Bad credentials are answered like missing ones: with the challenge of the route. */
-  async function identify(
-    context: RequestContext,
-    route: V2Route,
-    asked: string,
-  ): Promise<Principal> {
-    try {
-      return await authenticator.authenticate(
-        context.request.headers.get('authorization'),
-        context.address,
-      )
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'unauthenticated') {
-        error.details.headers = {
-          'www-authenticate': challenge({
-            origin: context.origin,
-            scope: scopeOf(route, asked),
-            error: error.details.error === 'invalid_token' ? 'invalid_token' : undefined,
-          }),
-        }
+  function identify(context: RequestContext, route: V2Route, asked: string): Promise<Principal> {
+    const header = context.request.headers.get('authorization')
+    return challenged(context, route, asked, () =>
+      authenticator.authenticate(header, context.address),
+    )
+  }
+}
+
+/** Bad credentials are answered like missing ones: with the challenge of the route. */
+export async function challenged<T>(
+  context: RequestContext,
+  route: Pick<V2Route, 'scope'>,
+  asked: string,
+  prove: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await prove()
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'unauthenticated') {
+      error.details.headers = {
+        'www-authenticate': challenge({
+          origin: context.origin,
+          scope: scopeOf(route, asked),
+          error: error.details.error === 'invalid_token' ? 'invalid_token' : undefined,
+        }),
       }
-      throw error
     }
+    throw error
   }
 }
 
