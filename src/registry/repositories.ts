@@ -118,7 +118,7 @@ export function createRepositories(deps: {
     actor: number | null,
   ): Promise<Repository | undefined> {
     const now = clock()
-    return tx
+    const row = await tx
       .insertInto('repository')
       .values({
         project: project.id,
@@ -132,6 +132,9 @@ export function createRepositories(deps: {
       .onConflict((conflict) => conflict.doNothing())
       .returningAll()
       .executeTakeFirst()
+    // No bytes, so nothing is locked by it and it need not be the last statement.
+    if (row) await charge(tx, project, row.id, { ...noChange(), repositories: 1 })
+    return row
   }
 
   function byName(query: Queryable, project: number, path: string) {
@@ -244,6 +247,7 @@ export function createRepositories(deps: {
       change.uniqueBytes = -(await unlinkAll(tx, project.id, id))
       const { logical } = await logicalBytes(tx, id)
       change.logicalBytes = -logical
+      change.repositories = -1
       await tx
         .updateTable('repository')
         .set({

@@ -20,6 +20,7 @@ export interface UsageChange {
   tags: number
   /** Manifests that became listed, less those that are not any more. */
   artifacts: number
+  repositories: number
 }
 
 export interface ProjectUsage {
@@ -40,6 +41,7 @@ export const noChange = (): UsageChange => ({
   manifests: 0,
   tags: 0,
   artifacts: 0,
+  repositories: 0,
 })
 
 /**
@@ -54,7 +56,7 @@ export async function charge(
   change: UsageChange,
 ): Promise<void> {
   const limited = project.quota >= 0
-  const { logicalBytes, uniqueBytes, manifests, tags, artifacts } = change
+  const { logicalBytes, uniqueBytes, manifests, tags, artifacts, repositories } = change
   if (Object.values(change).some((delta) => delta !== 0)) {
     await tx
       .insertInto('usage_delta')
@@ -66,6 +68,7 @@ export async function charge(
         manifest_count: manifests,
         tag_count: tags,
         artifact_count: artifacts,
+        repository_count: repositories,
       })
       .execute()
   }
@@ -165,6 +168,7 @@ interface Delta {
   manifest_count: number
   tag_count: number
   artifact_count: number
+  repository_count: number
 }
 
 async function applyDeltas(tx: Tx, deltas: Delta[]): Promise<void> {
@@ -175,6 +179,7 @@ async function applyDeltas(tx: Tx, deltas: Delta[]): Promise<void> {
       .set((eb) => ({
         logical_bytes: eb('logical_bytes', '+', sum.logical_bytes),
         unique_bytes: eb('unique_bytes', '+', sum.unique_bytes),
+        repository_count: eb('repository_count', '+', sum.repository_count),
       }))
       .where('project', '=', project)
       .execute()
@@ -207,6 +212,7 @@ function sumBy(deltas: Delta[], key: (delta: Delta) => number): [number, Delta][
     sum.manifest_count += delta.manifest_count
     sum.tag_count += delta.tag_count
     sum.artifact_count += delta.artifact_count
+    sum.repository_count += delta.repository_count
   }
   return [...sums].sort(([a], [b]) => a - b)
 }

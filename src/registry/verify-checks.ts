@@ -239,7 +239,12 @@ async function checkLedger({ db }: Deps) {
 
 /** What a project is charged for is the sum of what it holds. */
 async function checkProjectUsage({ db }: Deps) {
-  const { rows } = await sql<{ project: number; logical: SqlBool; unique_ok: SqlBool }>`
+  const { rows } = await sql<{
+    project: number
+    logical: SqlBool
+    unique_ok: SqlBool
+    repositories: SqlBool
+  }>`
     select p.id as project,
       coalesce((select sum(size) from (${LINKS}) l where l.project = p.id), 0)
         = coalesce((select logical_bytes from project_usage u where u.project = p.id), 0)
@@ -247,7 +252,10 @@ async function checkProjectUsage({ db }: Deps) {
       coalesce((select sum(c.size) from project_content pc
           join content c on c.id = pc.content where pc.project = p.id), 0)
         = coalesce((select unique_bytes from project_usage u where u.project = p.id), 0)
-        + coalesce((select sum(unique_bytes) from usage_delta d where d.project = p.id), 0) as unique_ok
+        + coalesce((select sum(unique_bytes) from usage_delta d where d.project = p.id), 0) as unique_ok,
+      (select count(*) from repository r where r.project = p.id and r.state = 'live')
+        = coalesce((select repository_count from project_usage u where u.project = p.id), 0)
+        + coalesce((select sum(repository_count) from usage_delta d where d.project = p.id), 0) as repositories
     from project p where p.state = 'live'`.execute(db.query)
   return {
     checked: rows.length,
@@ -258,6 +266,7 @@ async function checkProjectUsage({ db }: Deps) {
       ...(row.unique_ok
         ? []
         : [`project ${row.project}: its unique size is not that of its ledger`]),
+      ...(row.repositories ? [] : [`project ${row.project}: its number of repositories is wrong`]),
     ]),
   }
 }

@@ -3,9 +3,14 @@ import { AppError } from '../../lib/errors.ts'
 import type { Db } from './database.ts'
 import { registry } from './migrations/0001-registry.ts'
 import { artifacts } from './migrations/0002-artifacts.ts'
+import { listCounters } from './migrations/0003-list-counters.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
-const MIGRATIONS = { '0001-registry': registry, '0002-artifacts': artifacts }
+const MIGRATIONS = {
+  '0001-registry': registry,
+  '0002-artifacts': artifacts,
+  '0003-list-counters': listCounters,
+}
 
 /**
  * Brings the schema up to date. Safe to call from any number of processes at once: Kysely's

@@ -114,6 +114,7 @@ export interface ProjectUsageTable {
   project: number
   logical_bytes: Generated<number>
   unique_bytes: Generated<number>
+  repository_count: Generated<number>
 }
 
 export interface RepositoryTable extends TrashColumns {
@@ -145,6 +146,7 @@ export interface UsageDeltaTable {
   manifest_count: number
   tag_count: number
   artifact_count: number
+  repository_count: Generated<number>
 }
 
 /** One row per stored bytes. `storage_key` null: the bytes stand in `content_body`. */
