@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { createAccountsJob } from './accounts/jobs.ts'
 import { createApi } from './http/api/api.ts'
+import { createCcr } from './http/ccr/ccr.ts'
 import { createOperations } from './http/operations.ts'
 import { startServer } from './http/server.ts'
 import { tokenFace } from './http/token/face.ts'
@@ -23,6 +24,7 @@ import { loadTls, watchTls } from './lib/tls.ts'
 import { LIBRARY } from './oci/reference.ts'
 import { createRegistryJobs } from './registry/jobs.ts'
 import { createProjects } from './registry/projects.ts'
+import { createPulls } from './registry/pulls.ts'
 import { createRegistry, type LocalRegistry } from './registry/registry.ts'
 import type { BlobStore } from './store/blobs/blob-store.ts'
 import { openFileStore } from './store/blobs/file-store.ts'
@@ -64,8 +66,10 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
   let stopping = false
   const ready = async () => !stopping && (await answers(db))
 
+  const pulls = createPulls({ db, clock: systemClock, log })
   const v2 = createV2({
     registry,
+    pulls,
     authenticator,
     authorizer,
     log,
@@ -93,6 +97,14 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
     log,
     settings: { publicByDefault: config.projects.publicByDefault },
   })
+  const ccr = createCcr({
+    db,
+    clock: systemClock,
+    accounts,
+    registry,
+    log,
+    settings: { timeZone: config.ccr.timeZone },
+  })
   const operations = createOperations({
     authenticator,
     ready: () => supervisor?.ready() ?? ready(),
@@ -113,6 +125,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
       if (path === '/v2' || path.startsWith('/v2/')) return v2
       if (path === '/token') return token
       if (path === '/api/v1' || path.startsWith('/api/v1/')) return api
+      if (path.startsWith('/api/ccr/')) return ccr
       if (path === '/healthz' || path === '/readyz' || path === '/metrics') return operations
       return undefined
     },
@@ -128,6 +141,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
       stopping = true
       tlsWatch.stop()
       await server.stop(graceMs)
+      await pulls.stop()
       await db.close()
     },
   }

@@ -52,11 +52,14 @@ export interface Users {
    * @throws AppError invalid_input, not_found, precondition_failed, conflict (last administrator)
    */
   update(id: number, change: UserChange, version?: number, also?: Also<User>): Promise<User>
-  /** Voids registry and refresh tokens; API tokens only if asked, since scripts live on them. */
+  /**
+   * Voids registry and refresh tokens; API tokens only if asked, since scripts live on them.
+   * @throws AppError invalid_input, also with `refuseSame` when it is the present one; not_found
+   */
   setPassword(
     id: number,
     password: string,
-    options?: { revokeApiTokens?: boolean | undefined },
+    options?: { revokeApiTokens?: boolean | undefined; refuseSame?: boolean },
     also?: Also<{ name: string }>,
   ): Promise<void>
   /** @throws AppError not_found, precondition_failed, conflict (last administrator) */
@@ -87,6 +90,21 @@ export function createUsers(deps: {
       throw new AppError('precondition_failed', `user "${row.name}" was changed meanwhile`)
     }
     return row
+  }
+
+  async function demandOther(id: number, password: string): Promise<void> {
+    const present = await db.query
+      .selectFrom('credential')
+      .select('hash')
+      .where('account', '=', id)
+      .where('kind', '=', 'password')
+      .executeTakeFirst()
+    if (!present) return
+    if (await passwords.verifying((verify) => verify(password, present.hash))) {
+      throw new AppError('invalid_input', 'this is the present password; choose another one', {
+        field: 'password',
+      })
+    }
   }
 
   /** Without a lasting administrator nobody could ever make one again. */
@@ -186,8 +204,9 @@ export function createUsers(deps: {
       return userOf(row)
     },
 
-    async setPassword(id, password, { revokeApiTokens = false } = {}, also) {
+    async setPassword(id, password, { revokeApiTokens = false, refuseSame = false } = {}, also) {
       checkNewPassword(password)
+      if (refuseSame) await demandOther(id, password)
       const hash = await passwords.hash(password)
       const now = clock()
       await db.transaction(async (tx) => {

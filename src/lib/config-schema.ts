@@ -9,6 +9,7 @@ import {
   oneOf,
   origin,
   text,
+  timeZone,
 } from './config-values.ts'
 
 /** What is said about a setting besides its form. */
@@ -144,6 +145,15 @@ export const configSchema = z.object({
           'Take images whose layers were not pushed (with a warning), for mirrors that leave ' +
           'some out. Otherwise such a push is refused, so that every image here can be pulled. ' +
           'Indexes may always lack some of their images.',
+      }),
+  }),
+  ccr: z.object({
+    timeZone: timeZone()
+      .prefault('Asia/Shanghai')
+      .meta({
+        description:
+          'Time zone in which lists of the CCR OpenAPI (`/api/ccr`) show times, which do not say it ' +
+          'themselves. Programs written for CCR expect the default.',
       }),
   }),
   trustedProxies: addressRanges()

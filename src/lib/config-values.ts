@@ -111,6 +111,21 @@ export function text(right: string, pattern: RegExp = /\S/) {
   return z.string({ error: right }).regex(pattern, { error: right })
 }
 
+/** A name of the IANA time zone database. */
+export function timeZone() {
+  const right = 'a time zone, such as Asia/Shanghai, Europe/Berlin or UTC'
+  return z.string({ error: right }).refine(isTimeZone, { error: right })
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    // Offsets such as +08:00 have no name that could be shown.
+    return /^[A-Za-z]/.test(name) && Intl.DateTimeFormat('en-US', { timeZone: name }) !== undefined
+  } catch {
+    return false
+  }
+}
+
 /** IP addresses and ranges in CIDR form; in a variable separated by commas. */
 export function addressRanges() {
   const right = 'a list of IP addresses or ranges, such as 10.0.0.0/8 or fd00::1'

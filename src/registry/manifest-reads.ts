@@ -27,7 +27,12 @@ export function prepareManifestReads(db: Db) {
       .innerJoin('tag', 'tag.repository', 'repository.id')
       .innerJoin('manifest', 'manifest.id', 'tag.manifest')
       .where('tag.name', '=', asked.tag)
-  const head = ['manifest.digest', 'manifest.media_type as mediaType', 'manifest.size'] as const
+  const head = [
+    'manifest.id',
+    'manifest.digest',
+    'manifest.media_type as mediaType',
+    'manifest.size',
+  ] as const
 
   return {
     headByDigest: prepare(db, (asked: Parameters<typeof byDigest>[0]) =>
@@ -42,7 +47,7 @@ export function prepareManifestReads(db: Db) {
     getByTag: prepare(db, (asked: Parameters<typeof byTag>[0]) =>
       byTag(asked)
         .innerJoin('content_body', 'content_body.content', 'manifest.content')
-        .select([...head, 'content_body.bytes']),
+        .select([...head, 'tag.id as tagId', 'content_body.bytes']),
     ),
   }
 }

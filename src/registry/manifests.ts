@@ -24,10 +24,13 @@ import { type Tags, tagUnknown } from './tags.ts'
 import { charge, noChange } from './usage.ts'
 
 export interface StoredManifest {
+  id: number
   digest: Digest
   mediaType: string
   size: number
   bytes: Uint8Array
+  /** Of the tag that it was asked for by. */
+  tagId?: number
 }
 
 export interface ManifestPush {

@@ -11,12 +11,13 @@ import { accountOf, type V2Deps, type V2Handler, type V2Request } from './v2.ts'
 const TAG_LIMIT = 100
 
 export function manifestHandlers(deps: V2Deps): Record<string, V2Handler> {
-  const { registry, settings } = deps
+  const { registry, pulls, settings } = deps
 
   async function read({ context, name, target }: V2Request, withBody: boolean): Promise<Response> {
     const reference = demandReference(target)
     const whole = withBody ? await registry.manifests.get(name, reference) : undefined
     const manifest = whole ?? (await registry.manifests.head(name, reference))
+    if (whole) pulls.note({ manifest: whole.id, tag: whole.tagId })
     const headers = headersOf(manifest, reference.kind === 'digest')
     if (matchesEtag(context.request.headers.get('if-none-match'), manifest.digest)) {
       return new Response(null, { status: 304, headers })
