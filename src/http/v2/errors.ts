@@ -26,7 +26,7 @@ type OciCode =
   | 'UNAVAILABLE'
   | 'UNKNOWN'
 
-export const V2_ERRORS: Record<ErrorCode, readonly [status: number, code: OciCode]> = {
+const V2_ERRORS: Record<ErrorCode, readonly [status: number, code: OciCode]> = {
   invalid_input: [400, 'UNSUPPORTED'],
   name_invalid: [400, 'NAME_INVALID'],
   digest_invalid: [400, 'DIGEST_INVALID'],
