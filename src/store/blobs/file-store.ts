@@ -1,12 +1,13 @@
-import { constants, mkdirSync } from 'node:fs'
-import { type FileHandle, open, readdir, stat, statfs, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { closeSync, fsync, mkdirSync, openSync } from 'node:fs'
+import { open, readdir, stat, statfs, truncate, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { AppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
-import type { BlobAppender, BlobPosition, BlobStore } from './blob-store.ts'
+import type { BlobStore } from './blob-store.ts'
+import { createBufferPool, openFileAppender } from './file-appender.ts'
+import { codeOf, onDisk } from './file-errors.ts'
 
-/** Chunks are gathered up to this size, so that a system call moves something worth it. */
-const WRITE_SIZE = 1024 * 1024
 const KEY = /^([0-9a-f]{2})\/[0-9a-f]{30}$/
 
 /** Keeps blobs as files `<folder>/<2 hex>/<30 hex>`. The 256 folders exist from the start. */
@@ -14,7 +15,7 @@ export async function openFileStore(folder: string): Promise<BlobStore> {
   const shards = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
   for (const shard of shards) mkdirSync(join(folder, shard), { recursive: true, mode: 0o700 })
   await syncFolder(folder)
-
+  const buffers = createBufferPool()
   function pathOf(key: string): string {
     if (!KEY.test(key)) throw new AppError('internal', `not a storage key: ${key}`)
     return join(folder, key)
@@ -25,23 +26,17 @@ export async function openFileStore(folder: string): Promise<BlobStore> {
       const hex = newHex(16)
       return `${hex.slice(0, 2)}/${hex.slice(2)}`
     },
-    async append(key, position) {
-      return openAppender(pathOf(key), position)
-    },
+    append: (key, position) => openFileAppender(pathOf(key), position, buffers),
     async complete(key, { offset }) {
       const path = pathOf(key)
-      const file = await open(path, 'r+')
-      try {
-        const { size } = await file.stat()
-        // A checkpoint has synced the bytes; only a length that changes here needs another sync.
-        if (size !== offset) {
-          await file.truncate(offset)
-          await onDisk(() => file.datasync())
-        }
-      } finally {
-        await file.close()
+      // A checkpoint has synced the bytes; only a length that changes here needs another sync.
+      const { size } = await stat(path)
+      if (size !== offset) {
+        await truncate(path, offset)
+        const file = await open(path, 'r+')
+        await onDisk(() => file.datasync()).finally(() => file.close())
       }
-      await syncFolder(join(path, '..'))
+      await syncFolder(dirname(path))
     },
     async read(key, size, range) {
       const path = pathOf(key)
@@ -79,87 +74,14 @@ export async function openFileStore(folder: string): Promise<BlobStore> {
   }
 }
 
-async function openAppender(path: string, { offset }: BlobPosition): Promise<BlobAppender> {
-  const file = await open(path, constants.O_CREAT | constants.O_WRONLY, 0o600)
-  await file.truncate(offset)
-  let position = offset
-  let gathered: Uint8Array[] = []
-  let gatheredSize = 0
-  // One write is under way while the caller receives and hashes what comes next.
-  let writing: Promise<void> = Promise.resolve()
-  let closed = false
+const syncFd = promisify(fsync)
 
-  async function flush(): Promise<void> {
-    await writing
-    const chunks = gathered
-    gathered = []
-    gatheredSize = 0
-    if (chunks.length === 0) return
-    writing = onDisk(async () => {
-      position += await writeAll(file, chunks, position)
-    })
-    // Whoever awaits next gets the error; until then it must not count as unhandled.
-    writing.catch(() => {})
-  }
-
-  return {
-    async write(chunk) {
-      gathered.push(chunk)
-      gatheredSize += chunk.length
-      if (gatheredSize >= WRITE_SIZE) await flush()
-    },
-    async checkpoint() {
-      await flush()
-      await writing
-      await onDisk(() => file.datasync())
-      return { offset: position, state: null }
-    },
-    async close() {
-      if (closed) return
-      closed = true
-      await writing.catch(() => {})
-      await file.close()
-    },
-  }
-}
-
-async function writeAll(file: FileHandle, chunks: Uint8Array[], at: number): Promise<number> {
-  const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-  let { bytesWritten: done } = await file.writev(chunks, at)
-  if (done === size) return size
-  // A disk that fills up takes a part and says why at the next call.
-  const rest = Buffer.concat(chunks)
-  while (done < size) {
-    done += (await file.write(rest, done, size - done, at + done)).bytesWritten
-  }
-  return size
-}
-
+/** Opening a folder takes microseconds; only the sync is worth another thread. */
 async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
+  const folder = openSync(path, 'r')
   try {
-    await folder.sync()
+    await syncFd(folder)
   } finally {
-    await folder.close()
+    closeSync(folder)
   }
-}
-
-async function onDisk<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (['ENOSPC', 'EDQUOT'].includes(codeOf(error))) {
-      throw new AppError(
-        'storage_full',
-        'the disk that holds the blobs is full; nothing of this upload was kept',
-        {},
-        error,
-      )
-    }
-    throw error
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

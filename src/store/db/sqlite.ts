@@ -133,6 +133,8 @@ function openWriter({ file, checkpoints }: SqliteOptions): BunDatabase {
     }
   }
   writer.run('PRAGMA synchronous = NORMAL')
+  // The journals of savepoints need not go to a disk.
+  writer.run('PRAGMA temp_store = MEMORY')
   writer.run('PRAGMA foreign_keys = ON')
   writer.run(`PRAGMA wal_autocheckpoint = ${checkpoints === undefined ? 1000 : 0}`)
   writer.run('PRAGMA busy_timeout = 0')
