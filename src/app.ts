@@ -1,8 +1,12 @@
 import { join } from 'node:path'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { createAccountsJob } from './accounts/jobs.ts'
+import { createCharts } from './charts/charts.ts'
+import { createChartRecorder } from './charts/recorder.ts'
 import { createApi } from './http/api/api.ts'
 import { createCcr } from './http/ccr/ccr.ts'
+import { createChartFace } from './http/charts/face.ts'
+import { isChartPath } from './http/charts/routes.ts'
 import { createOperations } from './http/operations.ts'
 import { startServer } from './http/server.ts'
 import { tokenFace } from './http/token/face.ts'
@@ -105,6 +109,17 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
     log,
     settings: { timeZone: config.ccr.timeZone },
   })
+  const charts = createChartFace({
+    charts: createCharts({ db, registry }),
+    registry,
+    accounts,
+    clock: systemClock,
+    log,
+    settings: {
+      bodyIdleMs: config.uploads.idleTimeout,
+      publicByDefault: config.projects.publicByDefault,
+    },
+  })
   const operations = createOperations({
     authenticator,
     ready: () => supervisor?.ready() ?? ready(),
@@ -126,6 +141,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
       if (path === '/token') return token
       if (path === '/api/v1' || path.startsWith('/api/v1/')) return api
       if (path.startsWith('/api/ccr/')) return ccr
+      if (isChartPath(path)) return charts
       if (path === '/healthz' || path === '/readyz' || path === '/metrics') return operations
       return undefined
     },
@@ -216,6 +232,7 @@ async function build(
     projects: createProjects({ db, clock }),
     settings: { sparse: config.manifests.sparse },
     writer: `${name}-${newHex(8)}`,
+    watch: createChartRecorder({ clock, log }),
   })
   return { db, store, accounts, registry }
 }

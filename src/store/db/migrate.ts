@@ -4,13 +4,17 @@ import type { Db } from './database.ts'
 import { registry } from './migrations/0001-registry.ts'
 import { artifacts } from './migrations/0002-artifacts.ts'
 import { listCounters } from './migrations/0003-list-counters.ts'
+import { charts } from './migrations/0004-charts.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
 const MIGRATIONS = {
   '0001-registry': registry,
   '0002-artifacts': artifacts,
   '0003-list-counters': listCounters,
+  '0004-charts': charts,
 }
+
+export const MIGRATION_NAMES = Object.keys(MIGRATIONS)
 
 /**
  * Brings the schema up to date. Safe to call from any number of processes at once: Kysely's

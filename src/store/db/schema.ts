@@ -236,6 +236,33 @@ export interface TagTable {
   updated_at: number
 }
 
+/** A manifest that is a Helm chart, as its archive says; shown while its version's tag points at it. */
+export interface ChartVersionTable {
+  manifest: number
+  project: number
+  repository: number
+  /** The tag of its version, while that points at this manifest; null: not shown. */
+  tag: number | null
+  /** The path between project and chart; empty: none. */
+  folder: string
+  /** Of the chart: the last part of the repository's name. */
+  name: string
+  version: string
+  /** Sorts by bytes as semver sorts versions. */
+  version_key: string
+  /** `<name>-<version>.tgz`; cannot be split again. */
+  file_name: string
+  /** A number from the digest: the sum of all tells one state of an index from another. */
+  stamp: number
+  created_at: number
+  archive_digest: string
+  archive_size: number
+  provenance_digest: string | null
+  entry_size: number
+  /** Its entry in `index.yaml`: one line of JSON, of characters that YAML takes too. */
+  entry: string
+}
+
 export interface TagHistoryTable {
   id: Generated<number>
   repository: number
@@ -342,6 +369,7 @@ export interface Schema {
   manifest: ManifestTable
   manifest_ref: ManifestRefTable
   tag: TagTable
+  chart_version: ChartVersionTable
   tag_history: TagHistoryTable
   upload: UploadTable
   job: JobTable

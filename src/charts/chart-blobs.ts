@@ -1,0 +1,26 @@
+import { AppError } from '../lib/errors.ts'
+import { parseDigest } from '../oci/digest.ts'
+import type { RepositoryName } from '../oci/reference.ts'
+import type { Blobs } from '../registry/blobs.ts'
+
+/**
+ * The bytes of a blob that is small by its nature.
+ * @throws AppError blob_unknown, too_large, unavailable
+ */
+export async function readSmallBlob(
+  blobs: Blobs,
+  name: RepositoryName,
+  digest: string,
+  limit: number,
+): Promise<Uint8Array> {
+  const known = parseDigest(digest)
+  if (!known) throw new AppError('blob_unknown', `blob ${digest} is of an unknown algorithm`)
+  const blob = await blobs.get(name, known)
+  if (blob.size > limit) {
+    throw new AppError('too_large', `blob ${digest} has ${blob.size} bytes; ${limit} are read`)
+  }
+  const source = await blobs.open(blob)
+  if (source instanceof Uint8Array) return source
+  if (source.kind === 'file') return new Uint8Array(await source.file.arrayBuffer())
+  throw new AppError('unavailable', 'the bytes of this blob cannot be read from the storage')
+}
