@@ -48,7 +48,11 @@ export function startServer(options: ServerOptions): HttpServer {
   const directScheme = options.tls ? 'https' : 'http'
   let running = 0
 
-  function contextOf(request: Request, server: Server<undefined>): RequestContext {
+  function contextOf(
+    request: Request,
+    server: Server<undefined>,
+  ): RequestContext & { closeWhenIdle(): void } {
+    let kept = false
     const { path, search } = splitUrl(request.url)
     const peer = server.requestIP(request)?.address ?? ''
     const host = request.headers.get('host') ?? ''
@@ -65,7 +69,14 @@ export function startServer(options: ServerOptions): HttpServer {
       requestId: newHex(8),
       origin: publicUrl ?? `${client.scheme}://${client.host}`,
       route: 'unknown',
-      keepOpen: () => server.timeout(request, 0),
+      keepOpen() {
+        kept = true
+        server.timeout(request, 0)
+      },
+      // Else a connection whose upload ended, or never will, would stay for ever.
+      closeWhenIdle() {
+        if (kept) server.timeout(request, IDLE_SECONDS)
+      },
     }
   }
 
@@ -122,6 +133,7 @@ export function startServer(options: ServerOptions): HttpServer {
         running++
         try {
           const response = await answer(context)
+          context.closeWhenIdle()
           response.headers.set('x-request-id', context.requestId)
           record(context, response, startedAt)
           return response

@@ -7,7 +7,7 @@ import type { ByteRange } from '../oci/range.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { BlobSource, BlobStore } from '../store/blobs/blob-store.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
-import { LIVE, prepare } from '../store/db/prepared.ts'
+import { LIVE, prepare, statement } from '../store/db/prepared.ts'
 import { type Bytes, ensureContent, linkContent, unlinkContent } from './content.ts'
 import { findMountSource } from './mount-source.ts'
 import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
@@ -107,18 +107,12 @@ export function createBlobs(deps: {
     content: { id: number; size: number },
   ): Promise<void> {
     const now = clock()
-    const inserted = await tx
-      .insertInto('repository_blob')
-      .values({
-        repository: repository.id,
-        digest,
-        content: content.id,
-        unreferenced_since: now,
-        created_at: now,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('digest')
-      .executeTakeFirst()
+    const [inserted] = await insertBlob(tx, {
+      repository: repository.id,
+      digest,
+      content: content.id,
+      now,
+    })
     const change = noChange()
     if (inserted) await linkContent(tx, repository.project.id, content, change)
     else await relink(tx, repository, digest, content, change)
@@ -259,15 +253,44 @@ export function createBlobs(deps: {
 
 /** The session ends in the transaction that takes its bytes; a lost one takes nothing. */
 async function endSession(tx: Tx, upload: Upload, bytesTaken: boolean): Promise<void> {
-  const held = tx
-    .updateTable('upload')
-    .set({ state: 'discarded', epoch: upload.epoch + 1 })
-    .where('id', '=', upload.id)
-    .where('epoch', '=', upload.epoch)
-    .where('state', '=', 'open')
-  if ((await held.executeTakeFirstOrThrow()).numUpdatedRows === 0n) throw lostUpload()
-  if (bytesTaken) await tx.deleteFrom('upload').where('id', '=', upload.id).execute()
+  const held = { id: upload.id, epoch: upload.epoch }
+  const [ended] = bytesTaken ? await forgetUpload(tx, held) : await discardUpload(tx, held)
+  if (!ended) throw lostUpload()
 }
+
+const forgetUpload = statement((on, held: { id: string; epoch: number }) =>
+  on
+    .deleteFrom('upload')
+    .where('id', '=', held.id)
+    .where('epoch', '=', held.epoch)
+    .where('state', '=', 'open')
+    .returning('id'),
+)
+
+const discardUpload = statement((on, held: { id: string; epoch: number }) =>
+  on
+    .updateTable('upload')
+    .set((eb) => ({ state: 'discarded', epoch: eb('epoch', '+', 1) }))
+    .where('id', '=', held.id)
+    .where('epoch', '=', held.epoch)
+    .where('state', '=', 'open')
+    .returning('id'),
+)
+
+const insertBlob = statement(
+  (on, values: { repository: number; digest: Digest; content: number; now: number }) =>
+    on
+      .insertInto('repository_blob')
+      .values({
+        repository: values.repository,
+        digest: values.digest,
+        content: values.content,
+        unreferenced_since: values.now,
+        created_at: values.now,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('digest'),
+)
 
 async function demandUnreferenced(
   tx: Tx,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../store/db/database.ts'
-import { LIVE } from '../store/db/prepared.ts'
+import { LIVE, statement } from '../store/db/prepared.ts'
 import type { UsageChange } from './usage.ts'
 
 /*
@@ -33,18 +33,8 @@ export async function ensureContent(
   content: { sha256: string; size: number; bytes: Bytes; now: number },
 ): Promise<LockedContent> {
   const { sha256, size, bytes, now } = content
-  const inserted = await tx
-    .insertInto('content')
-    .values({
-      sha256,
-      size,
-      storage_key: 'storageKey' in bytes ? bytes.storageKey : null,
-      state_at: now,
-      created_at: now,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('id')
-    .executeTakeFirst()
+  const storageKey = 'storageKey' in bytes ? bytes.storageKey : null
+  const [inserted] = await insertContent(tx, { sha256, size, storageKey, now })
   if (inserted) {
     if ('inline' in bytes) await keepBody(tx, inserted.id, bytes.inline)
     return { id: inserted.id, size, isNew: true }
@@ -66,11 +56,7 @@ export async function ensureContent(
 
 /** Keeps the bytes in the database too, for manifests whose bytes came in as a blob before. */
 export async function keepBody(tx: Tx, content: number, bytes: Uint8Array): Promise<void> {
-  await tx
-    .insertInto('content_body')
-    .values({ content, bytes })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
+  await insertBody(tx, { content, bytes })
 }
 
 /** Counts one more row of the project that holds this content, into `change`. */
@@ -80,18 +66,9 @@ export async function linkContent(
   content: { id: number; size: number },
   change: UsageChange,
 ): Promise<void> {
-  const { links } = await tx
-    .insertInto('project_content')
-    .values({ project, content: content.id, links: 1 })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['project', 'content'])
-        .doUpdateSet({ links: sql`project_content.links + 1` }),
-    )
-    .returning('links')
-    .executeTakeFirstOrThrow()
+  const [row] = await addLink(tx, { project, content: content.id })
   change.logicalBytes += content.size
-  if (links === 1) change.uniqueBytes += content.size
+  if (row?.links === 1) change.uniqueBytes += content.size
 }
 
 /** Counts one row less. */
@@ -117,3 +94,37 @@ export async function unlinkContent(
     .where('content', '=', content.id)
     .execute()
 }
+
+const insertContent = statement(
+  (on, values: { sha256: string; size: number; storageKey: string | null; now: number }) =>
+    on
+      .insertInto('content')
+      .values({
+        sha256: values.sha256,
+        size: values.size,
+        storage_key: values.storageKey,
+        state_at: values.now,
+        created_at: values.now,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id'),
+)
+
+const insertBody = statement((on, values: { content: number; bytes: Uint8Array }) =>
+  on
+    .insertInto('content_body')
+    .values({ content: values.content, bytes: values.bytes })
+    .onConflict((conflict) => conflict.doNothing()),
+)
+
+const addLink = statement((on, values: { project: number; content: number }) =>
+  on
+    .insertInto('project_content')
+    .values({ project: values.project, content: values.content, links: 1 })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['project', 'content'])
+        .doUpdateSet({ links: sql`project_content.links + 1` }),
+    )
+    .returning('links'),
+)

@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError, isAppError } from '../lib/errors.ts'
 import { isRepositoryPath, type RepositoryName } from '../oci/reference.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
-import { LIVE } from '../store/db/prepared.ts'
+import { LIVE, statement } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
 import { demandProjectName, type Projects } from './projects.ts'
 import { createRepositoryReads, type RepositoryReads } from './repository-reads.ts'
@@ -74,17 +74,20 @@ export function createRepositories(deps: {
   const { db, clock, projects } = deps
 
   /** Locked so that it cannot be deleted, nor its quota changed, before we commit. */
-  function lockProject(tx: Tx, name: string): Promise<ChargedProject | undefined> {
-    return db.engine
-      .lockRows(
-        tx
-          .selectFrom('project')
-          .select(['id', 'name', 'quota'])
-          .where('name', '=', name)
-          .where('state', '=', LIVE),
-        'keyShare',
-      )
-      .executeTakeFirst()
+  const projectLock = statement((on, asked: { name: string }) =>
+    db.engine.lockRows(
+      on
+        .selectFrom('project')
+        .select(['id', 'name', 'quota'])
+        .where('name', '=', asked.name)
+        .where('state', '=', LIVE),
+      'keyShare',
+    ),
+  )
+
+  async function lockProject(tx: Tx, name: string): Promise<ChargedProject | undefined> {
+    const [project] = await projectLock(tx, { name })
+    return project
   }
 
   async function openProject(tx: Tx, name: string, pusher: Pusher): Promise<ChargedProject> {
@@ -146,9 +149,18 @@ export function createRepositories(deps: {
       .where('state', '=', LIVE)
   }
 
+  const repositoryLock = statement((on, asked: { project: number; path: string }) =>
+    db.engine.lockRows(byName(on, asked.project, asked.path), 'keyShare'),
+  )
+
   /** Locked so that it cannot be deleted before we commit. */
-  function lockRepository(tx: Tx, project: number, path: string): Promise<Repository | undefined> {
-    return db.engine.lockRows(byName(tx, project, path), 'keyShare').executeTakeFirst()
+  async function lockRepository(
+    tx: Tx,
+    project: number,
+    path: string,
+  ): Promise<Repository | undefined> {
+    const [repository] = await repositoryLock(tx, { project, path })
+    return repository
   }
 
   async function openExisting(tx: Tx, name: RepositoryName): Promise<OpenRepository> {

@@ -4,6 +4,7 @@ import { newUuid } from '../lib/ids.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Row } from '../store/db/schema.ts'
+import { claimUpload, insertUpload, uploadById } from './upload-statements.ts'
 
 /*
  * The rows of upload sessions and the right to write to one. Whoever claims a session raises its
@@ -92,37 +93,14 @@ export function createUploadSessions(deps: {
 }): UploadSessions {
   const { db, clock, writer } = deps
 
-  function ofOwner(id: string, { repository, account }: UploadOwner) {
-    return db.query
-      .selectFrom('upload')
-      .selectAll()
-      .where('id', '=', id)
-      .where('state', '=', 'open')
-      .where('project_name', '=', repository.project)
-      .where('repository_name', '=', repository.path)
-      .where('account', account === null ? 'is' : '=', account)
-  }
-
   async function tryClaim(id: string, owner: UploadOwner): Promise<ClaimedUpload | undefined> {
-    const seen = await ofOwner(id, owner).executeTakeFirst()
-    if (!seen) throw uploadUnknown(id)
+    const [seen] = await uploadById(db.query, { id })
+    if (!seen || !isOwner(seen, owner)) throw uploadUnknown(id)
     const now = clock()
     if (seen.writer !== null && seen.writer_until > now) return undefined
-    const row = await db.transaction(
-      (tx) =>
-        tx
-          .updateTable('upload')
-          .set({
-            epoch: seen.epoch + 1,
-            writer,
-            writer_until: now + WRITER_LEASE_MS,
-            updated_at: now,
-          })
-          .where('id', '=', id)
-          .where('epoch', '=', seen.epoch)
-          .where('state', '=', 'open')
-          .returningAll()
-          .executeTakeFirst(),
+    const until = now + WRITER_LEASE_MS
+    const [row] = await db.transaction(
+      (tx) => claimUpload(tx, { id, epoch: seen.epoch, next: seen.epoch + 1, writer, until, now }),
       QUICK,
     )
     return row && { row, takenOver: seen.writer !== null }
@@ -142,33 +120,30 @@ export function createUploadSessions(deps: {
   }
 
   return {
-    create({ id, owner, algorithm, storageKey, claimed }) {
+    async create({ id, owner, algorithm, storageKey, claimed }) {
       const now = clock()
-      return db.transaction(
+      const [row] = await db.transaction(
         (tx) =>
-          tx
-            .insertInto('upload')
-            .values({
-              id,
-              project_name: owner.repository.project,
-              repository_name: owner.repository.path,
-              account: owner.account,
-              algorithm,
-              storage_key: storageKey,
-              writer: claimed ? writer : null,
-              writer_until: claimed ? now + WRITER_LEASE_MS : 0,
-              created_at: now,
-              updated_at: now,
-            })
-            .returningAll()
-            .executeTakeFirstOrThrow(),
+          insertUpload(tx, {
+            id,
+            project: owner.repository.project,
+            path: owner.repository.path,
+            account: owner.account,
+            algorithm,
+            storageKey,
+            writer: claimed ? writer : null,
+            until: claimed ? now + WRITER_LEASE_MS : 0,
+            now,
+          }),
         QUICK,
       )
+      if (!row) throw new AppError('internal', 'an upload was not stored')
+      return row
     },
 
     async get(id, owner) {
-      const row = await ofOwner(id, owner).executeTakeFirst()
-      if (!row) throw uploadUnknown(id)
+      const [row] = await uploadById(db.query, { id })
+      if (!row || !isOwner(row, owner)) throw uploadUnknown(id)
       return row
     },
 
@@ -310,5 +285,13 @@ export function lostUpload(): AppError {
   return new AppError(
     'upload_invalid',
     'another request took this upload over; ask for its state and go on from there',
+  )
+}
+
+function isOwner(row: Upload, { repository, account }: UploadOwner): boolean {
+  return (
+    row.project_name === repository.project &&
+    row.repository_name === repository.path &&
+    row.account === account
   )
 }

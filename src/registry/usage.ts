@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { AppError } from '../lib/errors.ts'
 import { formatBytes } from '../lib/format.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
+import { statement } from '../store/db/prepared.ts'
 
 /*
  * What a project uses. `logical` counts a blob once per repository, `unique` once per project;
@@ -58,19 +59,16 @@ export async function charge(
   const limited = project.quota >= 0
   const { logicalBytes, uniqueBytes, manifests, tags, artifacts, repositories } = change
   if (Object.values(change).some((delta) => delta !== 0)) {
-    await tx
-      .insertInto('usage_delta')
-      .values({
-        project: project.id,
-        repository,
-        logical_bytes: logicalBytes,
-        unique_bytes: limited ? 0 : uniqueBytes,
-        manifest_count: manifests,
-        tag_count: tags,
-        artifact_count: artifacts,
-        repository_count: repositories,
-      })
-      .execute()
+    await insertDelta(tx, {
+      project: project.id,
+      repository,
+      logicalBytes,
+      uniqueBytes: limited ? 0 : uniqueBytes,
+      manifests,
+      tags,
+      artifacts,
+      repositories,
+    })
   }
   if (!limited || uniqueBytes === 0) return
   const result = await tx
@@ -88,6 +86,19 @@ export async function charge(
     throw quotaError(project, usage.uniqueBytes, uniqueBytes)
   }
 }
+
+const insertDelta = statement((on, delta: UsageChange & { project: number; repository: number }) =>
+  on.insertInto('usage_delta').values({
+    project: delta.project,
+    repository: delta.repository,
+    logical_bytes: delta.logicalBytes,
+    unique_bytes: delta.uniqueBytes,
+    manifest_count: delta.manifests,
+    tag_count: delta.tags,
+    artifact_count: delta.artifacts,
+    repository_count: delta.repositories,
+  }),
+)
 
 /**
  * Refuses early what will not fit, before the bytes are sent.

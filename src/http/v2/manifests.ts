@@ -3,7 +3,7 @@ import { MANIFEST_SIZE_LIMIT } from '../../oci/manifest.ts'
 import type { StoredManifest } from '../../registry/manifests.ts'
 import { readWhole } from '../body.ts'
 import { auditOf } from './audit.ts'
-import { demandReference, demandTag } from './parse.ts'
+import { askedReference, demandReference, demandTag } from './parse.ts'
 import { pusherOf } from './pusher.ts'
 import { accountOf, type V2Deps, type V2Handler, type V2Request } from './v2.ts'
 
@@ -14,7 +14,7 @@ export function manifestHandlers(deps: V2Deps): Record<string, V2Handler> {
   const { registry, pulls, settings } = deps
 
   async function read({ context, name, target }: V2Request, withBody: boolean): Promise<Response> {
-    const reference = demandReference(target)
+    const reference = askedReference(target)
     const whole = withBody ? await registry.manifests.get(name, reference) : undefined
     const manifest = whole ?? (await registry.manifests.head(name, reference))
     if (whole) pulls.note({ manifest: whole.id, tag: whole.tagId })
@@ -72,7 +72,7 @@ export function manifestHandlers(deps: V2Deps): Record<string, V2Handler> {
     async 'manifest.delete'(request) {
       const { name, principal, target } = request
       const account = accountOf(principal)
-      const reference = demandReference(target)
+      const reference = askedReference(target)
       if (reference.kind === 'tag') {
         const audit = auditOf<{ digest: string }>(request, 'tag.delete', target)
         await registry.tags.remove(name, reference.tag, account, audit)

@@ -15,12 +15,23 @@ export function demandDigest(text: string | null): Digest {
   )
 }
 
-/** @throws AppError digest_invalid, manifest_invalid */
+/** For writing. @throws AppError digest_invalid, manifest_invalid */
 export function demandReference(text: string): Reference {
   const reference = parseReference(text)
   if (reference) return reference
   if (text.includes(':')) demandDigest(text)
   throw invalidTag(text)
+}
+
+/**
+ * For reading: nothing can stand under what is no tag, and the conformance suite of 1.1.1 wants 404.
+ * @throws AppError digest_invalid, manifest_unknown
+ */
+export function askedReference(text: string): Reference {
+  const reference = parseReference(text)
+  if (reference) return reference
+  if (text.includes(':')) demandDigest(text)
+  throw new AppError('manifest_unknown', invalidTag(text).message)
 }
 
 /** @throws AppError manifest_invalid */

@@ -64,7 +64,7 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
         project: await registry.projects.find(source.project),
       })
       if (!decision.allowed && decision.code === 'insufficient_scope') {
-        throw refusal(decision, context, PUSH, asked, `repository:${from}:pull`)
+        throw refusal(decision, context, PUSH, asked)
       }
       if (!decision.allowed) return undefined
     }

@@ -135,7 +135,7 @@ export async function challenged<T>(
       error.details.headers = {
         'www-authenticate': challenge({
           origin: context.origin,
-          scope: scopeOf(route, asked),
+          scope: scopeOf(route, asked, context.query),
           error: error.details.error === 'invalid_token' ? 'invalid_token' : undefined,
         }),
       }
@@ -168,11 +168,10 @@ export function refusal(
   context: RequestContext,
   route: Pick<V2Route, 'scope'>,
   asked: string,
-  moreScope?: string,
 ): AppError {
   const { code, reason } = decision
   if (code === 'denied') return new AppError('denied', reason)
-  const scope = [scopeOf(route, asked), moreScope].filter(Boolean).join(' ')
+  const scope = scopeOf(route, asked, context.query)
   return new AppError(code, reason, {
     headers: {
       'www-authenticate': challenge({
@@ -185,10 +184,20 @@ export function refusal(
   })
 }
 
-function scopeOf({ scope }: Pick<V2Route, 'scope'>, asked: string): string | undefined {
+/**
+ * What a token for this request must hold. A mount needs its source too: clients exist that answer
+ * only one challenge.
+ */
+function scopeOf(
+  { scope }: Pick<V2Route, 'scope'>,
+  asked: string,
+  query: URLSearchParams,
+): string | undefined {
   // What is not a repository name is not echoed into a header.
   if (asked !== '' && !parseRepositoryName(asked)) return undefined
-  return scope?.replace('{name}', asked)
+  const own = scope?.replace('{name}', asked)
+  const source = query.has('mount') ? query.get('from') : null
+  return source && parseRepositoryName(source) ? `${own} repository:${source}:pull` : own
 }
 
 function noRoute(allowed: string[], context: RequestContext): AppError {

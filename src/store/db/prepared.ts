@@ -1,5 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely'
-import type { Db } from './database.ts'
+import type { Db, Queryable } from './database.ts'
 
 /**
  * `'live'` as text in the statement. As a parameter SQLite could not use the partial indexes, which
@@ -20,25 +20,39 @@ class Slot {
 }
 
 /**
- * A statement for the hot paths, whose text is made once: building it each time costs more than
- * running it.
+ * A statement for the hot paths, whose text is made once for each database: building it each time
+ * costs more than running it.
  *
- * @param build gets an object whose properties stand for the values
+ * @param build gets an object whose properties stand for the values; it must name each of them
  */
-export function prepare<V extends object, R>(
-  db: Db,
-  build: (values: V) => Compilable<R>,
-): (values: V) => Promise<R[]> {
-  let compiled: CompiledQuery<R> | undefined
-  return async (values) => {
-    compiled ??= build(slots<V>()).compile()
+export function statement<V extends object, R>(
+  build: (on: Queryable, values: V) => Compilable<R>,
+): (on: Queryable, values: V) => Promise<R[]> {
+  const texts = new WeakMap<object, CompiledQuery<R>>()
+  return async (on, values) => {
+    // The same for a database and its transactions.
+    const { adapter } = on.getExecutor()
+    let compiled = texts.get(adapter)
+    if (!compiled) {
+      compiled = build(on, slots<V>()).compile()
+      texts.set(adapter, compiled)
+    }
     const given = values as Record<string, unknown>
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Slot ? given[parameter.name] : parameter,
     )
-    const { rows } = await db.query.executeQuery<R>({ ...compiled, parameters })
+    const { rows } = await on.executeQuery<R>({ ...compiled, parameters })
     return rows
   }
+}
+
+/** As `statement`, for one database and outside of transactions. */
+export function prepare<V extends object, R>(
+  db: Db,
+  build: (values: V) => Compilable<R>,
+): (values: V) => Promise<R[]> {
+  const run = statement((_: Queryable, values: V) => build(values))
+  return (values) => run(db.query, values)
 }
 
 function slots<V extends object>(): V {
