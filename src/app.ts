@@ -101,16 +101,18 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
     log,
     settings: { publicByDefault: config.projects.publicByDefault },
   })
+  const charts = createCharts({ db, registry })
   const ccr = createCcr({
     db,
     clock: systemClock,
     accounts,
     registry,
+    charts,
     log,
     settings: { timeZone: config.ccr.timeZone },
   })
-  const charts = createChartFace({
-    charts: createCharts({ db, registry }),
+  const chartFace = createChartFace({
+    charts,
     registry,
     accounts,
     clock: systemClock,
@@ -141,7 +143,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
       if (path === '/token') return token
       if (path === '/api/v1' || path.startsWith('/api/v1/')) return api
       if (path.startsWith('/api/ccr/')) return ccr
-      if (isChartPath(path)) return charts
+      if (isChartPath(path)) return chartFace
       if (path === '/healthz' || path === '/readyz' || path === '/metrics') return operations
       return undefined
     },

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../store/db/database.ts'
 import type { ImageDetails } from './describe.ts'
-import { type OffsetPage, type OffsetResult, resultOf, within } from './offset-list.ts'
+import { type OffsetPage, type OffsetResult, within } from './offset-list.ts'
 
 /** A manifest that people see as an artifact, with all that belongs to it. */
 export interface ListedArtifact {
@@ -71,97 +71,81 @@ const SIGNS = sql`(
  */
 const MOST_CHILDREN = sql.lit(1_000)
 
+/** Rows of several kinds, put together here: joined they would be every tag with every child. */
 interface Part {
-  part: 'tag' | 'child' | null
-  part_id: number | null
-  part_name: string | null
-  part_immutable: number | null
-  part_pushed_at: number | null
-  part_pulled_at: number | null
-  /** The descriptor of a child, JSON. */
-  part_descriptor: string | null
-}
-
-interface ArtifactRow extends Part {
-  total: number
+  part: 'total' | 'artifact' | 'size' | 'tag' | 'child'
+  /** Whose it is. */
+  artifact: number
+  /** Of the artifact, tag or child. */
   id: number | null
-  repository: number
-  digest: string
-  media_type: string
+  /** The digest of the artifact or child, the tag. */
+  name: string | null
+  /** Signed, or immutable. */
+  flag: number | null
+  pushed_at: number | null
+  pulled_at: number | null
+  /** The total, bytes, or a child's position. */
+  number: number | null
+  media_type: string | null
   config_media_type: string | null
   artifact_type: string | null
-  kind: 'image' | 'index'
-  size: number
-  details: string | null
-  signed: number
-  created_at: number
-  pulled_at: number | null
+  kind: 'image' | 'index' | null
+  /** `ImageDetails` of the artifact, or the descriptor of a child. */
+  json: string | null
 }
 
 export function createArtifactList({ db }: { db: Db }): ArtifactList {
   return {
     async page(project, repository, range) {
       const { rows } = await artifactListQuery(project, repository, range).execute(db.query)
-      if (rows.length === 0) return undefined
-      const artifacts = new Map<number, ListedArtifact>()
-      const { total } = resultOf(rows, (row) => {
-        const artifact = artifacts.get(row.id) ?? artifactOf(row)
-        artifacts.set(row.id, artifact)
-        addPart(artifact, row)
-      })
-      return { total, items: [...artifacts.values()] }
+      const of = Map.groupBy(rows, ({ part }) => part)
+      const repo = of.get('total')?.[0]
+      if (!repo) return undefined
+      const artifacts = new Map(
+        (of.get('artifact') ?? []).map((row) => [row.artifact, artifactOf(row, repo.artifact)]),
+      )
+      for (const { artifact, number } of of.get('size') ?? []) {
+        const found = artifacts.get(artifact)
+        if (found) found.size = Number(number)
+      }
+      for (const row of of.get('tag') ?? []) artifacts.get(row.artifact)?.tags.push(tagOf(row))
+      const children = (of.get('child') ?? []).sort((a, b) => (a.number ?? 0) - (b.number ?? 0))
+      for (const row of children) artifacts.get(row.artifact)?.children.push(childOf(row))
+      const items = [...artifacts.values()].sort((a, b) => b.id - a.id)
+      for (const { tags } of items) tags.sort((a, b) => (a.name < b.name ? -1 : 1))
+      return { total: Number(repo.number), items }
     },
   }
 }
 
 /**
  * The statement of `page`. The ids of the page come from the index of listed manifests alone, then
- * follow what belongs to them: one row for each tag and each child, at least one per artifact.
+ * follow what belongs to them. Planners are held to that order: `cross join` keeps SQLite from
+ * beginning with the larger table, and a range of one repository keeps PostgreSQL from walking
+ * through the manifests of all others.
  */
 export function artifactListQuery(project: number, repository: string, range: OffsetPage) {
-  return sql<ArtifactRow>`
+  return sql<Part>`
     with recursive repo as (
       select id, artifact_count from repository
       where project = ${project} and name = ${repository} and state = 'live'
     ),
     page as (
       select id from manifest
-      where repository = (select id from repo) and state = 'live' and listed = 1
-      order by id desc ${within(range)}
+      where repository >= (select id from repo) and repository <= (select id from repo)
+        and state = 'live' and listed = 1
+      order by repository desc, id desc ${within(range)}
     ),
     tree as (
       select m.id as root, m.id as manifest
-      from page join manifest m on m.id = page.id where m.kind = 'index'
+      from page cross join manifest m where m.id = page.id and m.kind = 'index'
       union
       select tree.root, child.id
-      from tree
-      join manifest_ref r on r.parent = tree.manifest and r.kind = 'manifest'
-        and r.position < ${MOST_CHILDREN}
-      join manifest child on child.repository = r.repository and child.digest = r.child
-        and child.state = 'live'
-    ),
-    sizes as (
-      select tree.root, sum(m.image_size) as size
-      from tree join manifest m on m.id = tree.manifest group by tree.root
-    ),
-    part as (
-      select t.manifest as artifact, 'tag' as part, t.id as part_id, t.name as part_name,
-        t.immutable as part_immutable, t.updated_at as part_pushed_at,
-        t.pulled_at as part_pulled_at, cast(null as text) as part_descriptor,
-        0 as part_position
-      from page join tag t on t.manifest = page.id where t.accessory = 0
-      union all
-      select r.parent, 'child', child.id, r.child, null, null, null, r.descriptor, r.position
-      from page
-      join manifest_ref r on r.parent = page.id and r.kind = 'manifest'
-        and r.position < ${MOST_CHILDREN}
-      left join manifest child on child.repository = r.repository and child.digest = r.child
-        and child.state = 'live'
+      from tree cross join manifest_ref r cross join manifest child
+      where r.parent = tree.manifest and r.kind = 'manifest' and r.position < ${MOST_CHILDREN}
+        and child.repository = r.repository and child.digest = r.child and child.state = 'live'
     )
-    select repo.artifact_count + coalesce((
-        select sum(d.artifact_count) from usage_delta d where d.repository = repo.id), 0) as total,
-      m.id, m.repository, m.digest, m.media_type, m.config_media_type, m.artifact_type, m.kind,
-      coalesce(sizes.size, m.image_size) as size, m.details, m.created_at, m.pulled_at,
+    select 'artifact' as part, m.id as artifact, m.id as id, m.digest as name,
       case when exists (
         select 1 from tag s
         where s.repository = m.repository and s.name = replace(m.digest, ':', '-') || '.sig'
@@ -169,53 +153,70 @@ export function artifactListQuery(project: number, repository: string, range: Of
         select 1 from manifest signature
         where signature.repository = m.repository and signature.subject = m.digest
           and signature.state = 'live' and ${SIGNS}
-      ) then 1 else 0 end as signed,
-      part.part, part.part_id, part.part_name, part.part_immutable, part.part_pushed_at,
-      part.part_pulled_at, part.part_descriptor
-    from repo
-    left join page on true
-    left join manifest m on m.id = page.id
-    left join sizes on sizes.root = m.id
-    left join part on part.artifact = m.id
-    order by m.id desc, part.part, part.part_position, part.part_name`
+      ) then 1 else 0 end as flag,
+      m.created_at as pushed_at, m.pulled_at as pulled_at, m.image_size as number,
+      m.media_type as media_type, m.config_media_type as config_media_type,
+      m.artifact_type as artifact_type, m.kind as kind, m.details as json
+    from page cross join manifest m where m.id = page.id
+    union all
+    select 'tag', t.manifest, t.id, t.name, t.immutable, t.updated_at, t.pulled_at,
+      null, null, null, null, null, null
+    from page cross join tag t where t.manifest = page.id and t.accessory = 0
+    union all
+    select 'child', r.parent, child.id, r.child, null, null, null,
+      r.position, null, null, null, null, r.descriptor
+    from page cross join manifest_ref r
+    left join manifest child on child.repository = r.repository and child.digest = r.child
+      and child.state = 'live'
+    where r.parent = page.id and r.kind = 'manifest' and r.position < ${MOST_CHILDREN}
+    union all
+    select 'size', tree.root, null, null, null, null, null,
+      sum(m.image_size), null, null, null, null, null
+    from tree cross join manifest m where m.id = tree.manifest group by tree.root
+    union all
+    select 'total', repo.id, null, null, null, null, null,
+      repo.artifact_count + coalesce((
+        select sum(d.artifact_count) from usage_delta d where d.repository = repo.id), 0),
+      null, null, null, null, null
+    from repo`
 }
 
-function artifactOf(row: ArtifactRow & { id: number }): ListedArtifact {
+function artifactOf(row: Part, repository: number): ListedArtifact {
   return {
-    id: row.id,
-    repository: row.repository,
-    digest: row.digest,
-    mediaType: row.media_type,
+    id: row.artifact,
+    repository,
+    digest: row.name ?? '',
+    mediaType: row.media_type ?? '',
     configMediaType: row.config_media_type,
     artifactType: row.artifact_type,
-    kind: row.kind,
-    size: Number(row.size),
-    details: row.details === null ? null : (JSON.parse(row.details) as ImageDetails),
-    signed: row.signed === 1,
-    pushedAt: row.created_at,
+    kind: row.kind ?? 'image',
+    size: Number(row.number),
+    details: row.json === null ? null : (JSON.parse(row.json) as ImageDetails),
+    signed: row.flag === 1,
+    pushedAt: row.pushed_at ?? 0,
     pulledAt: row.pulled_at,
     tags: [],
     children: [],
   }
 }
 
-function addPart(artifact: ListedArtifact, row: Part): void {
-  if (row.part === 'tag') {
-    artifact.tags.push({
-      id: row.part_id ?? 0,
-      name: row.part_name ?? '',
-      immutable: row.part_immutable === 1,
-      pushedAt: row.part_pushed_at ?? 0,
-      pulledAt: row.part_pulled_at,
-    })
-  } else if (row.part === 'child') {
-    const { platform } = JSON.parse(row.part_descriptor ?? '{}') as { platform?: unknown }
-    artifact.children.push({
-      id: row.part_id ?? undefined,
-      digest: row.part_name ?? '',
-      architecture: textAt(platform, 'architecture'),
-      os: textAt(platform, 'os'),
-    })
+function tagOf(row: Part): ListedTag {
+  return {
+    id: row.id ?? 0,
+    name: row.name ?? '',
+    immutable: row.flag === 1,
+    pushedAt: row.pushed_at ?? 0,
+    pulledAt: row.pulled_at,
+  }
+}
+
+function childOf(row: Part): ListedChild {
+  const { platform } = JSON.parse(row.json ?? '{}') as { platform?: unknown }
+  return {
+    id: row.id ?? undefined,
+    digest: row.name ?? '',
+    architecture: textAt(platform, 'architecture'),
+    os: textAt(platform, 'os'),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Accounts } from '../../accounts/accounts.ts'
+import type { Charts } from '../../charts/charts.ts'
 import { writeAudit } from '../../events/audit.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
@@ -9,6 +10,7 @@ import type { Face, RequestContext } from '../context.ts'
 import { asAppError } from '../v2/errors.ts'
 import { accountEndpoints } from './account.ts'
 import { artifactEndpoints } from './artifacts.ts'
+import { chartEndpoints } from './charts.ts'
 import { successResponse } from './envelope.ts'
 import { ccrErrorResponse } from './errors.ts'
 import { createGate } from './gate.ts'
@@ -27,6 +29,7 @@ export interface CcrDeps {
   clock: Clock
   accounts: Accounts
   registry: LocalRegistry
+  charts: Charts
   log: Log
   settings: {
     /** IANA name of the zone in which lists show times. */
@@ -50,14 +53,14 @@ export function createCcr(deps: CcrDeps): Face {
     ...projectEndpoints(parts),
     ...repositoryEndpoints(parts),
     ...artifactEndpoints(parts),
+    ...chartEndpoints(parts),
     ...accountEndpoints(parts),
   ]
   const byName = new Map(endpoints.map((endpoint) => [endpoint.route.name, endpoint]))
-  // In the order of the table: the more specific path stands first.
-  const paths = CCR_ROUTES.map(({ path, name }) => {
+  const calls = CCR_ROUTES.map(({ path, name, method }) => {
     const endpoint = byName.get(name)
     if (!endpoint) throw new Error(`the call ${name} has no handler`)
-    return { path, pattern: patternOf(path), endpoint }
+    return { method, pattern: patternOf(path), endpoint }
   })
   const document = Buffer.from(JSON.stringify(createDocument(CCR_ROUTES)))
 
@@ -107,18 +110,12 @@ export function createCcr(deps: CcrDeps): Face {
       if (context.path === '/api/ccr/openapi.json') return documentResponse(document, context)
       const [, instance = '', path = ''] = BASE.exec(context.path) ?? []
       if (instance !== INSTANCE) throw nothingAt(context)
-      const found = paths.find(({ pattern }) => pattern.test(path))
-      if (!found) throw nothingAt(context)
-      const alike = paths.filter((other) => other.path === found.path)
+      const found = calls.filter(({ pattern }) => pattern.test(path))
+      if (found.length === 0) throw nothingAt(context)
       const method = context.method === 'HEAD' ? 'GET' : context.method
-      const match = alike.find(({ endpoint }) => endpoint.route.method === method)
-      if (!match) {
-        throw otherMethod(
-          context,
-          alike.map(({ endpoint }) => endpoint.route.method),
-        )
-      }
-      return answer(match.endpoint, context, { ...found.pattern.exec(path)?.groups })
+      const match = found.find((call) => call.method === method)
+      if (!match) throw otherMethod(context, [...new Set(found.map((call) => call.method))])
+      return answer(match.endpoint, context, { ...match.pattern.exec(path)?.groups })
     },
 
     renderError(error, context) {

@@ -8,8 +8,9 @@ import {
   pushBlob,
 } from '../test-content.ts'
 import { basic } from '../test-server.ts'
-import { type CcrBody, startTestCcr, type TestCcr } from './test-ccr.ts'
-import { formOf, INDEX_SAMPLE, SAMPLES, shapeOf } from './test-samples.ts'
+import { type CcrBody, INSTANCE_PATH, startTestCcr, type TestCcr } from './test-ccr.ts'
+import { chartArchive } from './test-chart.ts'
+import { DOWNLOAD_PATH, formOf, INDEX_SAMPLE, SAMPLES, shapeOf } from './test-samples.ts'
 
 setDefaultTimeout(60_000)
 
@@ -167,6 +168,39 @@ test('1.10 deletes an artifact', async () => {
   expect(left.artifacts.map(({ digest }) => digest).sort()).toEqual(
     manifests.map((manifest) => digestOf(manifest)).sort(),
   )
+})
+
+const archive = chartArchive('postgresql', '12.2.7')
+
+test('1.11 lists charts', async () => {
+  const headers = { 'content-type': 'application/octet-stream' }
+  const path = '/charts/api/library/charts'
+  const uploaded = await ccr
+    .connect()
+    .request('POST', path, { as: ccr.admin, headers, body: archive })
+  expect(uploaded.status).toBe(201)
+  const { charts, ...rest } = await ask(SAMPLES.listCharts)
+  expect(rest).toMatchObject({ pageNo: 1, pageSize: 10, total: 1 })
+  const [chart] = charts as [object]
+  const [sample] = SAMPLES.listCharts.answer.charts
+  expect(without(chart, 'created', 'updated')).toEqual(without(sample, 'created', 'updated'))
+  expectForms(chart, sample, 'created')
+})
+
+test('1.13 downloads an archive', async () => {
+  const answer = await ccr
+    .connect()
+    .request('GET', INSTANCE_PATH + DOWNLOAD_PATH, { as: ccr.admin })
+  expect(answer.status).toBe(200)
+  expect(answer.exactLength).toBe(true)
+  expect(answer.header('content-disposition')).toContain('postgresql-12.2.7.tgz')
+  expect(digestOf(answer.body)).toBe(digestOf(archive))
+})
+
+test('1.12 deletes a chart', async () => {
+  await ask(SAMPLES.deleteChart)
+  expect(await ccr.failure('GET', DOWNLOAD_PATH)).toBe('404 CCR.CodeErrNotExists')
+  expect((await ccr.ok('GET', '/projects/charts')).charts).toEqual([])
 })
 
 test('1.14 sets a first password, with which docker can sign in', async () => {

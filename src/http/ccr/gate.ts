@@ -40,7 +40,8 @@ export function createGate({
     const ref = project
       ? { id: project.id, name: project.name, isPublic: project.is_public === 1 }
       : { id: NO_PROJECT, name: asked, isPublic: false }
-    const full = `${ref.name}/${params.repository}`
+    // A chart is a repository too.
+    const full = `${ref.name}/${params.repository ?? params.chart}`
     await authorizer.demand(
       principal,
       permission,

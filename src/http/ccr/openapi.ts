@@ -87,7 +87,7 @@ function operationOf(route: CcrRoute): Operation {
         description: '调用成功',
         content:
           output === 'archive'
-            ? { 'application/gzip': { schema: { type: 'string', format: 'binary' } } }
+            ? { 'application/x-tar': { schema: { type: 'string', format: 'binary' } } }
             : { 'application/json': { schema: z.object({ ...envelope, ...output.shape }) } },
       },
       ...Object.fromEntries(

@@ -6,17 +6,21 @@ import { AppError } from '../../lib/errors.ts'
  * end. A digest is told from the last part of a name by its colon.
  */
 
+const DIGEST = '[^/]*(?::|%(?:25)?3[Aa])[^/]*'
 const PATTERNS: Record<string, string> = {
   project: '[^/]+',
   repository: '.+?',
   chart: '.+?',
   file: '.+?',
-  digest: '[^/]*(?::|%(?:25)?3[Aa])[^/]*',
+  digest: DIGEST,
 }
+/** A path that ends so is never a repository's own: a list must not turn into a deletion. */
+const NOT_ARTIFACTS = `(?!.+/artifacts(?:/${DIGEST})?$)`
 
 /** The pattern of a route's path; parts in braces are named groups. */
 export function patternOf(path: string): RegExp {
-  const source = path.replace(/\{(\w+)\}/g, (_, name: string) => `(?<${name}>${PATTERNS[name]})`)
+  const guarded = path.replace(/\{repository\}$/, (part) => NOT_ARTIFACTS + part)
+  const source = guarded.replace(/\{(\w+)\}/g, (_, name: string) => `(?<${name}>${PATTERNS[name]})`)
   return new RegExp(`^${source}$`)
 }
 

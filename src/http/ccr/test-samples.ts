@@ -163,6 +163,33 @@ export const SAMPLES = {
     path: '/projects/library/repositories/test/artifacts/{digest}',
     answer: SUCCESS,
   },
+  listCharts: {
+    section: '1.11',
+    method: 'GET',
+    path: '/projects/charts?pageNo=1&pageSize=10',
+    answer: {
+      ...SUCCESS,
+      pageNo: 1,
+      pageSize: 10,
+      total: 1,
+      charts: [
+        {
+          name: 'postgresql',
+          total_versions: 1,
+          latest_version: '12.2.7',
+          project_name: 'library',
+          created: '2023-09-20 10:06:51',
+          updated: '0001-01-01 00:00:00',
+        },
+      ],
+    },
+  },
+  deleteChart: {
+    section: '1.12',
+    method: 'DELETE',
+    path: '/projects/library/charts/postgresql/delete',
+    answer: SUCCESS,
+  },
   resetAccount: {
     section: '1.14',
     method: 'POST',
@@ -171,6 +198,9 @@ export const SAMPLES = {
     answer: SUCCESS,
   },
 } as const satisfies Record<string, Sample>
+
+/** 1.13; its printed answer is an envelope, where only the archive can be meant. */
+export const DOWNLOAD_PATH = '/projects/library/charts/postgresql-12.2.7.tgz/download'
 
 /** Names and types of what JSON holds; a list is as its first entry. */
 export function shapeOf(value: unknown): unknown {
