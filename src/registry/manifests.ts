@@ -1,13 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
-import {
-  algorithmOf,
-  type Digest,
-  type DigestAlgorithm,
-  parseDigest,
-  toDigest,
-} from '../oci/digest.ts'
-import { ManifestError, mayBeAbsent, type ParsedManifest, parseManifest } from '../oci/manifest.ts'
+import { algorithmOf, type Digest, type DigestAlgorithm, toDigest } from '../oci/digest.ts'
+import { ManifestError, type ParsedManifest, parseManifest } from '../oci/manifest.ts'
 import type { Reference, RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
@@ -15,6 +9,7 @@ import { chunked } from './chunked.ts'
 import { ensureContent, keepBody, linkContent } from './content.ts'
 import type { Describe, Description } from './describe.ts'
 import { partsOf, relist } from './listing.ts'
+import { lockChildren } from './manifest-children.ts'
 import { prepareManifestReads } from './manifest-reads.ts'
 import { createRemoval, manifestUnknown, type RemoveOptions } from './manifest-removal.ts'
 import type { ManifestWatch } from './manifest-watch.ts'
@@ -104,57 +99,6 @@ export function createManifests(deps: {
     if (!(await repositories.find(name))) return repositoryUnknown(name)
     if (reference.kind === 'tag') return tagUnknown(name, reference.tag)
     return manifestUnknown(name, reference.digest)
-  }
-
-  /**
-   * Every child that must be there, is there, and stays until we commit. An index may be sparse,
-   * and an image where the settings say so: returns how many of the children are missing.
-   */
-  async function lockChildren(
-    tx: Tx,
-    repository: OpenRepository,
-    parsed: ParsedManifest,
-  ): Promise<number> {
-    const required = parsed.edges
-      .filter((edge) => parsed.kind === 'image' && !mayBeAbsent(edge))
-      .map((edge) => edge.descriptor.digest)
-      // Of an algorithm that we cannot compute nothing can be stored.
-      .filter((digest) => parseDigest(digest) !== undefined)
-    const children = parsed.edges.filter((edge) => edge.kind !== 'subject')
-    const wanted = [...new Set(children.map((edge) => edge.descriptor.digest))]
-    const present = new Set<string>()
-    for (const digests of chunked(wanted)) {
-      // The content of each before what shows it: in this order a commit and the collector lock.
-      const rows = await db.engine
-        .lockRows(
-          tx
-            .selectFrom('content')
-            .innerJoin('repository_blob', 'repository_blob.content', 'content.id')
-            .select('repository_blob.digest')
-            .where('repository_blob.repository', '=', repository.id)
-            .where('repository_blob.digest', 'in', digests)
-            .where('content.state', '=', LIVE)
-            .orderBy('content.id')
-            .orderBy('repository_blob.digest'),
-          'keyShare',
-        )
-        .execute()
-      for (const row of rows) present.add(row.digest)
-    }
-    const missing = [...new Set(required)].filter((digest) => !present.has(digest))
-    if (missing.length > 0 && !sparse) throw blobsMissing(repository.name, missing)
-    for (const digests of chunked([...present])) {
-      await tx
-        .updateTable('repository_blob')
-        .set({ unreferenced_since: null })
-        .where('repository', '=', repository.id)
-        .where('digest', 'in', digests)
-        .where('unreferenced_since', 'is not', null)
-        .execute()
-    }
-    if (parsed.kind === 'image') return missing.length
-    const manifests = await manifestsPresent(tx, repository.id, wanted)
-    return wanted.filter((digest) => !present.has(digest) && !manifests.has(digest)).length
   }
 
   async function insert(
@@ -261,7 +205,7 @@ export function createManifests(deps: {
         })
         if (!content.isNew) await keepBody(tx, content.id, bytes)
         const repository = await repositories.open(tx, name, pusher)
-        const missing = await lockChildren(tx, repository, parsed)
+        const missing = await lockChildren(db, tx, repository, parsed, sparse)
         await tags.lock(tx, repository.id, tagNames)
         const change = noChange()
         const row = { digest, content: content.id, size: bytes.length, parsed, description }
@@ -333,25 +277,6 @@ function liveManifest(
     .executeTakeFirst()
 }
 
-async function manifestsPresent(
-  tx: Tx,
-  repository: number,
-  wanted: string[],
-): Promise<Set<string>> {
-  const present = new Set<string>()
-  for (const digests of chunked(wanted)) {
-    const rows = await tx
-      .selectFrom('manifest')
-      .select('digest')
-      .where('repository', '=', repository)
-      .where('digest', 'in', digests)
-      .where('state', '=', LIVE)
-      .execute()
-    for (const row of rows) present.add(row.digest)
-  }
-  return present
-}
-
 function tagTaken(name: RepositoryName, tags: readonly string[]): AppError {
   return new AppError(
     'conflict',
@@ -362,19 +287,4 @@ function tagTaken(name: RepositoryName, tags: readonly string[]): AppError {
 function sparseWarning(kind: ParsedManifest['kind'], missing: number): string {
   const children = kind === 'index' ? 'manifests of this index' : 'blobs of this image'
   return `${missing} ${children} are not in the repository; pulling them will fail until they are pushed`
-}
-
-function blobsMissing(name: RepositoryName, missing: string[]): AppError {
-  const [first] = missing
-  const more = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
-  return new AppError(
-    'manifest_blob_unknown',
-    `the manifest refers to blob ${first}${more}, which repository "${name.full}" does not have; push the blobs first`,
-    {
-      problems: missing.slice(0, 100).map((digest) => ({
-        message: `blob ${digest} is not in repository "${name.full}"`,
-        detail: { digest },
-      })),
-    },
-  )
 }

@@ -1,0 +1,108 @@
+import { AppError } from '../lib/errors.ts'
+import { parseDigest } from '../oci/digest.ts'
+import { type ManifestEdge, mayBeAbsent, type ParsedManifest } from '../oci/manifest.ts'
+import type { RepositoryName } from '../oci/reference.ts'
+import type { Db, Tx } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
+import { chunked } from './chunked.ts'
+import type { OpenRepository } from './repositories.ts'
+
+/**
+ * Every child that must be there, is there, and stays until we commit. An index may be sparse,
+ * and an image where the settings say so: returns how many of the children are missing.
+ */
+export async function lockChildren(
+  db: Db,
+  tx: Tx,
+  repository: OpenRepository,
+  parsed: ParsedManifest,
+  sparse: boolean,
+): Promise<number> {
+  const required = parsed.edges
+    .filter((edge) => parsed.kind === 'image' && !mayBeAbsent(edge))
+    .map((edge) => edge.descriptor.digest)
+    // Of an algorithm that we cannot compute nothing can be stored.
+    .filter((digest) => parseDigest(digest) !== undefined)
+  const children = parsed.edges.filter((edge) => edge.kind !== 'subject')
+  const wanted = [...new Set(children.map((edge) => edge.descriptor.digest))]
+  const present = new Map<string, number>()
+  for (const digests of chunked(wanted)) {
+    // The content of each before what shows it: in this order a commit and the collector lock.
+    const rows = await db.engine
+      .lockRows(
+        tx
+          .selectFrom('content')
+          .innerJoin('repository_blob', 'repository_blob.content', 'content.id')
+          .select(['repository_blob.digest', 'content.size'])
+          .where('repository_blob.repository', '=', repository.id)
+          .where('repository_blob.digest', 'in', digests)
+          .where('content.state', '=', LIVE)
+          .orderBy('content.id')
+          .orderBy('repository_blob.digest'),
+        'keyShare',
+      )
+      .execute()
+    for (const row of rows) present.set(row.digest, row.size)
+  }
+  const missing = [...new Set(required)].filter((digest) => !present.has(digest))
+  if (missing.length > 0 && !sparse) throw blobsMissing(repository.name, missing)
+  demandTrueSizes(children, present)
+  for (const digests of chunked([...present.keys()])) {
+    await tx
+      .updateTable('repository_blob')
+      .set({ unreferenced_since: null })
+      .where('repository', '=', repository.id)
+      .where('digest', 'in', digests)
+      .where('unreferenced_since', 'is not', null)
+      .execute()
+  }
+  if (parsed.kind === 'image') return missing.length
+  const manifests = await manifestsPresent(tx, repository.id, wanted)
+  return wanted.filter((digest) => !present.has(digest) && !manifests.has(digest)).length
+}
+
+/** A client that pulls by a size which is not that of the blob gives up. */
+function demandTrueSizes(children: ManifestEdge[], present: Map<string, number>): void {
+  for (const { descriptor } of children) {
+    const size = present.get(descriptor.digest)
+    if (size === undefined || size === descriptor.size) continue
+    throw new AppError(
+      'manifest_invalid',
+      `the manifest is invalid: it says that ${descriptor.digest} has ${descriptor.size} bytes, but it has ${size}`,
+    )
+  }
+}
+
+async function manifestsPresent(
+  tx: Tx,
+  repository: number,
+  wanted: string[],
+): Promise<Set<string>> {
+  const present = new Set<string>()
+  for (const digests of chunked(wanted)) {
+    const rows = await tx
+      .selectFrom('manifest')
+      .select('digest')
+      .where('repository', '=', repository)
+      .where('digest', 'in', digests)
+      .where('state', '=', LIVE)
+      .execute()
+    for (const row of rows) present.add(row.digest)
+  }
+  return present
+}
+
+function blobsMissing(name: RepositoryName, missing: string[]): AppError {
+  const [first] = missing
+  const more = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
+  return new AppError(
+    'manifest_blob_unknown',
+    `the manifest refers to blob ${first}${more}, which repository "${name.full}" does not have; push the blobs first`,
+    {
+      problems: missing.slice(0, 100).map((digest) => ({
+        message: `blob ${digest} is not in repository "${name.full}"`,
+        detail: { digest },
+      })),
+    },
+  )
+}
