@@ -8,7 +8,8 @@ import type { RepositoryName } from '../oci/reference.ts'
 import type { BlobSource, BlobStore } from '../store/blobs/blob-store.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
 import { LIVE, prepare, statement } from '../store/db/prepared.ts'
-import { type Bytes, ensureContent, linkContent, unlinkContent } from './content.ts'
+import { contentOf, createBlobLinks, parentOf } from './blob-links.ts'
+import { type Bytes, ensureContent, unlinkContent } from './content.ts'
 import { findMountSource } from './mount-source.ts'
 import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
 import { lostUpload, type Upload } from './upload-session.ts'
@@ -99,64 +100,7 @@ export function createBlobs(deps: {
       .where('content.state', '=', LIVE),
   )
 
-  /** Makes a live, locked content visible, and books what that costs. */
-  async function link(
-    tx: Tx,
-    repository: OpenRepository,
-    digest: Digest,
-    content: { id: number; size: number },
-  ): Promise<void> {
-    const now = clock()
-    const [inserted] = await insertBlob(tx, {
-      repository: repository.id,
-      digest,
-      content: content.id,
-      now,
-    })
-    const change = noChange()
-    if (inserted) await linkContent(tx, repository.project.id, content, change)
-    else await relink(tx, repository, digest, content, change)
-    await charge(tx, repository.project, repository.id, change)
-  }
-
-  /** The row is there: keep it from the collector, and off a content that is being deleted. */
-  async function relink(
-    tx: Tx,
-    repository: OpenRepository,
-    digest: Digest,
-    content: { id: number; size: number },
-    change: ReturnType<typeof noChange>,
-  ): Promise<void> {
-    const row = await db.engine
-      .lockRows(
-        tx
-          .selectFrom('repository_blob')
-          .innerJoin('content', 'content.id', 'repository_blob.content')
-          .select(['content.id', 'content.size', 'unreferenced_since'])
-          .where('repository', '=', repository.id)
-          .where('digest', '=', digest),
-        'keyShare',
-      )
-      .executeTakeFirst()
-    if (!row || row.id === content.id) {
-      await tx
-        .updateTable('repository_blob')
-        .set({ unreferenced_since: clock() })
-        .where('repository', '=', repository.id)
-        .where('digest', '=', digest)
-        .where('unreferenced_since', 'is not', null)
-        .execute()
-      return
-    }
-    await tx
-      .updateTable('repository_blob')
-      .set({ content: content.id })
-      .where('repository', '=', repository.id)
-      .where('digest', '=', digest)
-      .execute()
-    await unlinkContent(tx, repository.project.id, row, change)
-    await linkContent(tx, repository.project.id, content, change)
-  }
+  const links = createBlobLinks({ db, clock })
 
   return {
     async get(name, digest) {
@@ -196,7 +140,7 @@ export function createBlobs(deps: {
         const repository = await repositories.open(tx, name, pusher)
         const taken = content.isNew || 'inline' in bytes
         await endSession(tx, upload, taken)
-        await link(tx, repository, digest, content)
+        await links.link(tx, repository, digest, content)
         return taken
       })
     },
@@ -216,7 +160,7 @@ export function createBlobs(deps: {
           )
           .executeTakeFirst()
         if (!content) return false
-        await link(tx, await repositories.open(tx, target, pusher), digest, content)
+        await links.link(tx, await repositories.open(tx, target, pusher), digest, content)
         return true
       })
     },
@@ -224,17 +168,7 @@ export function createBlobs(deps: {
     async remove(name, digest, also) {
       await db.transaction(async (tx) => {
         const repository = await repositories.openExisting(tx, name)
-        const blob = await db.engine
-          .lockRows(
-            tx
-              .selectFrom('repository_blob')
-              .innerJoin('content', 'content.id', 'repository_blob.content')
-              .select(['content.id', 'content.size'])
-              .where('repository', '=', repository.id)
-              .where('digest', '=', digest),
-            'update',
-          )
-          .executeTakeFirst()
+        const blob = await links.lock(tx, repository.id, digest, 'update')
         if (!blob) throw blobUnknown(name, digest)
         await demandUnreferenced(tx, repository, digest)
         await tx
@@ -243,7 +177,8 @@ export function createBlobs(deps: {
           .where('digest', '=', digest)
           .execute()
         const change = noChange()
-        await unlinkContent(tx, repository.project.id, blob, change)
+        const content = await contentOf(tx, blob.content)
+        await unlinkContent(tx, repository.project.id, content, change)
         await also?.(tx)
         await charge(tx, repository.project, repository.id, change)
       })
@@ -277,35 +212,12 @@ const discardUpload = statement((on, held: { id: string; epoch: number }) =>
     .returning('id'),
 )
 
-const insertBlob = statement(
-  (on, values: { repository: number; digest: Digest; content: number; now: number }) =>
-    on
-      .insertInto('repository_blob')
-      .values({
-        repository: values.repository,
-        digest: values.digest,
-        content: values.content,
-        unreferenced_since: values.now,
-        created_at: values.now,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('digest'),
-)
-
 async function demandUnreferenced(
   tx: Tx,
   { id, name }: OpenRepository,
   digest: Digest,
 ): Promise<void> {
-  const parent = await tx
-    .selectFrom('manifest_ref')
-    .innerJoin('manifest', 'manifest.id', 'manifest_ref.parent')
-    .select('manifest.digest')
-    .where('manifest_ref.repository', '=', id)
-    .where('manifest_ref.child', '=', digest)
-    .where('manifest.state', '=', LIVE)
-    .limit(1)
-    .executeTakeFirst()
+  const parent = await parentOf(tx, id, digest)
   if (!parent) return
   throw new AppError(
     'in_use',

@@ -175,10 +175,11 @@ export function createRepositories(deps: {
     name: RepositoryName,
     version?: number,
   ): Promise<OpenRepository> {
-    const repository = await openExisting(tx, name)
-    const row = await db.engine
-      .lockRows(byName(tx, repository.project.id, name.path), 'update')
-      .executeTakeFirst()
+    // At once in the strength that it takes: two that both shared it would wait in a circle.
+    const project = await lockProject(tx, name.project)
+    const row =
+      project &&
+      (await db.engine.lockRows(byName(tx, project.id, name.path), 'update').executeTakeFirst())
     if (!row) throw repositoryUnknown(name)
     if (version !== undefined && version !== row.version) {
       throw new AppError(
@@ -186,7 +187,7 @@ export function createRepositories(deps: {
         `repository "${name.full}" was changed by somebody else; read it again`,
       )
     }
-    return repository
+    return { id: row.id, project, name }
   }
 
   return {
@@ -256,7 +257,7 @@ export function createRepositories(deps: {
         )
       }
       const change = noChange()
-      change.uniqueBytes = -(await unlinkAll(tx, project.id, id))
+      change.uniqueBytes = -(await unlinkAll(db, tx, project.id, id))
       const { logical } = await logicalBytes(tx, id)
       change.logicalBytes = -logical
       change.repositories = -1
@@ -305,7 +306,19 @@ async function logicalBytes(tx: Tx, repository: number): Promise<{ logical: numb
 }
 
 /** Takes a repository's links out of the project's ledger, set-wise. Returns the bytes freed. */
-async function unlinkAll(tx: Tx, project: number, repository: number): Promise<number> {
+async function unlinkAll(db: Db, tx: Tx, project: number, repository: number): Promise<number> {
+  // In one order, so that two removals never wait for each other in a circle.
+  await db.engine
+    .lockRows(
+      tx
+        .selectFrom('project_content')
+        .select('content')
+        .where('project', '=', project)
+        .where('content', 'in', linksOf(tx, repository))
+        .orderBy('content'),
+      'update',
+    )
+    .execute()
   await tx
     .updateTable('project_content')
     .set((eb) => ({

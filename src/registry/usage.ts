@@ -182,19 +182,8 @@ interface Delta {
   repository_count: number
 }
 
+/** Repositories first: whoever removes one holds it before it is charged to the project. */
 async function applyDeltas(tx: Tx, deltas: Delta[]): Promise<void> {
-  const projects = sumBy(deltas, (delta) => delta.project)
-  for (const [project, sum] of projects) {
-    await tx
-      .updateTable('project_usage')
-      .set((eb) => ({
-        logical_bytes: eb('logical_bytes', '+', sum.logical_bytes),
-        unique_bytes: eb('unique_bytes', '+', sum.unique_bytes),
-        repository_count: eb('repository_count', '+', sum.repository_count),
-      }))
-      .where('project', '=', project)
-      .execute()
-  }
   for (const [repository, sum] of sumBy(deltas, (delta) => delta.repository)) {
     await tx
       .updateTable('repository')
@@ -205,6 +194,17 @@ async function applyDeltas(tx: Tx, deltas: Delta[]): Promise<void> {
         artifact_count: eb('artifact_count', '+', sum.artifact_count),
       }))
       .where('id', '=', repository)
+      .execute()
+  }
+  for (const [project, sum] of sumBy(deltas, (delta) => delta.project)) {
+    await tx
+      .updateTable('project_usage')
+      .set((eb) => ({
+        logical_bytes: eb('logical_bytes', '+', sum.logical_bytes),
+        unique_bytes: eb('unique_bytes', '+', sum.unique_bytes),
+        repository_count: eb('repository_count', '+', sum.repository_count),
+      }))
+      .where('project', '=', project)
       .execute()
   }
 }
