@@ -108,12 +108,17 @@ function reader(document: Document, file: string, typed = false) {
       for (const { key, value } of node.items) {
         const content = read(value, depth + 1)
         if (isScalar(key) && key.source === '<<') merge(merged, content)
-        else own.push([String(read(key, depth + 1)), content])
+        else own.push([nameOf(key), content])
       }
       return { ...merged, ...Object.fromEntries(own) }
     }
     return isScalar(node) ? scalar(node, typed) : null
   }
+}
+
+/** As it was written: `n` and `010` are names, not a flag and a number. */
+function nameOf(key: unknown): string {
+  return isScalar(key) ? (key.source ?? String(key.value)) : ''
 }
 
 function scalar({ value, source }: Scalar, typed: boolean): Json {

@@ -64,15 +64,16 @@ export function createChartIndex({ db }: { db: Db }): ChartIndex {
     return state ?? { count: 0, manifests: 0, stamps: 0, size: 0 }
   }
 
-  function entriesIn(folder: Folder) {
-    return shownIn(db, folder)
-      .select(['chart_version.name', 'chart_version.entry', 'chart_version.created_at'])
-      .orderBy('chart_version.name')
-      .orderBy('chart_version.version_key', 'desc')
-  }
+  const entriesIn = (folder: Folder) =>
+    shownIn(db, folder).select([
+      'chart_version.name',
+      'chart_version.version_key',
+      'chart_version.entry',
+      'chart_version.created_at',
+    ])
 
   async function assemble({ folder, contextPath }: IndexOf): Promise<Uint8Array> {
-    const rows = await entriesIn(folder).execute()
+    const rows = sorted(await entriesIn(folder).execute())
     // Not the time of now: the same state is the same document in every process.
     const generatedAt = rows.reduce((latest, row) => Math.max(latest, row.created_at), 0)
     return Buffer.from(renderIndex(rows, { generatedAt, contextPath }))
@@ -119,13 +120,24 @@ export function createChartIndex({ db }: { db: Db }): ChartIndex {
       const rows = await entriesIn(folder)
         .where('chart_version.name', 'in', (eb) => eb.selectFrom(page).select('page.name'))
         .execute()
-      return renderJson(rows)
+      return renderJson(sorted(rows))
     },
   }
 }
 
 /** More charts than there are. */
 const MANY = 1_000_000_000
+
+/**
+ * By name, newest version first. Not by the database, which would carry all entries through its
+ * sort: that is half of the time that it takes to read 10,000. Names and keys are ASCII.
+ */
+function sorted<R extends { name: string; version_key: string }>(rows: R[]): R[] {
+  return rows.sort((a, b) => {
+    if (a.name !== b.name) return a.name < b.name ? -1 : 1
+    return a.version_key < b.version_key ? 1 : -1
+  })
+}
 
 const short = (sum: number): string => sum.toString(36)
 

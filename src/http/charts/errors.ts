@@ -5,7 +5,7 @@ import type { AppError, ErrorCode } from '../../lib/errors.ts'
  * `helm cm-push` prints. Helm itself shows only the status.
  */
 
-export const CHART_ERRORS: Record<ErrorCode, number> = {
+const CHART_ERRORS: Record<ErrorCode, number> = {
   invalid_input: 400,
   name_invalid: 400,
   digest_invalid: 400,

@@ -44,7 +44,7 @@ export async function charts(db: Kysely<unknown>, engine: Engine): Promise<void>
   await db.schema
     .createIndex('chart_version_shown')
     .on('chart_version')
-    .columns(['project', 'folder', 'repository', 'manifest', 'stamp', 'entry_size'])
+    .columns(['project', 'folder', 'repository', 'manifest', 'stamp', 'entry_size', 'tag'])
     .where(sql.ref('tag'), 'is not', null)
     .execute()
 }
