@@ -47,7 +47,10 @@ async function withinIdle<T>(read: Promise<T>, idleMs: number): Promise<T> {
   let timer: Timer | undefined
   const silent = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new AppError('upload_invalid', `no byte arrived for ${idleMs / 1000} seconds`))
+      // The rest of the body will not come, and nothing else can on this connection.
+      const headers = { connection: 'close' }
+      const message = `no byte arrived for ${idleMs / 1000} seconds`
+      reject(new AppError('upload_invalid', message, { headers }))
     }, idleMs)
   })
   try {
