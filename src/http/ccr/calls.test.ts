@@ -424,3 +424,28 @@ describe('artifacts', () => {
     await ccr.ok('DELETE', `${LIST}/${byTag.digest}`)
   })
 })
+
+test('pulls are shown, of the tag only when it was asked for', async () => {
+  const { digest } = await pushImage(wire, ccr.admin, 'shop/pulled', 'v1')
+  const times = async () => {
+    const [artifact] = (await ccr.ok('GET', '/projects/shop/repositories/pulled/artifacts'))
+      .artifacts
+    return [artifact?.pull_time, artifact?.tags[0]?.pull_time]
+  }
+  const never = ['0001-01-01 00:00:00', '0001-01-01T00:00:00Z']
+  const since = Math.floor(Date.now() / 1000) * 1000
+  const pull = (method: string, reference: string) =>
+    ccr.connect().request(method, `/v2/shop/pulled/manifests/${reference}`, { as: ccr.admin })
+  await pull('HEAD', 'v1')
+  // A stop writes what was gathered.
+  await ccr.restart()
+  expect(await times()).toEqual(never)
+  await pull('GET', digest)
+  await ccr.restart()
+  expect((await times())[1]).toBe('0001-01-01T00:00:00Z')
+  await pull('GET', 'v1')
+  await ccr.restart()
+  const [ofArtifact, ofTag] = await times()
+  expect(Date.parse(String(ofTag))).toBeWithin(since, Date.now() + 1)
+  expect(Date.parse(`${ofArtifact}+08:00`)).toBe(Date.parse(String(ofTag)))
+})

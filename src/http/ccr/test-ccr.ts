@@ -54,12 +54,13 @@ export const INSTANCE_PATH = '/api/ccr/v1.0/instances/ccr-manager'
 
 export async function startTestCcr(settings: Record<string, string> = {}): Promise<TestCcr> {
   const server = await startTestServer(settings)
-  const wire = server.connect()
+  let wire = server.connect()
 
   async function call(method: string, path: string, asked: CcrCall = {}): Promise<CcrAnswer> {
     const { as = server.admin, body, raw, headers = {} } = asked
     const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body))
     const whole = path.startsWith('/api/') ? path : INSTANCE_PATH + path
+    if (wire.closed) wire = server.connect()
     const answer = await wire.request(method, whole, {
       headers: {
         ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
