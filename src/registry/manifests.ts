@@ -285,6 +285,7 @@ function tagTaken(name: RepositoryName, tags: readonly string[]): AppError {
 }
 
 function sparseWarning(kind: ParsedManifest['kind'], missing: number): string {
-  const children = kind === 'index' ? 'manifests of this index' : 'blobs of this image'
-  return `${missing} ${children} are not in the repository; pulling them will fail until they are pushed`
+  const child = kind === 'index' ? 'manifest of this index' : 'blob of this image'
+  const children = missing === 1 ? `1 ${child} is` : `${missing} ${child.replace(' ', 's ')} are`
+  return `${children} not in the repository; pulling will fail until it is complete`
 }

@@ -104,6 +104,15 @@ export function blobStoreContract(
       expect(await get(removed, 10)).toBeUndefined()
     })
 
+    test('what is too short is not made complete', async () => {
+      const key = store.newKey()
+      const appender = await store.append(key, START)
+      await appender.write(noise(10))
+      await appender.checkpoint()
+      await appender.close()
+      await expect(store.complete(key, { offset: 11, state: null })).rejects.toThrow()
+    })
+
     test('a short object is not passed off as the whole', async () => {
       const key = await put(noise(10))
       expect(await get(key, 11)).toBeUndefined()

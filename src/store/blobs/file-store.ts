@@ -31,7 +31,10 @@ export async function openFileStore(folder: string): Promise<BlobStore> {
       const path = pathOf(key)
       // A checkpoint has synced the bytes; only a length that changes here needs another sync.
       const { size } = await stat(path)
-      if (size !== offset) {
+      if (size < offset) {
+        throw new AppError('internal', `${key} has ${size} bytes, but ${offset} were written`)
+      }
+      if (size > offset) {
         await truncate(path, offset)
         const file = await open(path, 'r+')
         await onDisk(() => file.datasync()).finally(() => file.close())
