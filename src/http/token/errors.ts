@@ -4,6 +4,8 @@ import type { AppError, ErrorCode } from '../../lib/errors.ts'
 const TABLE: Partial<Record<ErrorCode, readonly [status: number, code: string]>> = {
   invalid_input: [400, 'UNSUPPORTED'],
   too_large: [413, 'UNSUPPORTED'],
+  // A form that did not arrive whole.
+  upload_invalid: [400, 'UNSUPPORTED'],
   method_unsupported: [405, 'UNSUPPORTED'],
   unauthenticated: [401, 'UNAUTHORIZED'],
   insufficient_scope: [401, 'UNAUTHORIZED'],

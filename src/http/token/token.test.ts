@@ -247,6 +247,16 @@ describe('POST', () => {
     expect(await refusal(send(endless))).toBe('413 UNSUPPORTED')
   })
 
+  test('a form that does not arrive whole is the failure of the client', async () => {
+    const broken = new ReadableStream({
+      pull(controller) {
+        controller.error(new DOMException('The connection was closed.', 'AbortError'))
+      },
+    })
+    const request = new Request(URL_OF_IT, { method: 'POST', body: broken })
+    expect(await refusal(send(request))).toBe('400 UNSUPPORTED')
+  })
+
   test('a form in several pieces is read whole', async () => {
     const bytes = new TextEncoder().encode(
       new URLSearchParams({ ...password, scope: 'repository:hello:pull', note: 'ä' }).toString(),
