@@ -124,6 +124,17 @@ describe('a refusal', () => {
     ).toBe('denied')
   })
 
+  test('names what was refused in a sentence', async () => {
+    const sentence = async (action: Action) => {
+      const decision = await decide(anonymous, action, secret)
+      return decision.allowed || decision.reason
+    }
+    expect(await sentence('repository:pull')).toBe('sign in to pull from the project')
+    expect(await sentence('project:quota')).toBe("sign in to set the project's quota")
+    expect(await sentence('repository:update')).toBe("sign in to change the project's repositories")
+    expect(await sentence('account:manage')).toBe('sign in to manage accounts')
+  })
+
   const ask = (principal: Principal, action: Action, project: ProjectRef | undefined) =>
     accounts.authorizer.authorize(principal, action, {
       kind: 'repository',

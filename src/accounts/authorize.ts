@@ -212,8 +212,8 @@ function refuse(principal: Principal, action: Action, resource: Resource, role?:
 
 function actionText(action: Action): string {
   return ruleOf(action)
-    .verb.replace(/ (it|its) ?/, ' the project ')
-    .trim()
+    .verb.replace(/ its\b/, " the project's")
+    .replace(/ it\b/, ' the project')
 }
 
 function projectNameOf(repository: string): string {
