@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../lib/config.ts'
+import { AppError } from '../lib/errors.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { openFileStore } from '../store/blobs/file-store.ts'
 import type { Db } from '../store/db/database.ts'
@@ -24,19 +26,28 @@ export interface VerifyOptions {
  * Looks for broken promises in an installation: content whose bytes are missing, manifests without
  * their blobs, sums that are wrong. Works beside a running server, which keeps changing things; so
  * whatever looks wrong is looked at again before it is reported.
+ * @throws AppError invalid_input when there is no installation in the data folder
  */
 export async function verifyInstallation(
   config: Config,
   { deep }: Pick<VerifyOptions, 'deep'>,
 ): Promise<VerifyReport> {
   const options = { deep, sparse: config.manifests.sparse }
+  const blobs = join(config.data, 'blobs')
+  // Opening would make an empty one, in which nothing can be wrong.
+  if (!existsSync(blobs)) {
+    throw new AppError(
+      'invalid_input',
+      `there is no Entrepot in the folder ${config.data}; name its data folder with --data or ENTREPOT_DATA`,
+    )
+  }
   const db = openDatabase({
     url: config.database.url,
     dataFolder: config.data,
     checkpoints: false,
   })
   try {
-    return await verify({ db, store: await openFileStore(join(config.data, 'blobs')) }, options)
+    return await verify({ db, store: await openFileStore(blobs) }, options)
   } finally {
     await db.close()
   }
