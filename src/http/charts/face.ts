@@ -58,6 +58,8 @@ export function createChartFace(deps: ChartFaceDeps): Face {
     const header = context.request.headers.get('authorization')
     const principal = await accounts.authenticator.authenticateApi(header, context.address)
     context.principal = principal
+    // No name has such characters, and PostgreSQL takes no NUL.
+    if (Object.values(target).some((text) => /\p{Cc}/u.test(text))) throw nothingAt(context)
     const [projectName = '', ...rest] = target.repository.split('/')
     const folder = rest.join('/')
     if (route.action) {

@@ -236,6 +236,22 @@ onEachEngine('reading charts over HTTP', (create) => {
     expect((await charts.call('GET', '/charts/charts/charts/harbour-1.0.0.tgz')).status).toBe(200)
   })
 
+  test('names that cannot be are not there, however they are encoded', async () => {
+    const project = await charts.fresh()
+    for (const path of [
+      `/charts/${project}/charts/a%00-1.0.0.tgz`,
+      `/charts/${project}/charts/%ff-1.0.0.tgz`,
+      `/charts/${project}/charts/..%2f..%2fa-1.0.0.tgz`,
+      `${api(project)}/a/1.0.0%00`,
+      `${api(project)}/a%2fb/1.0.0`,
+      `${api(project)}/a%00/1.0.0`,
+      `/charts/${project}%00/index.yaml`,
+      `/charts/${project}/%2e%2e/index.yaml`,
+    ]) {
+      expect([path, (await charts.call('GET', path)).status]).toEqual([path, 404])
+    }
+  })
+
   test('asks for Basic, and says what is not there', async () => {
     const index = '/charts/nowhere/index.yaml'
     for (const as of [null, 'Basic eDp5']) {
