@@ -57,7 +57,7 @@ export function createProjectList({ db }: { db: Db }): ProjectList {
 }
 
 /** The statement of `page`. */
-export function projectListQuery({ viewer, nameHas, ...range }: OffsetPage & { viewer: Viewer }) {
+function projectListQuery({ viewer, nameHas, ...range }: OffsetPage & { viewer: Viewer }) {
   const seen = viewer === 'all' ? sql`` : sql`and id in (${visibleProjects(viewer)})`
   const named = nameHas ? sql`and ${containing('name', nameHas)}` : sql``
   const chosen = sql`from project where state = 'live' ${seen} ${named}`
