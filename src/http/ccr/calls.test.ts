@@ -24,9 +24,6 @@ describe('projects', () => {
   test('are private and without limit unless said otherwise', async () => {
     const { projects } = await ccr.ok('GET', '/projects?nameHas=shop')
     expect(projects).toMatchObject([{ projectName: 'shop', isPublic: false, quota: -1 }])
-    await ccr.ok('POST', '/projects', { name: 'as-go-writes', quota: 0 })
-    const [project] = (await ccr.ok('GET', '/projects?nameHas=as-go')).projects
-    expect(project?.quota).toBe(-1)
   })
 
   test('show what they use in MiB, rounded up', async () => {

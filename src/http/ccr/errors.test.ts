@@ -154,6 +154,7 @@ describe('a body', () => {
     ['a text for a flag', '{"name":"test01","isPublic":"true"}'],
     ['a text for a quota', '{"name":"test01","quota":"1"}'],
     ['a fraction', '{"name":"test01","quota":1.5}'],
+    ['a quota of nothing', '{"name":"test01","quota":0}'],
     ['a quota below -1', '{"name":"test01","quota":-2}'],
     ['a quota beyond counting', '{"name":"test01","quota":9007199254740992}'],
   ])('is refused with %s', async (_, raw) => {

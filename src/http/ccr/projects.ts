@@ -62,9 +62,9 @@ export const projectRoutes = {
       isPublic: z.boolean({ error: PUBLIC_RULE }).optional(),
       quota: z
         .int({ error: QUOTA_RULE })
-        .min(NO_QUOTA, { error: QUOTA_RULE })
+        .refine((bytes) => bytes === NO_QUOTA || bytes >= 1, { error: QUOTA_RULE })
         .optional()
-        .openapi({ description: 'Bytes; -1, 0 or not sent: no limit', example: -1 }),
+        .openapi({ description: 'Bytes; -1 or not sent: no limit', example: -1 }),
     },
     sample: { isPublic: false, name: 'test04', quota: 102400 },
     output: { projectId: id },
@@ -112,8 +112,7 @@ export function projectEndpoints({ db, accounts, registry, times }: CcrParts): E
     }),
 
     endpoint(projectRoutes.create, async ({ body, principal, audit }) => {
-      // Go writes 0 for what was not set.
-      const quota = body.quota || NO_QUOTA
+      const quota = body.quota ?? NO_QUOTA
       if (quota !== NO_QUOTA) {
         await accounts.authorizer.demand(principal, 'project:quota', { kind: 'system' })
       }
