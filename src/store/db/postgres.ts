@@ -24,6 +24,9 @@ export function openPostgres({ url, poolSize = 10 }: PostgresOptions): Db {
   })
   // An idle connection that the server closed is replaced at the next use.
   pool.on('error', () => {})
+  // One that is lost between two statements of a transaction tells nobody else, and an error that
+  // nobody listens to would end the process; the next statement fails by itself.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
 
   return {
@@ -62,12 +65,18 @@ function isConflict(error: unknown): boolean {
   return ['40001', '40P01'].includes(sqlState(error))
 }
 
+/** What the driver itself says of a connection that ended; it gives these no code. */
+function isLost(error: unknown): boolean {
+  return error instanceof Error && /^Connection terminated|is not queryable$/.test(error.message)
+}
+
 function wireError(error: unknown): unknown {
   const state = sqlState(error)
   if (state === '53100') {
     return new AppError('storage_full', 'the disk that holds the database is full', {}, error)
   }
-  if (isConflict(error) || /^(08|57P|53)/.test(state) || /^E[A-Z]+$/.test(state)) {
+  const gone = isLost(error) || /^(08|57P|53)/.test(state) || /^E[A-Z]+$/.test(state)
+  if (isConflict(error) || gone) {
     return new AppError('unavailable', 'the database does not answer', { retryAfter: 1 }, error)
   }
   return error
