@@ -54,6 +54,7 @@ export function createConductor(prefix: string): Conductor {
       stage: job.stage,
       endpoint: server.endpoint,
       verify: job.verify,
+      database: server.database,
       prefix,
       workload: workload.name,
       run: `${workload.name}-${runs}`,

@@ -49,7 +49,8 @@ export function runGenerator(): void {
   async function stageOf(order: Order & { type: 'prepare' }): Promise<Stage> {
     let stage = stages.get(order.stage)
     if (stage === undefined) {
-      stage = await createStage(order.endpoint, payloads, order.prefix, order.verify)
+      const { endpoint, prefix, verify, database } = order
+      stage = await createStage({ endpoint, payloads, prefix, verify, database })
       stages.set(order.stage, stage)
     }
     return stage

@@ -36,7 +36,7 @@ async function main(args: string[]): Promise<void> {
   if (args[0] === '--responder') return (await import('./responder.ts')).runResponder()
   if (args.includes('--help')) return print(usage)
   if (args.includes('--list')) {
-    return print(workloads.map(({ name, title }) => `${name.padEnd(14)}${title}`).join('\n'))
+    return print(workloads.map(({ name, title }) => `${name.padEnd(23)}${title}`).join('\n'))
   }
   let options: Options
   try {

@@ -8,6 +8,8 @@ export type Order =
       stage: string
       endpoint: Endpoint
       verify: boolean
+      /** Of `Server`. */
+      database: string | null
       prefix: string
       workload: string
       run: string

@@ -155,7 +155,7 @@ export function renderVerdicts(verdicts: readonly Verdict[]): string {
   return `Targets\n${renderTable([['target', 'reached', ''], ...rows])}`
 }
 
-/** Growth from a thousand to ten thousand tags for every server, ours and others. */
+/** Growth with the length of lists for every server, ours and others. */
 export function renderGrowth(lines: readonly Line[], targets: readonly Target[]): string | null {
   const rows: string[][] = []
   for (const target of targets) {
@@ -165,12 +165,14 @@ export function renderGrowth(lines: readonly Line[], targets: readonly Target[])
     )
     for (const row of large?.rows ?? []) {
       const growth = growthOf(rowOf(small, row.server), row)
-      if (growth !== null) rows.push([target.large, row.server, showSpread(growth)])
+      if (growth !== null) {
+        rows.push([target.large, row.server, `${showSpread(growth)} x`, target.small])
+      }
     }
   }
   if (rows.length === 0) return null
-  const header = ['line', 'server', 'times the p50 with 1,000 tags']
-  return `Growth with the number of tags\n${renderTable([header, ...rows])}`
+  const header = ['line', 'server', 'growth of p50', 'over']
+  return `Growth with the length of the list\n${renderTable([header, ...rows])}`
 }
 
 function rowOf(line: Line | undefined, server: string): Row | undefined {

@@ -12,7 +12,13 @@ describe.skipIf(process.platform !== 'linux')('every line runs against the respo
 
   beforeAll(async () => {
     server = await ceiling().start('unused')
-    stage = await createStage(server.endpoint, createPayloadSource(MiB), 'bench/test', false)
+    stage = await createStage({
+      endpoint: server.endpoint,
+      payloads: createPayloadSource(MiB),
+      prefix: 'bench/test',
+      verify: false,
+      database: null,
+    })
   })
 
   afterAll(() => server.stop())
@@ -36,6 +42,19 @@ describe.skipIf(process.platform !== 'linux')('every line runs against the respo
     const workload = workloads.find(({ name }) => name === 'token')
     if (workload === undefined) throw new Error('the line is gone')
     expect(await prepare(stage, workload, 'test-token')).toBeNull()
+  })
+
+  test('lists of CCR are skipped where there is no database to fill', async () => {
+    const workload = workloads.find(({ name }) => name === 'ccr-artifacts-10')
+    if (workload === undefined) throw new Error('the line is gone')
+    const peer = await createStage({
+      endpoint: server.endpoint,
+      payloads: stage.payloads,
+      prefix: 'bench/test',
+      verify: true,
+      database: null,
+    })
+    expect(await prepare(peer, workload, 'test-ccr')).toBeNull()
   })
 
   test('a pull notices a body of another length', async () => {

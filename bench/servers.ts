@@ -3,8 +3,15 @@ import { join } from 'node:path'
 import type { Endpoint } from './http.ts'
 import { processTree } from './processes.ts'
 
-/** A server that runs. `pid` is null for one that somebody else started. */
-export type Server = { endpoint: Endpoint; pid: number | null; stop(): Promise<void> }
+/** A server that runs. */
+export type Server = {
+  endpoint: Endpoint
+  /** Null for one that somebody else started. */
+  pid: number | null
+  /** The SQLite file into which rows can be written; null for all but ourselves. */
+  database: string | null
+  stop(): Promise<void>
+}
 
 /** Something that can be measured: ourselves, a peer, the canned responder. */
 export type Contestant = {
@@ -17,7 +24,12 @@ export type Contestant = {
   start(dir: string): Promise<Server>
 }
 
-type Launch = { command: string[]; env?: Record<string, string>; ready: string }
+type Launch = {
+  command: string[]
+  env?: Record<string, string>
+  ready: string
+  database?: string
+}
 type Place = { dir: string; port: number; auth: boolean }
 
 const user = 'admin'
@@ -44,6 +56,7 @@ export function entrepot(): Contestant {
           ENTREPOT_ADMIN_PASSWORD: password,
         },
         ready: '/readyz',
+        database: join(dir, 'data', 'entrepot.db'),
       })),
   }
 }
@@ -64,7 +77,7 @@ export function ceiling(): Contestant {
       const port = Number(new TextDecoder().decode(value))
       if (!(port > 0)) throw new Error('the responder did not tell its port')
       const endpoint = { host: '127.0.0.1', port, user: null, password: null }
-      return { endpoint, pid: child.pid, stop: () => stopTree(child) }
+      return { endpoint, pid: child.pid, database: null, stop: () => stopTree(child) }
     },
   }
 }
@@ -109,7 +122,7 @@ export function remotePeer(name: string, address: string): Contestant {
     name,
     about: `already running at ${url.host}`,
     verify: true,
-    start: async () => ({ endpoint, pid, stop: async () => undefined }),
+    start: async () => ({ endpoint, pid, database: null, stop: async () => undefined }),
   }
 }
 
@@ -160,7 +173,7 @@ async function launch(
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true })
   const port = freePort()
-  const { command, env, ready } = await make({ dir, port, auth })
+  const { command, env, ready, database = null } = await make({ dir, port, auth })
   const log = Bun.file(join(dir, 'server.log'))
   const child = Bun.spawn(command, {
     cwd: root,
@@ -186,7 +199,7 @@ async function launch(
     await stop()
     throw new Error(`${command.join(' ')}: ${String(error)}\n${said}`)
   }
-  return { endpoint, pid: child.pid, stop }
+  return { endpoint, pid: child.pid, database, stop }
 }
 
 async function becomeReady(child: Bun.Subprocess, url: string): Promise<void> {

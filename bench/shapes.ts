@@ -58,6 +58,8 @@ function prepareClient(
       return tagsStep(stage, shape.tags, track)
     case 'delete':
       return deleteStep(stage, shape.tags, track)
+    case 'ccr-page':
+      return ccrStep(stage, shape, track)
   }
 }
 
@@ -168,6 +170,19 @@ async function deleteStep(stage: Stage, tags: number, track: Track): Promise<Ste
     await client.connection.exchange({ pieces: [head(client, 'DELETE', path, [])], status: 202 })
     return 0
   }
+}
+
+async function ccrStep(
+  stage: Stage,
+  { of, rows }: Shape & { kind: 'ccr-page' },
+  track: Track,
+): Promise<Step | null> {
+  const { endpoint } = stage
+  const ask = await stage.ccrPage(of, rows)
+  if (ask === null) return null
+  const connection = await connect(endpoint)
+  const client = track({ connection, endpoint, repository: '', authorization: [] })
+  return asking(client, [ask], { status: 200, bodyless: false })
 }
 
 function asking(

@@ -1,5 +1,5 @@
-import { authorizationLines, type Challenge, discoverChallenge } from './auth.ts'
-import { connect, type Endpoint } from './http.ts'
+import { authorizationLines, basicLine, type Challenge, discoverChallenge } from './auth.ts'
+import { connect, type Endpoint, requestHead } from './http.ts'
 import {
   type Blob,
   blobOf,
@@ -12,6 +12,7 @@ import {
   type RepositoryClient,
   verifyImage,
 } from './images.ts'
+import { fillList, type ListedThing, listPath } from './list-rows.ts'
 import { MiB, type PayloadSource } from './payloads.ts'
 
 /** One operation; `index` counts over all clients of a run. Gives the MiB of layers moved. */
@@ -34,24 +35,34 @@ export type Stage = {
   images(sizeMiB: number): Promise<Image[]>
   tags(count: number): Promise<TagPool>
   repositories(count: number): Promise<void>
+  /** The head of a request for a page of the CCR OpenAPI; null where that list cannot be filled. */
+  ccrPage(of: ListedThing, rows: number): Promise<Buffer | null>
 }
 
 const imagesPerSize = 4
 const seedingClients = 8
 
-/** `prefix` is put before all repository names; `verify` pulls one image back and hashes it. */
-export async function createStage(
-  endpoint: Endpoint,
-  payloads: PayloadSource,
-  prefix: string,
-  verify: boolean,
-): Promise<Stage> {
+type StageOptions = {
+  endpoint: Endpoint
+  payloads: PayloadSource
+  /** Put before all repository names. */
+  prefix: string
+  /** Looks once at what was seeded; false for a server that keeps nothing. */
+  verify: boolean
+  /** Of `Server`. */
+  database: string | null
+}
+
+export async function createStage(options: StageOptions): Promise<Stage> {
+  const { endpoint, payloads, prefix, verify, database } = options
   const challenge = await discoverChallenge(endpoint)
   const seededImages = new Map<number, Image[]>()
   const pools = new Map<number, TagPool>()
+  const filledLists = new Map<string, Buffer>()
+  let apiToken: string | null = null
   let seededRepositories = 0
 
-  return { endpoint, challenge, payloads, repository, open, images, tags, repositories }
+  return { endpoint, challenge, payloads, repository, open, images, tags, repositories, ccrPage }
 
   function repository(name: string): string {
     return `${prefix}/${name}`
@@ -125,6 +136,53 @@ export async function createStage(
       missing,
     )
     seededRepositories = count
+  }
+
+  async function ccrPage(of: ListedThing, rows: number): Promise<Buffer | null> {
+    const path = listPath(of, rows)
+    if (!verify) return requestHead(endpoint, 'GET', path, [])
+    if (database === null) return null
+    const known = filledLists.get(path)
+    if (known !== undefined) return known
+    apiToken ??= await createApiToken(endpoint)
+    await fillList(database, of, rows)
+    const ask = requestHead(endpoint, 'GET', path, [`Authorization: Bearer ${apiToken}`])
+    await verifyPage(endpoint, ask, rows)
+    filledLists.set(path, ask)
+    return ask
+  }
+}
+
+/** A password is proven anew every few seconds, at the cost of many requests; a token is not. */
+async function createApiToken(endpoint: Endpoint): Promise<string> {
+  const connection = await connect(endpoint)
+  const body = Buffer.from(JSON.stringify({ name: 'bench' }))
+  const lines = [
+    basicLine(endpoint),
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+  ]
+  const pieces = [requestHead(endpoint, 'POST', '/api/v1/tokens', lines), body]
+  const reply = await connection.exchange({ pieces, status: 201, keep: true })
+  connection.close()
+  return (JSON.parse(reply.body.toString()) as { token: string }).token
+}
+
+/** One page must show ten entries and the total, or the line would measure something else. */
+async function verifyPage(endpoint: Endpoint, ask: Buffer, rows: number): Promise<void> {
+  const connection = await connect(endpoint)
+  const reply = await connection.exchange({ pieces: [ask], status: 200, keep: true })
+  connection.close()
+  const page = JSON.parse(reply.body.toString()) as {
+    data?: unknown[]
+    artifacts?: unknown[]
+    totalCount?: number
+    total?: number
+  }
+  const entries = (page.data ?? page.artifacts)?.length
+  const total = page.totalCount ?? page.total
+  if (entries !== 10 || total !== rows) {
+    throw new Error(`a page of ${entries} entries of ${total} instead of 10 of ${rows}`)
   }
 }
 

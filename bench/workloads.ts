@@ -1,3 +1,5 @@
+import type { ListedThing } from './list-rows.ts'
+
 /** What one operation of a line does. Sizes are in MiB; a mix is a repeating sequence of sizes. */
 export type Shape =
   | { kind: 'images'; sizes: readonly number[]; pullsPerPush: number; streamed: boolean }
@@ -8,6 +10,7 @@ export type Shape =
   | { kind: 'catalog' }
   | { kind: 'tags-page'; tags: number }
   | { kind: 'delete'; tags: number }
+  | { kind: 'ccr-page'; of: ListedThing; rows: number }
 
 export type Workload = {
   /** The name of the line, for `--only`. */
@@ -85,6 +88,10 @@ export const workloads: readonly Workload[] = [
     50,
     10,
   ),
+  ccrPages('ccr-repositories-10', 'CCR: 10 of 10 repositories', 'repositories', 10),
+  ccrPages('ccr-repositories-100k', 'CCR: first 10 of 100,000', 'repositories', 100_000),
+  ccrPages('ccr-artifacts-10', 'CCR: 10 of 10 artifacts', 'artifacts', 10),
+  ccrPages('ccr-artifacts-100k', 'CCR: first 10 of 100,000', 'artifacts', 100_000),
 ]
 
 /** What Entrepot has to reach. Ratios are against the peer of that name. */
@@ -105,6 +112,8 @@ export const targets: readonly Target[] = [
   // quarter longer, which is about what the rounds of one line differ by.
   { kind: 'flat', small: 'tags-1k', large: 'tags-10k', atMost: 1.25 },
   { kind: 'flat', small: 'delete-1k', large: 'delete-10k', atMost: 1.25 },
+  { kind: 'flat', small: 'ccr-repositories-10', large: 'ccr-repositories-100k', atMost: 1.25 },
+  { kind: 'flat', small: 'ccr-artifacts-10', large: 'ccr-artifacts-100k', atMost: 1.25 },
   { kind: 'memory', line: 'pull-50x100m', atMostMB: 150 },
 ]
 
@@ -154,6 +163,13 @@ function requests(
   quickCount: number,
 ): Workload {
   return { name, title, shape, group: 'lists', clients, count, quickCount, unit: 'requests/s' }
+}
+
+/** On servers of their own, so that no other line meets databases with these many rows. */
+function ccrPages(name: string, title: string, of: ListedThing, rows: number): Workload {
+  const shape: Shape = { kind: 'ccr-page', of, rows }
+  // Many, since the warm-up is a tenth of them and the first line of the group meets a cold server.
+  return { ...requests(name, title, shape, 4, 6000, 1000), group: 'ccr' }
 }
 
 function unitOf(sizes: readonly number[]): Workload['unit'] {
