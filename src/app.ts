@@ -19,7 +19,7 @@ import { createJobQueue } from './jobs/queue.ts'
 import { createScheduler } from './jobs/scheduler.ts'
 import { createJobWorker } from './jobs/worker.ts'
 import { systemClock } from './lib/clock.ts'
-import { isAppError } from './lib/errors.ts'
+import { AppError, isAppError } from './lib/errors.ts'
 import { newHex } from './lib/ids.ts'
 import { renderMetrics } from './lib/metrics.ts'
 import type { ProcessContext, RunningProcess } from './lib/process.ts'
@@ -40,6 +40,8 @@ import { openDatabase } from './store/db/open.ts'
  * The composition root: every part is built here, once, by hand, and handed to those who need it.
  */
 
+const OPERATIONS = ['/', '/healthz', '/readyz', '/metrics']
+
 interface Parts {
   db: Db
   store: BlobStore
@@ -53,7 +55,12 @@ export async function prepare(context: ProcessContext): Promise<{ adminPassword?
   const { db, accounts, registry } = parts
   try {
     await migrate(db)
-    const admin = await accounts.prepare({ adminPassword: context.config.adminPassword })
+    const admin = await accounts
+      .prepare({ adminPassword: context.config.adminPassword })
+      .catch((error: unknown) => {
+        if (!isAppError(error, 'invalid_input')) throw error
+        throw new AppError('invalid_input', `ENTREPOT_ADMIN_PASSWORD: ${error.message}`)
+      })
     await ensureLibrary(db, registry)
     return admin?.generated ? { adminPassword: admin.password } : {}
   } finally {
@@ -144,7 +151,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
       if (path === '/api/v1' || path.startsWith('/api/v1/')) return api
       if (path.startsWith('/api/ccr/')) return ccr
       if (isChartPath(path)) return chartFace
-      if (path === '/healthz' || path === '/readyz' || path === '/metrics') return operations
+      if (OPERATIONS.includes(path)) return operations
       return undefined
     },
   })

@@ -9,6 +9,8 @@ import { selfCommand } from './self-command.ts'
  * @param loadEntry loads all parts of the registry.
  */
 export async function run(args: string[], loadEntry: () => Promise<ProcessEntry>): Promise<void> {
+  // What is made here is its owner's alone, also where it is copied to.
+  process.umask(0o077)
   const [verb] = args
   if (verb === 'worker' || verb === 'jobs') return runChild(verb, loadEntry)
   const { createProgram } = await import('./program.ts')

@@ -16,6 +16,8 @@ export interface RequestContext {
   route: string
   /** Who asks, for the log; set when it is known. */
   principal?: Principal
+  /** Bytes of the body that arrived, for the log and the metrics. */
+  received: number
   /** Lifts the limit on idle time: for uploads and for answers that a slow client reads. */
   keepOpen(): void
 }

@@ -11,7 +11,7 @@ export interface OperationsDeps {
   settings: { metricsPublic: boolean; metricsToken: string | undefined }
 }
 
-/** `/healthz` (this process lives), `/readyz` (send traffic here) and `/metrics`. */
+/** `/` (a hint), `/healthz` (this process lives), `/readyz` (send traffic here) and `/metrics`. */
 export function createOperations(deps: OperationsDeps): Face {
   async function mayReadMetrics({ request, address }: RequestContext): Promise<boolean> {
     const { metricsPublic, metricsToken } = deps.settings
@@ -25,6 +25,9 @@ export function createOperations(deps: OperationsDeps): Face {
   return {
     async handle(context) {
       switch (context.path) {
+        case '/':
+          context.route = 'root'
+          return text(200, HINT)
         case '/healthz':
           context.route = 'healthz'
           return text(200, 'ok')
@@ -52,6 +55,10 @@ export function createOperations(deps: OperationsDeps): Face {
     },
   }
 }
+
+const HINT =
+  'This is Entrepot, a container registry. Sign in with: docker login <this address>\n' +
+  'REST API: /api/v1/openapi.json   state: /readyz   metrics: /metrics'
 
 function text(status: number, message: string, headers: Record<string, string> = {}): Response {
   return new Response(`${message}\n`, {

@@ -69,6 +69,7 @@ export function startServer(options: ServerOptions): HttpServer {
       requestId: newHex(8),
       origin: publicUrl ?? `${client.scheme}://${client.host}`,
       route: 'unknown',
+      received: 0,
       keepOpen() {
         kept = true
         server.timeout(request, 0)
@@ -92,7 +93,8 @@ export function startServer(options: ServerOptions): HttpServer {
 
   function record(context: RequestContext, response: Response, startedAt: number): void {
     const milliseconds = performance.now() - startedAt
-    const bytesIn = Number(context.request.headers.get('content-length') ?? 0)
+    const announced = Number(context.request.headers.get('content-length') ?? 0)
+    const bytesIn = context.received || announced
     const bytesOut = Number(response.headers.get('content-length') ?? 0)
     const { route, method } = context
     metrics.request({

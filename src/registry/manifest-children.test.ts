@@ -5,9 +5,13 @@ import {
   createTestRegistry,
   descriptorOf,
   imageOf,
+  indexOf,
+  nameOf,
   noise,
   pushBlob,
+  pushImage,
   pushManifest,
+  refTo,
   type TestRegistry,
 } from './test-registry.ts'
 
@@ -32,6 +36,19 @@ onEachEngine('children of a manifest', (create) => {
       'manifest_invalid',
     )
     await pushManifest(first, 'sizes/a', imageOf([CONFIG, LAYER]), { tag: 'v1' })
+  })
+
+  test('cannot be deleted while an index that holds them has an immutable tag', async () => {
+    const { first } = registry
+    const name = nameOf('parts/a')
+    const part = await pushImage(first, 'parts/a', [CONFIG, LAYER])
+    const inner = indexOf([refTo(part)])
+    await pushManifest(first, 'parts/a', inner)
+    await pushManifest(first, 'parts/a', indexOf([refTo(inner)]), { tag: 'v1' })
+    await first.tags.protect(name, 'v1', true)
+    expect(await codeOf(first.manifests.remove(name, part.digest, null))).toBe('immutable')
+    await first.tags.protect(name, 'v1', false)
+    await first.manifests.remove(name, part.digest, null)
   })
 
   test('are all named when they are missing', async () => {

@@ -53,6 +53,7 @@ export function createRemoval(deps: {
         .executeTakeFirst()
       if (!manifest) throw manifestUnknown(name, digest)
       await demandRemovable(tx, repository, digest, options)
+      await demandNotProtected(tx, repository, digest)
       const change = noChange()
       await tags.removeAllOf(tx, repository, manifest, actor, change)
       await tx
@@ -156,6 +157,38 @@ async function demandRemovable(
   throw new AppError(
     'in_use',
     `manifest ${digest} of ${repository.name.full} cannot be deleted: ${parent.digest} ${how}`,
+  )
+}
+
+/**
+ * What an immutable tag stands for includes the parts of its index, at any depth.
+ * @throws AppError immutable
+ */
+async function demandNotProtected(
+  query: Queryable,
+  repository: OpenRepository,
+  digest: Digest,
+): Promise<void> {
+  const { rows } = await sql<{ name: string }>`
+    with recursive above(digest) as (
+      select digest from manifest
+      where repository = ${repository.id} and digest = ${digest} and state = 'live'
+      union
+      select m.digest from above
+      join manifest_ref r on r.repository = ${repository.id} and r.child = above.digest
+        and r.kind = 'manifest'
+      join manifest m on m.id = r.parent and m.state = 'live'
+    )
+    select t.name from above
+    join manifest m on m.repository = ${repository.id} and m.digest = above.digest
+      and m.state = 'live'
+    join tag t on t.manifest = m.id and t.immutable = 1
+    limit 1`.execute(query)
+  const [tag] = rows
+  if (!tag) return
+  throw new AppError(
+    'immutable',
+    `manifest ${digest} belongs to tag "${tag.name}" of ${repository.name.full}, which is immutable; a maintainer of the project has to lift that first`,
   )
 }
 

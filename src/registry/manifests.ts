@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { createLimit } from '../lib/limit.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, toDigest } from '../oci/digest.ts'
 import { ManifestError, type ParsedManifest, parseManifest } from '../oci/manifest.ts'
 import type { Reference, RepositoryName } from '../oci/reference.ts'
@@ -17,6 +18,9 @@ import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
 import { repositoryUnknown } from './repositories.ts'
 import { type Tags, tagUnknown } from './tags.ts'
 import { charge, noChange } from './usage.ts'
+
+/** Thousands of edges keep the database busy: such manifests are stored one after another. */
+const LARGE_MANIFEST = 256 * 1024
 
 export interface StoredManifest {
   id: number
@@ -94,6 +98,7 @@ export function createManifests(deps: {
   const { db, clock, repositories, tags, sparse, describe, watch } = deps
 
   const statements = prepareManifestReads(db)
+  const large = createLimit(1)
 
   async function unknown(name: RepositoryName, reference: Reference): Promise<AppError> {
     if (!(await repositories.find(name))) return repositoryUnknown(name)
@@ -196,39 +201,41 @@ export function createManifests(deps: {
       const description = await describe(name, parsed, bytes.length)
       const writeTags = await watch({ name, parsed, tags: tagNames })
 
-      const missing = await db.transaction(async (tx) => {
-        const content = await ensureContent(db, tx, {
-          sha256,
-          size: bytes.length,
-          bytes: { inline: bytes },
-          now: clock(),
+      const store = () =>
+        db.transaction(async (tx) => {
+          const content = await ensureContent(db, tx, {
+            sha256,
+            size: bytes.length,
+            bytes: { inline: bytes },
+            now: clock(),
+          })
+          if (!content.isNew) await keepBody(tx, content.id, bytes)
+          const repository = await repositories.open(tx, name, pusher)
+          const missing = await lockChildren(db, tx, repository, parsed, sparse)
+          await tags.lock(tx, repository.id, tagNames)
+          const change = noChange()
+          const row = { digest, content: content.id, size: bytes.length, parsed, description }
+          const { id, isNew } = await insertOrLock(tx, repository, row, pusher.account)
+          const touched: number[] = []
+          const untagged: number[] = []
+          if (isNew) {
+            change.manifests += 1
+            await linkContent(tx, repository.project.id, content, change)
+            if (parsed.kind === 'index') touched.push(...(await partsOf(tx, repository.id, id)))
+          }
+          for (const tag of tagNames) {
+            const manifest = { id, digest }
+            const write = { repository, tag, manifest, actor: pusher.account }
+            untagged.push(...(await tags.set(tx, write, change)))
+          }
+          const moved = untagged.length > 0
+          if (moved && !moveTags) throw tagTaken(name, tagNames)
+          await writeTags(tx, { repository, manifest: { id, digest }, tags: tagNames, moved })
+          await relist(db, tx, [id, ...touched, ...untagged], clock(), change)
+          await charge(tx, repository.project, repository.id, change)
+          return missing
         })
-        if (!content.isNew) await keepBody(tx, content.id, bytes)
-        const repository = await repositories.open(tx, name, pusher)
-        const missing = await lockChildren(db, tx, repository, parsed, sparse)
-        await tags.lock(tx, repository.id, tagNames)
-        const change = noChange()
-        const row = { digest, content: content.id, size: bytes.length, parsed, description }
-        const { id, isNew } = await insertOrLock(tx, repository, row, pusher.account)
-        const touched: number[] = []
-        const untagged: number[] = []
-        if (isNew) {
-          change.manifests += 1
-          await linkContent(tx, repository.project.id, content, change)
-          if (parsed.kind === 'index') touched.push(...(await partsOf(tx, repository.id, id)))
-        }
-        for (const tag of tagNames) {
-          const manifest = { id, digest }
-          const write = { repository, tag, manifest, actor: pusher.account }
-          untagged.push(...(await tags.set(tx, write, change)))
-        }
-        const moved = untagged.length > 0
-        if (moved && !moveTags) throw tagTaken(name, tagNames)
-        await writeTags(tx, { repository, manifest: { id, digest }, tags: tagNames, moved })
-        await relist(db, tx, [id, ...touched, ...untagged], clock(), change)
-        await charge(tx, repository.project, repository.id, change)
-        return missing
-      })
+      const missing = await (bytes.length > LARGE_MANIFEST ? large(store) : store())
       const warnings = missing > 0 ? [sparseWarning(parsed.kind, missing)] : []
       return { digest, subject: parsed.subject?.digest, warnings }
     },

@@ -82,7 +82,7 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
       const quota = known.get(name)?.quota ?? NO_QUOTA
       if (quota === NO_QUOTA) return
       const project = await liveProject(db.query, name)
-      if (project) await demandRoom(db.query, project, bytes)
+      if (project) await demandRoom(db.query, project, bytes, clock())
     },
 
     get: (nameOrId) => liveProject(db.query, nameOrId),

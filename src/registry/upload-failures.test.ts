@@ -186,4 +186,28 @@ onEachEngine('failures of uploads', (create) => {
     full.at = ''
     await finishRest(process, session, whole)
   })
+
+  test('a stream beyond the quota is cut off, and nothing of it is kept', async () => {
+    const quota = 1_000_000
+    const owner = ownerOf('metered/app')
+    await first.db.transaction((tx) =>
+      first.projects.create(tx, { name: 'metered', isPublic: false, quota, createdBy: null }),
+    )
+    await first.projects.find('metered')
+    const { id } = await first.uploads.start(owner)
+    const chunk = noise(1024 * 1024)
+    let sent = 0
+    async function* endless() {
+      for (; sent < 100; sent++) yield chunk
+    }
+    expect(await codeOf(first.uploads.append(id, owner, endless()))).toBe('quota_exceeded')
+    expect(sent).toBeLessThan(20)
+    expect(await first.uploads.status(id, owner)).toEqual({ offset: 0 })
+    await first.uploads.append(id, owner, bodyOf(noise(600_000)))
+    // What is on its way counts, whoever sends it.
+    expect(await codeOf(first.projects.demandRoom('metered', 500_000))).toBe('quota_exceeded')
+    await first.projects.demandRoom('metered', 300_000)
+    await first.uploads.cancel(id, owner)
+    await first.projects.demandRoom('metered', 900_000)
+  })
 })

@@ -6,6 +6,7 @@ import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Blobs } from './blobs.ts'
 import { unknownKeys } from './orphans.ts'
+import type { Projects } from './projects.ts'
 import type { Pusher } from './repositories.ts'
 import { createRoom } from './room.ts'
 import { createHashCache, createUploadHash } from './upload-hash.ts'
@@ -30,7 +31,7 @@ const ROLLED_BACK: readonly ErrorCode[] = [
 /** The commit failed in a way that leaves open whether it happened: the bytes must stay. */
 class UncertainCommit extends Error {}
 
-/** How often a long upload is held against the room that is left. */
+/** How often a long upload is held against the room that is left, of the disk and the quota. */
 const ROOM_CHECK_BYTES = 16 * 1024 * 1024
 
 /** How often a writer says that bytes arrive; well below the lease. */
@@ -82,11 +83,12 @@ export function createUploads(deps: {
   db: Db
   store: BlobStore
   blobs: Blobs
+  projects: Projects
   clock: Clock
   /** Names this process. */
   writer: string
 }): Uploads {
-  const { db, store, blobs, clock, writer: writerName } = deps
+  const { db, store, blobs, projects, clock, writer: writerName } = deps
   const sessions = createUploadSessions({ db, clock, writer: writerName })
   const hashes = createHashCache()
   const writerDeps = { store, sessions, hashes }
@@ -100,6 +102,7 @@ export function createUploads(deps: {
       await writer.write(chunk)
       if (writer.offset >= roomAt) {
         await room.demand(0)
+        await projects.demandRoom(row.project_name, writer.offset - row.offset)
         roomAt = writer.offset + ROOM_CHECK_BYTES
       }
       if (clock() < renewAt) continue
@@ -125,6 +128,12 @@ export function createUploads(deps: {
       await receive(row, writer, body)
     } catch (error) {
       failure = error
+    }
+    // What there is no room for is not kept; what a client left behind when it went away is.
+    if (isAppError(failure, 'quota_exceeded', 'storage_full')) {
+      await writer.close()
+      await undo(row)
+      throw failure
     }
     try {
       const safe = await writer.checkpoint()

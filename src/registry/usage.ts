@@ -100,18 +100,30 @@ const insertDelta = statement((on, delta: UsageChange & { project: number; repos
   }),
 )
 
+/** An upload without activity for so long holds no room: a broken push must not block the next. */
+const UPLOAD_HOLDS_ROOM_MS = 10 * 60_000
+
 /**
- * Refuses early what will not fit, before the bytes are sent.
+ * Refuses early what will not fit, beside what is stored and what is being uploaded now.
  * @throws AppError quota_exceeded
  */
 export async function demandRoom(
   query: Queryable,
   project: ChargedProject,
   bytes: number,
+  now: number,
 ): Promise<void> {
   if (project.quota < 0) return
   const { uniqueBytes } = await usageOf(query, project.id)
-  if (uniqueBytes + bytes > project.quota) throw quotaError(project, uniqueBytes, bytes)
+  const { open } = await query
+    .selectFrom('upload')
+    .select(({ fn, lit }) => fn.coalesce(fn.sum<number>('offset'), lit(0)).as('open'))
+    .where('updated_at', '>', now - UPLOAD_HOLDS_ROOM_MS)
+    .where('project_name', '=', project.name)
+    .where('state', '=', 'open')
+    .executeTakeFirstOrThrow()
+  const used = uniqueBytes + Number(open)
+  if (used + bytes > project.quota) throw quotaError(project, used, bytes)
 }
 
 /** Exact: the folded sum and what is not folded yet. */

@@ -112,6 +112,7 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
       requestId: 'request-1',
       origin: 'http://registry.example.com',
       route: 'unknown',
+      received: 0,
       keepOpen() {},
     }
     const response = await Promise.resolve(api.handle(context)).catch((error) =>

@@ -135,6 +135,7 @@ export async function createTestCharts(create?: () => Promise<TestDatabase>): Pr
       requestId: 'request-1',
       origin: 'http://registry.example.com',
       route: 'unknown',
+      received: 0,
       keepOpen() {},
     }
     const response = await Promise.resolve(face.handle(context)).catch((error) =>

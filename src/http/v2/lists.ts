@@ -89,7 +89,12 @@ function fitting(referrers: Referrer[]): Referrer[] {
 }
 
 function json(body: unknown, headers: Record<string, string>): Response {
-  return new Response(Buffer.from(JSON.stringify(body)), {
-    headers: { 'content-type': 'application/json', ...headers },
+  const bytes = Buffer.from(JSON.stringify(body))
+  return new Response(bytes, {
+    headers: {
+      'content-type': 'application/json',
+      'content-length': String(bytes.length),
+      ...headers,
+    },
   })
 }

@@ -2,8 +2,16 @@ import { newHex } from '../../lib/ids.ts'
 import type { ByteRange } from '../../oci/range.ts'
 import type { Blob, Blobs } from '../../registry/blobs.ts'
 
-/** Such an answer is put together in memory. */
+/** Such an answer is put together in memory, one of them up to this size … */
 const LIMIT_BYTES = 16 * 1024 * 1024
+/** … and all that are on their way up to this one: readers who do not read cannot take more. */
+const BUDGET_BYTES = 64 * 1024 * 1024
+
+let taken = 0
+// Bun does not say when an answer was sent or given up; then nobody holds its body any more.
+const released = new FinalizationRegistry<number>((size) => {
+  taken -= size
+})
 
 /**
  * Several ranges as `multipart/byteranges` (RFC 9110 section 14.6), which containers/image needs
@@ -16,12 +24,16 @@ export async function multipartResponse(
   open: Blobs['open'],
 ): Promise<Response | undefined> {
   const total = ranges.reduce((sum, { start, end }) => sum + end - start + 1, 0)
-  if (total > LIMIT_BYTES) return undefined
+  if (total > LIMIT_BYTES || taken + total > BUDGET_BYTES) return undefined
+  taken += total
   const boundary = newHex(16)
   const parts: Uint8Array[] = []
   for (const range of ranges) {
     const source = await open(blob, range)
-    if (!(source instanceof Uint8Array) && source.kind !== 'file') return undefined
+    if (!(source instanceof Uint8Array) && source.kind !== 'file') {
+      taken -= total
+      return undefined
+    }
     const bytes =
       source instanceof Uint8Array ? source : new Uint8Array(await source.file.arrayBuffer())
     const head =
@@ -31,6 +43,7 @@ export async function multipartResponse(
   }
   parts.push(Buffer.from(`\r\n--${boundary}--\r\n`))
   const body = Buffer.concat(parts)
+  released.register(body, total)
   return new Response(body, {
     status: 206,
     headers: {

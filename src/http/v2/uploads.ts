@@ -83,7 +83,10 @@ export function uploadHandlers(deps: V2Deps): Record<string, V2Handler> {
     context.keepOpen()
     metrics.uploadsInFlight.inc()
     try {
-      yield* readBody(context.request, settings.bodyIdleMs)
+      for await (const chunk of readBody(context.request, settings.bodyIdleMs)) {
+        context.received += chunk.length
+        yield chunk
+      }
     } finally {
       metrics.uploadsInFlight.dec()
     }
