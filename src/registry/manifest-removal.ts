@@ -181,7 +181,7 @@ async function demandNotProtected(
     )
     select t.name from above
     join manifest m on m.repository = ${repository.id} and m.digest = above.digest
-      and m.state = 'live'
+      and m.state = 'live' and m.digest <> ${digest}
     join tag t on t.manifest = m.id and t.immutable = 1
     limit 1`.execute(query)
   const [tag] = rows

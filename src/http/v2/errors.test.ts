@@ -63,6 +63,8 @@ test('too much for the quota names the project, what is left and who can help', 
   })
   expect(streamed.status).toBe(202)
   expectDenied(await wire.request('PUT', `${location}?digest=${digestOf(bytes)}`, { as }), ...says)
+  // What is being uploaded holds room until it is given up.
+  expect((await wire.request('DELETE', location, { as })).status).toBe(204)
   const config = randomBlob(3_000)
   await pushBlob(wire, as, 'small/a', config)
   const body = imageManifest(config, [], { annotations: { filling: 'x'.repeat(2_000) } })
