@@ -169,20 +169,19 @@ async function demandNotProtected(
   repository: OpenRepository,
   digest: Digest,
 ): Promise<void> {
+  // SQLite keeps the order of a cross join; its own choice begins with all of the repository.
   const { rows } = await sql<{ name: string }>`
     with recursive above(digest) as (
       select digest from manifest
       where repository = ${repository.id} and digest = ${digest} and state = 'live'
       union
-      select m.digest from above
-      join manifest_ref r on r.repository = ${repository.id} and r.child = above.digest
-        and r.kind = 'manifest'
-      join manifest m on m.id = r.parent and m.state = 'live'
+      select m.digest from above cross join manifest_ref r cross join manifest m
+      where r.repository = ${repository.id} and r.child = above.digest and r.kind = 'manifest'
+        and m.id = r.parent and m.state = 'live'
     )
-    select t.name from above
-    join manifest m on m.repository = ${repository.id} and m.digest = above.digest
-      and m.state = 'live' and m.digest <> ${digest}
-    join tag t on t.manifest = m.id and t.immutable = 1
+    select t.name from above cross join manifest m cross join tag t
+    where m.repository = ${repository.id} and m.digest = above.digest and m.state = 'live'
+      and m.digest <> ${digest} and t.manifest = m.id and t.immutable = 1
     limit 1`.execute(query)
   const [tag] = rows
   if (!tag) return
