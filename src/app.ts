@@ -3,10 +3,8 @@ import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { createAccountsJob } from './accounts/jobs.ts'
 import { createCharts } from './charts/charts.ts'
 import { createChartRecorder } from './charts/recorder.ts'
-import { createApi } from './http/api/api.ts'
-import { createCcr } from './http/ccr/ccr.ts'
-import { createChartFace } from './http/charts/face.ts'
 import { isChartPath } from './http/charts/routes.ts'
+import { lazyFace } from './http/lazy-face.ts'
 import { createOperations } from './http/operations.ts'
 import { startServer } from './http/server.ts'
 import { tokenFace } from './http/token/face.ts'
@@ -99,35 +97,44 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
     }),
     log,
   )
-  const api = createApi({
-    db,
-    clock: systemClock,
-    accounts,
-    registry,
-    queue: createJobQueue({ db, clock: systemClock }),
-    log,
-    settings: { publicByDefault: config.projects.publicByDefault },
+  const api = lazyFace(async () => {
+    const { createApi } = await import('./http/api/api.ts')
+    return createApi({
+      db,
+      clock: systemClock,
+      accounts,
+      registry,
+      queue: createJobQueue({ db, clock: systemClock }),
+      log,
+      settings: { publicByDefault: config.projects.publicByDefault },
+    })
   })
   const charts = createCharts({ db, registry })
-  const ccr = createCcr({
-    db,
-    clock: systemClock,
-    accounts,
-    registry,
-    charts,
-    log,
-    settings: { timeZone: config.ccr.timeZone },
+  const ccr = lazyFace(async () => {
+    const { createCcr } = await import('./http/ccr/ccr.ts')
+    return createCcr({
+      db,
+      clock: systemClock,
+      accounts,
+      registry,
+      charts,
+      log,
+      settings: { timeZone: config.ccr.timeZone },
+    })
   })
-  const chartFace = createChartFace({
-    charts,
-    registry,
-    accounts,
-    clock: systemClock,
-    log,
-    settings: {
-      bodyIdleMs: config.uploads.idleTimeout,
-      publicByDefault: config.projects.publicByDefault,
-    },
+  const chartFace = lazyFace(async () => {
+    const { createChartFace } = await import('./http/charts/face.ts')
+    return createChartFace({
+      charts,
+      registry,
+      accounts,
+      clock: systemClock,
+      log,
+      settings: {
+        bodyIdleMs: config.uploads.idleTimeout,
+        publicByDefault: config.projects.publicByDefault,
+      },
+    })
   })
   const operations = createOperations({
     authenticator,
