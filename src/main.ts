@@ -1,3 +1,3 @@
 import { run } from './cli/run.ts'
 
-await run(process.argv.slice(2), () => import('./app.ts'))
+await run(process.argv.slice(2), () => import('./app/app.ts'))

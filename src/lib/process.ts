@@ -32,7 +32,7 @@ export interface RunningProcess {
   port?: number
 }
 
-/** What `app.ts` offers to those who start processes. */
+/** What `app/app.ts` offers to those who start processes. */
 export interface ProcessEntry {
   /** Once per start of the installation, before any process: schema, keys, first administrator. */
   prepare(context: ProcessContext): Promise<{ adminPassword?: string }>

@@ -1,0 +1,103 @@
+import { createCharts } from '../charts/charts.ts'
+import { isChartPath } from '../http/charts/routes.ts'
+import type { Face } from '../http/context.ts'
+import { lazyFace } from '../http/lazy-face.ts'
+import { tokenFace } from '../http/token/face.ts'
+import { createGrant } from '../http/token/grants.ts'
+import { createTokenEndpoint } from '../http/token/token.ts'
+import { createV2 } from '../http/v2/v2.ts'
+import { createJobQueue } from '../jobs/queue.ts'
+import { systemClock } from '../lib/clock.ts'
+import type { ProcessContext } from '../lib/process.ts'
+import type { Pulls } from '../registry/pulls.ts'
+import type { Parts } from './parts.ts'
+
+/** A face, and the paths that are its own. */
+interface FaceEntry {
+  owns(path: string): boolean
+  face: Face
+}
+
+const under = (...bases: string[]) => {
+  return (path: string) => bases.some((base) => path === base || path.startsWith(`${base}/`))
+}
+
+/**
+ * Every face but the operations. What serves images is there at once; the others load their code
+ * when somebody asks for them, since most processes never need it.
+ */
+export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessContext): FaceEntry[] {
+  const { config, log, metrics } = context
+  const { db, accounts, registry, pulls } = parts
+  const { authenticator, authorizer } = accounts
+  const clock = systemClock
+  const charts = createCharts({ db, registry })
+  const uploads = {
+    bodyIdleMs: config.uploads.idleTimeout,
+    publicByDefault: config.projects.publicByDefault,
+  }
+
+  return [
+    {
+      owns: under('/v2'),
+      face: createV2({
+        registry,
+        pulls,
+        authenticator,
+        authorizer,
+        log,
+        metrics,
+        settings: uploads,
+      }),
+    },
+    {
+      owns: (path) => path === '/token',
+      face: tokenFace(
+        createTokenEndpoint({
+          authenticator,
+          registryTokens: accounts.registryTokens,
+          refreshTokens: accounts.refreshTokens,
+          grant: createGrant({ authorizer, findProject: registry.projects.find }),
+        }),
+        log,
+      ),
+    },
+    {
+      owns: under('/api/v1'),
+      face: lazyFace(async () => {
+        const { createApi } = await import('../http/api/api.ts')
+        return createApi({
+          db,
+          clock,
+          accounts,
+          registry,
+          queue: createJobQueue({ db, clock }),
+          log,
+          settings: { publicByDefault: config.projects.publicByDefault },
+        })
+      }),
+    },
+    {
+      owns: under('/api/ccr'),
+      face: lazyFace(async () => {
+        const { createCcr } = await import('../http/ccr/ccr.ts')
+        return createCcr({
+          db,
+          clock,
+          accounts,
+          registry,
+          charts,
+          log,
+          settings: { timeZone: config.ccr.timeZone },
+        })
+      }),
+    },
+    {
+      owns: isChartPath,
+      face: lazyFace(async () => {
+        const { createChartFace } = await import('../http/charts/face.ts')
+        return createChartFace({ charts, registry, accounts, clock, log, settings: uploads })
+      }),
+    },
+  ]
+}

@@ -1,0 +1,71 @@
+import { join } from 'node:path'
+import { type Accounts, createAccounts } from '../accounts/accounts.ts'
+import { createChartRecorder } from '../charts/recorder.ts'
+import { TOKEN_SERVICE } from '../http/v2/challenge.ts'
+import { systemClock } from '../lib/clock.ts'
+import { newHex } from '../lib/ids.ts'
+import type { ProcessContext } from '../lib/process.ts'
+import { createSealer, loadSealingKey, type Sealer } from '../lib/secrets.ts'
+import { createProjects } from '../registry/projects.ts'
+import { createRegistry, type LocalRegistry } from '../registry/registry.ts'
+import type { BlobStore } from '../store/blobs/blob-store.ts'
+import { openFileStore } from '../store/blobs/file-store.ts'
+import type { Db } from '../store/db/database.ts'
+import { openDatabase } from '../store/db/open.ts'
+
+/** What every process of an installation is built from. */
+export interface Parts {
+  db: Db
+  store: BlobStore
+  sealer: Sealer
+  accounts: Accounts
+  registry: LocalRegistry
+}
+
+export async function buildParts(
+  { config, log, name }: ProcessContext,
+  { checkpoints = false } = {},
+): Promise<Parts> {
+  const clock = systemClock
+  const db = openDatabase({ url: config.database.url, dataFolder: config.data, checkpoints })
+  const store = await openFileStore(join(config.data, 'blobs'))
+  const sealingKey = await loadSealingKey({ value: config.sealingKey, dataFolder: config.data })
+  const sealer = createSealer(sealingKey)
+  const accounts = createAccounts({
+    db,
+    clock,
+    sealer,
+    log,
+    settings: {
+      authorize: {
+        anonymousWrite: config.access.anonymousWrite,
+        projectCreators: config.projects.creators,
+      },
+      service: TOKEN_SERVICE,
+      tokenLifetimeSeconds: config.tokens.lifetime / 1000,
+    },
+  })
+  const registry = createRegistry({
+    db,
+    store,
+    clock,
+    authorizer: accounts.authorizer,
+    projects: createProjects({ db, clock }),
+    settings: { sparse: config.manifests.sparse },
+    writer: `${name}-${newHex(8)}`,
+    watch: createChartRecorder({ clock, log }),
+  })
+  return { db, store, sealer, accounts, registry }
+}
+
+export async function databaseAnswers(db: Db): Promise<boolean> {
+  return db.query
+    .selectFrom('setting')
+    .select('key')
+    .limit(1)
+    .execute()
+    .then(
+      () => true,
+      () => false,
+    )
+}
