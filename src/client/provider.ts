@@ -1,0 +1,93 @@
+import type { GuardedFetch } from '../lib/guarded-fetch.ts'
+
+/*
+ * What differs between the registries of this world: how one logs in, where repositories are listed
+ * when `/v2/_catalog` is closed, what must exist before a push, and what they put up with.
+ */
+
+export const PROVIDER_NAMES = [
+  'acr',
+  'acr-enterprise',
+  'tcr',
+  'tcr-enterprise',
+  'swr',
+  'ecr',
+  'gar',
+  'dockerhub',
+  'harbor',
+  'nexus',
+  'jfrog',
+  'native',
+  'azure',
+  'quay',
+  'ghcr',
+  'gitlab',
+] as const
+
+export type ProviderName = (typeof PROVIDER_NAMES)[number]
+
+/** Where a registry is and as whom one comes; opened, so it never leaves the process. */
+export interface Endpoint {
+  provider: ProviderName
+  /** With scheme, without a slash at the end: `https://harbor.example.com:8443`. */
+  address: string
+  region?: string | undefined
+  namespace?: string | undefined
+  accessKey: string
+  secretKey: string
+  /** False: the certificate is not looked at. */
+  verifyTls: boolean
+  /** PEM; when given, the only roots that are trusted. */
+  caCertificate?: string | undefined
+}
+
+/** What `docker login` would be given. */
+export interface Login {
+  username: string
+  password: string
+  /** Epoch milliseconds; absent: as long as the key lives. */
+  expiresAt?: number
+}
+
+/** What a registry puts up with, as far as is known; the client stays below it. */
+export interface Limits {
+  /** Requests at once. */
+  concurrency: number
+  /** Requests per second; absent: only what its answers say. */
+  perSecond?: number
+  /** Most entries of one page of tags or repositories. */
+  pageSize: number
+  /** Components of a repository's name at most; absent: any. */
+  depth?: number
+}
+
+/** One page of the provider's own listing; `next` is opaque and absent on the last page. */
+export interface RepositoryPage {
+  repositories: string[]
+  next?: string
+}
+
+export interface ProviderContext {
+  endpoint: Endpoint
+  fetch: GuardedFetch
+  clock: { now(): number }
+  signal?: AbortSignal | undefined
+}
+
+export interface Provider {
+  name: ProviderName
+  limits: Limits
+  /** Chunked uploads in pieces of this many bytes; absent: one request for the whole blob. */
+  chunkSize?: number
+  /** The base of `/v2/`, where it is not the address itself: Docker Hub, path prefixes. */
+  registryUrl(endpoint: Endpoint): string
+  /** Turns the stored keys into a login; undefined: anonymous. */
+  login(context: ProviderContext): Promise<Login | undefined>
+  /** Absent: `/v2/_catalog` is the way. */
+  listRepositories?(
+    context: ProviderContext,
+    options: { namespace?: string | undefined; next?: string | undefined },
+  ): Promise<RepositoryPage>
+  /** Makes what must exist before a push to this repository; absent: nothing must. */
+  ensureRepository?(context: ProviderContext, repository: string): Promise<void>
+}
