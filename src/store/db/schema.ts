@@ -32,7 +32,6 @@ import type {
  */
 
 export type { Role } from './schema-accounts.ts'
-export type { Flag } from './schema-columns.ts'
 
 export interface Schema {
   account: AccountTable
