@@ -5,6 +5,7 @@ import { registry } from './migrations/0001-registry.ts'
 import { artifacts } from './migrations/0002-artifacts.ts'
 import { listCounters } from './migrations/0003-list-counters.ts'
 import { charts } from './migrations/0004-charts.ts'
+import { hub } from './migrations/0005-hub.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
 const MIGRATIONS = {
@@ -12,6 +13,7 @@ const MIGRATIONS = {
   '0002-artifacts': artifacts,
   '0003-list-counters': listCounters,
   '0004-charts': charts,
+  '0005-hub': hub,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)

@@ -8,6 +8,12 @@ import type {
   RefreshTokenTable,
   SigningKeyTable,
 } from './schema-accounts.ts'
+import type {
+  ConsumerTable,
+  RegistryDefaultTable,
+  RegistryProjectTable,
+  RegistryTable,
+} from './schema-hub.ts'
 import type { AuditTable, JobScheduleTable, JobTable, SettingTable } from './schema-jobs.ts'
 import type {
   ChartVersionTable,
@@ -55,6 +61,10 @@ export interface Schema {
   chart_version: ChartVersionTable
   tag_history: TagHistoryTable
   upload: UploadTable
+  registry: RegistryTable
+  registry_project: RegistryProjectTable
+  registry_default: RegistryDefaultTable
+  consumer: ConsumerTable
   job: JobTable
   job_schedule: JobScheduleTable
   audit: AuditTable
