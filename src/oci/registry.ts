@@ -31,6 +31,17 @@ export interface RegistryCall {
 export interface TransferCall extends RegistryCall {
   /** Told how many bytes of the blob have arrived so far. */
   onProgress?: ((bytes: number) => void) | undefined
+  /**
+   * What `onSession` was told in a call that was cut off, maybe in another process: the upload goes
+   * on where it stands. One that is gone, or of no use, is replaced by a new one without an error.
+   */
+  session?: string | undefined
+  /**
+   * Told by what name the upload can be gone on with (for remote registries its Location), each
+   * time that changes; awaited before bytes are sent under it. An upload that was told of stays
+   * open when the call fails. It may hold a capability, so it is no more public than a credential.
+   */
+  onSession?: ((session: string) => void | Promise<void>) | undefined
 }
 
 /**
@@ -67,8 +78,17 @@ export interface Registry {
     blob: BlobContent,
     options?: RegistryCall & { offset?: number | undefined },
   ): Promise<ReadableStream<Uint8Array>>
-  /** Makes the blob of another repository of this registry appear here; false: it has to be sent. */
-  mountBlob(repository: string, digest: Digest, from: string, call?: RegistryCall): Promise<boolean>
+  /**
+   * Makes the blob of another repository of this registry appear here; false: it has to be sent.
+   * `from` undefined: wherever the registry finds it (distribution-spec, "Mounting a blob from
+   * another repository").
+   */
+  mountBlob(
+    repository: string,
+    digest: Digest,
+    from: string | undefined,
+    call?: RegistryCall,
+  ): Promise<boolean>
   writeBlob(
     repository: string,
     blob: BlobContent,
