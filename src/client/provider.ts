@@ -72,22 +72,45 @@ export interface ProviderContext {
   fetch: GuardedFetch
   clock: { now(): number }
   signal?: AbortSignal | undefined
+  /**
+   * For a vendor's API on other hosts than the registry's: its certificate is always verified, with
+   * the system's roots, whatever was set for the registry. Absent: `fetch`.
+   */
+  apiFetch?: GuardedFetch | undefined
+  /** Where a vendor's API is, instead of at its public address: private clouds and tests. */
+  apiUrl?: ((service: ApiService) => string | undefined) | undefined
 }
+
+/** Vendors' APIs that are not at the registry's address; `registry` is the registry itself. */
+export type ApiService =
+  | 'registry'
+  | 'acr'
+  | 'tcr'
+  | 'swr'
+  | 'ecr'
+  | 'ecr-public'
+  | 'google-oauth'
+  | 'google-artifacts'
+  | 'dockerhub'
+  | 'github'
+  | 'gitlab'
 
 export interface Provider {
   name: ProviderName
   limits: Limits
   /** Chunked uploads in pieces of this many bytes; absent: one request for the whole blob. */
   chunkSize?: number
+  /** The whole blob goes in one PATCH and the PUT after it is empty (Artifactory, RTFACT-19344). */
+  uploadByPatch?: true
   /** The base of `/v2/`, where it is not the address itself: Docker Hub, path prefixes. */
   registryUrl(endpoint: Endpoint): string
   /** Turns the stored keys into a login; undefined: anonymous. */
   login(context: ProviderContext): Promise<Login | undefined>
-  /** Absent: `/v2/_catalog` is the way. */
+  /** Absent, or undefined as the answer for this endpoint: `/v2/_catalog` is the way. */
   listRepositories?(
     context: ProviderContext,
     options: { namespace?: string | undefined; next?: string | undefined },
-  ): Promise<RepositoryPage>
+  ): Promise<RepositoryPage | undefined>
   /** Makes what must exist before a push to this repository; absent: nothing must. */
   ensureRepository?(context: ProviderContext, repository: string): Promise<void>
 }
