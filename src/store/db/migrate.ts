@@ -6,6 +6,7 @@ import { artifacts } from './migrations/0002-artifacts.ts'
 import { listCounters } from './migrations/0003-list-counters.ts'
 import { charts } from './migrations/0004-charts.ts'
 import { hub } from './migrations/0005-hub.ts'
+import { accessKeys } from './migrations/0006-access-keys.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
 const MIGRATIONS = {
@@ -14,6 +15,7 @@ const MIGRATIONS = {
   '0003-list-counters': listCounters,
   '0004-charts': charts,
   '0005-hub': hub,
+  '0006-access-keys': accessKeys,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)

@@ -55,6 +55,44 @@ export interface RefreshTokenTable {
   expires_at: number
 }
 
+/** For programs that sign each request; see `lib/huawei-signature.ts`. */
+export interface AccessKeyTable {
+  id: Generated<number>
+  account: number
+  name: string
+  /** What requests name it by; no secret. */
+  access_key: string
+  /** JWE: a signature is checked with the secret itself, so a hash would not do. */
+  sealed_secret: string
+  disabled: Generated<Flag>
+  created_at: number
+  expires_at: number | null
+  last_used_at: number | null
+}
+
+/** What a password was exchanged for in the form of Keystone. */
+export interface ProjectTokenTable {
+  id: Generated<number>
+  account: number
+  hash: string
+  /** It is good for this project alone; null: for all of the account's. */
+  project: number | null
+  /** `valid_after` of the account as it signed in. */
+  epoch: number
+  /** What it was exchanged for, where that was no password. */
+  credential_kind: 'api-token' | 'secret' | null
+  credential: number | null
+  created_at: number
+  expires_at: number
+}
+
+/** Signatures of changes, so that none is carried out twice. */
+export interface SeenSignatureTable {
+  signature: string
+  /** From then on its date is too old anyway. */
+  expires_at: number
+}
+
 export interface SigningKeyTable {
   kid: string
   /** JWK, JSON. */

@@ -6,6 +6,8 @@ import type { Flag, TrashColumns } from './schema-columns.ts'
 export interface ProjectTable extends TrashColumns {
   id: Generated<number>
   name: string
+  /** Another id, from elsewhere, that scripts carry; unique among the live ones. */
+  alias: string | null
   kind: Generated<'local' | 'proxy'>
   is_public: Flag
   /** Bytes of unique content, manifests included; -1 for no limit. */

@@ -1,11 +1,14 @@
 import type { Insertable, Selectable } from 'kysely'
 import type {
+  AccessKeyTable,
   AccountTable,
   ApiTokenTable,
   CredentialTable,
   LoginFailureTable,
   MemberTable,
+  ProjectTokenTable,
   RefreshTokenTable,
+  SeenSignatureTable,
   SigningKeyTable,
 } from './schema-accounts.ts'
 import type {
@@ -44,6 +47,9 @@ export interface Schema {
   credential: CredentialTable
   api_token: ApiTokenTable
   refresh_token: RefreshTokenTable
+  access_key: AccessKeyTable
+  project_token: ProjectTokenTable
+  seen_signature: SeenSignatureTable
   signing_key: SigningKeyTable
   login_failure: LoginFailureTable
   member: MemberTable
