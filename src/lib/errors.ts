@@ -39,6 +39,11 @@ export type ErrorCode =
   | 'read_only'
   | 'unavailable'
   | 'internal'
+  // what other servers do, in the client to other registries
+  | 'address_refused'
+  | 'remote_unreachable'
+  | 'remote_denied'
+  | 'remote_error'
 
 export interface ErrorDetails {
   /** The field, parameter or header that is wrong. */

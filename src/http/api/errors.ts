@@ -1,5 +1,6 @@
 import type { AppError, ErrorCode } from '../../lib/errors.ts'
 import type { RequestContext } from '../context.ts'
+import { challengeFor } from './session-cookie.ts'
 
 /*
  * Errors as problem details (RFC 9457). `detail` is the sentence for people, `code` the word for
@@ -39,6 +40,10 @@ const API_ERRORS: Record<ErrorCode, readonly [status: number, title: string]> = 
   read_only: [503, 'Only reading is possible now'],
   unavailable: [503, 'Not available now'],
   internal: [500, 'Something went wrong'],
+  address_refused: [400, 'The address may not be asked'],
+  remote_unreachable: [502, 'Another server cannot be reached'],
+  remote_denied: [502, 'Another server refuses'],
+  remote_error: [502, 'Another server failed'],
 }
 
 /** Renders a failure. */
@@ -64,7 +69,7 @@ export function problemResponse(error: AppError, context: RequestContext): Respo
       'content-type': 'application/problem+json',
       'content-length': String(body.length),
       'cache-control': 'no-store',
-      ...(status === 401 ? { 'www-authenticate': 'Basic realm="entrepot"' } : {}),
+      ...(status === 401 ? { 'www-authenticate': challengeFor(context) } : {}),
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
       ...own,
     },

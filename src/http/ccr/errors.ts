@@ -60,6 +60,10 @@ export const CCR_ERRORS: Record<ErrorCode, readonly [status: number, code: CcrCo
   read_only: [503, 'CCR.CodeInternalError'],
   unavailable: [503, 'CCR.CodeInternalError'],
   internal: [500, 'CCR.CodeInternalError'],
+  address_refused: [400, 'CCR.CodeParamError'],
+  remote_unreachable: [500, 'CCR.CodeInternalError'],
+  remote_denied: [500, 'CCR.CodeInternalError'],
+  remote_error: [500, 'CCR.CodeInternalError'],
 }
 
 /** Renders a failure: the printed text, then what is wrong here. */

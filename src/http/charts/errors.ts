@@ -38,6 +38,10 @@ const CHART_ERRORS: Record<ErrorCode, number> = {
   read_only: 503,
   unavailable: 503,
   internal: 500,
+  address_refused: 400,
+  remote_unreachable: 502,
+  remote_denied: 502,
+  remote_error: 502,
 }
 
 export function errorResponse(error: AppError): Response {

@@ -59,6 +59,10 @@ const V2_ERRORS: Record<ErrorCode, readonly [status: number, code: OciCode]> = {
   read_only: [429, 'TOOMANYREQUESTS'],
   unavailable: [503, 'UNAVAILABLE'],
   internal: [500, 'UNKNOWN'],
+  address_refused: [403, 'DENIED'],
+  remote_unreachable: [502, 'UNAVAILABLE'],
+  remote_denied: [403, 'DENIED'],
+  remote_error: [502, 'UNAVAILABLE'],
 }
 
 /** Renders a failure. `headers` come on top of those that the error asks for. */
