@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { buildProgram, PROGRAM } from '../build/program.ts'
 import type { Endpoint } from './http.ts'
 import { processTree } from './processes.ts'
 
@@ -42,12 +43,13 @@ export function entrepot(): Contestant {
     name: 'entrepot',
     about: 'default settings: tokens, fsync, workers',
     verify: true,
-    start: (dir) =>
-      launch({ dir, auth: true }, ({ port }) => ({
+    start: async (dir) => {
+      await buildProgram()
+      return launch({ dir, auth: true }, ({ port }) => ({
         command: [
           join(root, 'node_modules/.bin/bun'),
           '--max-http-header-size=65536',
-          'src/main.ts',
+          PROGRAM,
           'serve',
         ],
         env: {
@@ -57,7 +59,8 @@ export function entrepot(): Contestant {
         },
         ready: '/readyz',
         database: join(dir, 'data', 'entrepot.db'),
-      })),
+      }))
+    },
   }
 }
 

@@ -15,6 +15,7 @@ export async function* readBody(request: Request, idleMs: number): AsyncGenerato
       const { done, value } = await withinIdle(reader.read(), idleMs)
       if (done) break
       yield value
+      leave(value.length)
     }
     finished = true
     demandWhole(request)
@@ -22,6 +23,26 @@ export async function* readBody(request: Request, idleMs: number): AsyncGenerato
     // The rest of a body that nobody wants is drained by the server; the connection lives on.
     if (!finished) await reader.cancel().catch(() => {})
   }
+}
+
+/** Chunks that nobody holds any more take at most about this much, and half a second's worth. */
+const LEFT_BYTES = 32 * 1024 * 1024
+const COLLECT_AFTER_MS = 500
+let left = 0
+let collection: Timer | undefined
+
+/**
+ * The engine does not see how much memory the chunks of bodies take outside of its heap, and lets
+ * hundreds of megabytes wait for a collection that takes a few milliseconds.
+ */
+function leave(bytes: number): void {
+  left += bytes
+  if (left < LEFT_BYTES || collection) return
+  collection = setTimeout(() => {
+    collection = undefined
+    left = 0
+    Bun.gc(true)
+  }, COLLECT_AFTER_MS)
 }
 
 /**
