@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Sealer } from '../lib/secrets.ts'
 import type { Db } from '../store/db/database.ts'
+import { type AccessKeys, createAccessKeys } from './access-keys.ts'
 import { createAccountStates } from './account-states.ts'
 import { type ApiTokens, createApiTokens } from './api-tokens.ts'
 import { type Authenticator, createAuthenticator } from './authenticate.ts'
@@ -10,10 +11,13 @@ import { createFirstAdmin, type FirstAdmin } from './bootstrap.ts'
 import { createLoginGuard, type GuardLimits } from './login-guard.ts'
 import { createMembers, type Members } from './members.ts'
 import { createPasswords, type PasswordLimits } from './passwords.ts'
+import { createProjectTokens, type ProjectTokens } from './project-tokens.ts'
 import { createRefreshTokens, type RefreshTokens } from './refresh-tokens.ts'
 import { createRegistryTokens, type RegistryTokens } from './registry-tokens.ts'
 import { createRobots, type Robots } from './robots.ts'
 import { checkSealingKey } from './sealing-check.ts'
+import { createSessions, type Sessions } from './sessions.ts'
+import { createSignedRequests, type SignedRequests } from './signed-requests.ts'
 import { createSigningKeys, type SigningKeys } from './signing-keys.ts'
 import { createUsers, type Users } from './users.ts'
 
@@ -29,6 +33,10 @@ export interface AccountsSettings {
   tokenLifetimeSeconds?: number
   /** Of refresh tokens after their last use, default 30 days. */
   refreshTokenLifetimeMs?: number
+  /** A session of the console that nobody used for this long ends, default 12 hours. */
+  sessionIdleMs?: number
+  /** Of a session from the sign-in on, default 7 days. */
+  sessionLifetimeMs?: number
   guard?: Partial<GuardLimits>
   passwords?: Partial<PasswordLimits>
 }
@@ -42,6 +50,10 @@ export interface Accounts {
   apiTokens: ApiTokens
   registryTokens: RegistryTokens
   refreshTokens: RefreshTokens
+  projectTokens: ProjectTokens
+  accessKeys: AccessKeys
+  signedRequests: SignedRequests
+  sessions: Sessions
   signingKeys: SigningKeys
   /**
    * Before anything else, in every process: checks the sealing key, makes the first signing key
@@ -81,8 +93,17 @@ export function createAccounts(deps: {
     clock,
     lifetimeMs: settings.refreshTokenLifetimeMs ?? 30 * DAY_MS,
   })
+  const sessions = createSessions({
+    db,
+    clock,
+    idleMs: settings.sessionIdleMs ?? DAY_MS / 2,
+    lifetimeMs: settings.sessionLifetimeMs ?? 7 * DAY_MS,
+  })
   const forget = (account: number) => authenticator.forget(account)
   const apiTokens = createApiTokens({ db, clock, forget })
+  const projectTokens = createProjectTokens({ db, clock, states })
+  const accessKeys = createAccessKeys({ db, clock, sealer, forget })
+  const signedRequests = createSignedRequests({ db, clock, accessKeys, guard })
   const authenticator = createAuthenticator({
     db,
     clock,
@@ -103,6 +124,10 @@ export function createAccounts(deps: {
     apiTokens,
     registryTokens,
     refreshTokens,
+    projectTokens,
+    accessKeys,
+    signedRequests,
+    sessions,
     signingKeys,
     async prepare({ adminPassword } = {}) {
       await checkSealingKey(db, sealer)
@@ -112,8 +137,18 @@ export function createAccounts(deps: {
     async sweep() {
       const failures = await guard.sweep()
       const refresh = await refreshTokens.sweep()
+      const projects = await projectTokens.sweep()
+      const signatures = await signedRequests.sweep()
+      const ended = await sessions.sweep()
       const rotated = await signingKeys.rotate(SIGNING_KEY_LIFETIME_MS)
-      log?.info('accounts swept', { failures, refreshTokens: refresh, rotatedSigningKey: rotated })
+      log?.info('accounts swept', {
+        failures,
+        refreshTokens: refresh,
+        projectTokens: projects,
+        seenSignatures: signatures,
+        sessions: ended,
+        rotatedSigningKey: rotated,
+      })
     },
   }
 }

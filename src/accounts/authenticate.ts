@@ -33,8 +33,8 @@ export interface Authenticator {
   authenticateApi(authorization: string | null | undefined, address: string): Promise<Principal>
   /** Who has this name and this password, API token or robot's secret. */
   signIn(name: string, secret: string, address: string): Promise<Principal>
-  /** As `signIn`, but takes nothing but the person's own password. */
-  checkPassword(name: string, password: string, address: string): Promise<void>
+  /** As `signIn`, but takes nothing but the person's own password, and proves it anew. */
+  checkPassword(name: string, password: string, address: string): Promise<Principal>
   /**
    * Somebody who was authenticated before, as the account is now: for work that took long. A
    * registry token may have expired meanwhile, but not been revoked.
@@ -226,9 +226,7 @@ export function createAuthenticator(deps: {
       )
     },
     signIn,
-    async checkPassword(name, password, address) {
-      await byPassword(name, password, address)
-    },
+    checkPassword: byPassword,
     async renew(principal) {
       const { account, login, scope } = principal
       if (account === null || !login) return principal

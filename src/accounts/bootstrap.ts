@@ -56,6 +56,7 @@ export async function createFirstAdmin(deps: {
       email: null,
       isAdmin: true,
       createdAt: now,
+      generated,
     })
     return { name: NAME, password, generated }
   })

@@ -16,7 +16,15 @@ export interface Principal {
 }
 
 export interface Login {
-  method: 'password' | 'secret' | 'api-token' | 'refresh-token' | 'registry-token'
+  method:
+    | 'access-key'
+    | 'project-token'
+    | 'password'
+    | 'secret'
+    | 'api-token'
+    | 'refresh-token'
+    | 'registry-token'
+    | 'session'
   /** The account's `valid_after` at that time: tokens with another one are void. */
   epoch: number
   /** What must still be there for a token that was issued on its strength to be good. */
@@ -27,7 +35,7 @@ export interface Login {
 
 /** A revocable thing that proves an account without a password. */
 export interface CredentialRef {
-  kind: 'api-token' | 'secret'
+  kind: 'api-token' | 'secret' | 'access-key'
   id: number
 }
 

@@ -53,7 +53,8 @@ export interface Users {
    */
   update(id: number, change: UserChange, version?: number, also?: Also<User>): Promise<User>
   /**
-   * Voids registry and refresh tokens; API tokens only if asked, since scripts live on them.
+   * Voids registry and refresh tokens; API tokens and access keys only if asked, since scripts live
+   * on them.
    * @throws AppError invalid_input, also with `refuseSame` when it is the present one; not_found
    */
   setPassword(
@@ -218,7 +219,10 @@ export function createUsers(deps: {
           .execute()
         await insertPassword(tx, id, hash, now)
         await voidTokens(tx, old, now)
-        if (revokeApiTokens) await tx.deleteFrom('api_token').where('account', '=', id).execute()
+        if (revokeApiTokens) {
+          await tx.deleteFrom('api_token').where('account', '=', id).execute()
+          await tx.deleteFrom('access_key').where('account', '=', id).execute()
+        }
         await tx
           .updateTable('account')
           .set({ updated_at: now, version: old.version + 1 })
@@ -251,6 +255,8 @@ export async function insertUser(
     email: string | null
     isAdmin: boolean
     createdAt: number
+    /** The password was made up by the program. */
+    generated?: boolean
   },
 ): Promise<Row<'account'>> {
   const row = await tx
@@ -268,14 +274,27 @@ export async function insertUser(
     })
     .returningAll()
     .executeTakeFirstOrThrow()
-  await insertPassword(tx, row.id, user.hash, user.createdAt)
+  await insertPassword(tx, row.id, user.hash, user.createdAt, user.generated)
   return row
 }
 
-async function insertPassword(tx: Tx, account: number, hash: string, now: number): Promise<void> {
+async function insertPassword(
+  tx: Tx,
+  account: number,
+  hash: string,
+  now: number,
+  generated = false,
+): Promise<void> {
   await tx
     .insertInto('credential')
-    .values({ account, kind: 'password', hash, created_at: now, expires_at: null })
+    .values({
+      account,
+      kind: 'password',
+      hash,
+      created_at: now,
+      expires_at: null,
+      generated: generated ? 1 : 0,
+    })
     .execute()
 }
 

@@ -43,6 +43,8 @@ export async function buildParts(
       },
       service: TOKEN_SERVICE,
       tokenLifetimeSeconds: config.tokens.lifetime / 1000,
+      sessionIdleMs: config.sessions.idleTimeout,
+      sessionLifetimeMs: config.sessions.lifetime,
     },
   })
   const registry = createRegistry({

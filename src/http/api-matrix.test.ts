@@ -6,6 +6,7 @@ import {
   BEHIND_PROXY,
   createIdentities,
   createProjects,
+  createSessions,
   fromElsewhere,
   type Identity,
   mayDo,
@@ -34,7 +35,7 @@ beforeAll(async () => {
     await pushBlob(wire, server.admin, repository, '{}')
     digest = (await pushImage(wire, server.admin, repository, 'latest')).digest
   })
-  identities = await createIdentities(server, wire)
+  identities = [...(await createIdentities(server, wire)), ...(await createSessions(wire))]
 })
 afterAll(() => server.stop())
 
@@ -72,6 +73,9 @@ const NEEDS: Record<string, Needs> = {
   [`PATCH ${REPOSITORY}/tags/{tag}`]: 'tag:protect',
   [`DELETE ${REPOSITORY}/tags/{tag}`]: 'repository:delete',
   [`GET ${REPOSITORY}/tags/{tag}/history`]: 'repository:pull',
+  'POST /session': 'open',
+  'GET /session': 'open',
+  'DELETE /session': 'open',
   'GET /me': 'signed-in',
   'PATCH /me/password': 'signed-in',
   'GET /tokens': 'signed-in',
@@ -111,6 +115,8 @@ function pathOf(method: string, path: string, project: string): string {
     digest: isThere ? digest : digestOf('absent'),
   }
   if (method === 'DELETE' && path === REPOSITORY) values.repository = 'absent'
+  // A parameter that it does not know, else everybody would be signed out after it.
+  if (method === 'DELETE' && path === '/session') return '/api/v1/session?unknown=1'
   return `/api/v1${path.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? NOBODY)}`
 }
 
@@ -119,14 +125,26 @@ async function ask(method: string, path: string, identity: Identity): Promise<Wi
   const body = writes ? '{"no such field":true}' : undefined
   return wire.request(method, path, {
     as: identity.header,
-    headers: { 'content-type': 'application/json', ...fromElsewhere(identity) },
+    headers: {
+      'content-type': 'application/json',
+      ...identity.cookie,
+      ...fromElsewhere(identity),
+    },
     ...(body === undefined ? {} : { body }),
   })
 }
 
 type Outcome = 'allowed' | 'sign in' | 'denied' | 'not found'
 
-function expectedOf(identity: Identity, needs: Needs, project: string): Outcome {
+function expectedOf(
+  identity: Identity,
+  needs: Needs,
+  project: string,
+  { method, path } = { method: 'GET', path: '' },
+): Outcome {
+  // Who signs in or out may hold a cookie that is good no more.
+  if (identity.isEndedSession && path === '/session') return 'allowed'
+  if (identity.lacksCsrf && method !== 'GET') return 'denied'
   // Registry tokens are good for /v2 alone, also those of nobody.
   if (identity.isVoid || identity.isRegistryToken) return 'sign in'
   if (needs === 'open') return 'allowed'
@@ -171,7 +189,7 @@ async function tryEverybody(
   for (const identity of identities) {
     // A password that is no good costs a hash each time.
     for (const used of identity.isVoid ? [method] : gets) {
-      const expected = expectedOf(identity, needs, project)
+      const expected = expectedOf(identity, needs, project, { method, path })
       const answer = await ask(used, pathOf(method, path, project), identity)
       const outcome = seen(answer, used === 'HEAD')
       // Of something that is not there HEAD says no more than 404.
@@ -244,4 +262,12 @@ test('robots cannot make tokens nor change a password', async () => {
     body: '{"currentPassword":"Correct-horse-1","newPassword":"Correct-horse-2"}',
   })
   expect([400, 401, 403]).toContain(changed.status)
+})
+
+test('a session is good for /api/v1 only', async () => {
+  const session = identities.find(({ name }) => name === 'system admin, session')
+  for (const path of ['/v2/', `/v2/${PRIVATE}/app/tags/list`, '/metrics']) {
+    const answer = await wire.request('GET', path, { headers: { ...session?.cookie } })
+    expect([path, answer.status]).toEqual([path, 401])
+  }
 })

@@ -17,6 +17,11 @@ export interface Identity {
   name: string
   /** `Authorization`. */
   header: string | undefined
+  /** In place of `Authorization`: the session's cookie, and what must come with it. */
+  cookie?: Record<string, string>
+  /** Changes need a header that other sites cannot send. */
+  lacksCsrf?: true
+  isEndedSession?: true
   /** Once good, or never: it proves nothing any more. */
   isVoid?: true
   isAnonymous?: true
@@ -254,4 +259,46 @@ export async function createProjects(
     )
     await push(`${name}/app`)
   }
+}
+
+/** The same people, signed in to the console; good for `/api/v1` only. */
+export async function createSessions(wire: Wire): Promise<Identity[]> {
+  async function signIn(name: string) {
+    const answer = await wire.request('POST', '/api/v1/session', {
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name, password: PASSWORD }),
+    })
+    const [cookie = ''] = (answer.header('set-cookie') ?? '').split(';')
+    return { cookie, 'x-csrf-token': answer.json<{ csrfToken: string }>().csrfToken }
+  }
+  const roles = { [PRIVATE]: 'maintainer', [PUBLIC]: 'maintainer' } as const
+  const maintainer = await signIn('a-maintainer')
+  const ended = await signIn('a-admin')
+  await wire.request('DELETE', '/api/v1/session', { headers: ended })
+  const session = { header: undefined }
+  return [
+    {
+      name: 'system admin, session',
+      ...session,
+      cookie: await signIn('admin'),
+      isSystemAdmin: true,
+    },
+    { name: 'stranger, session', ...session, cookie: await signIn('stranger'), roles: {} },
+    { name: 'a-maintainer, session', ...session, cookie: maintainer, roles },
+    {
+      name: 'a-maintainer, session without CSRF token',
+      ...session,
+      cookie: { cookie: maintainer.cookie },
+      lacksCsrf: true,
+      roles,
+    },
+    {
+      name: 'a-maintainer, session from another site',
+      ...session,
+      cookie: { ...maintainer, origin: 'https://elsewhere.example' },
+      lacksCsrf: true,
+      roles,
+    },
+    { name: 'ended session', ...session, cookie: ended, isVoid: true, isEndedSession: true },
+  ]
 }

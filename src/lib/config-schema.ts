@@ -129,6 +129,14 @@ export const configSchema = z.object({
         'How long a token of `/token` is valid. Revoked rights end sooner, within 5 seconds.',
     }),
   }),
+  sessions: z.object({
+    idleTimeout: duration({ min: '5m', max: '30d' }).prefault('12h').meta({
+      description: 'A sign-in of the console that nobody used for this long ends.',
+    }),
+    lifetime: duration({ min: '5m', max: '365d' }).prefault('7d').meta({
+      description: 'A sign-in of the console ends after this time, however busy.',
+    }),
+  }),
   uploads: z.object({
     idleTimeout: duration({ min: '10s', max: '1h' }).prefault('5m').meta({
       description: 'A request that brings no byte of its upload for this long is ended.',

@@ -24,6 +24,8 @@ import { repositoryEndpoints } from './repositories.ts'
 import { robotEndpoints } from './robots.ts'
 import type { ApiRoute, Endpoint, RawRequest, Reply } from './route.ts'
 import { API_ROUTES } from './routes.ts'
+import { SESSION_PATH, sessionEndpoints } from './session.ts'
+import { identifySession } from './session-cookie.ts'
 import { systemEndpoints } from './system.ts'
 import { tagEndpoints } from './tags.ts'
 import { userEndpoints } from './users.ts'
@@ -55,6 +57,7 @@ export function createApi(deps: ApiDeps): Face {
     ...repositoryEndpoints(deps),
     ...artifactEndpoints(deps),
     ...tagEndpoints(deps),
+    ...sessionEndpoints(deps),
     ...meEndpoints(deps),
     ...userEndpoints(deps),
     ...auditEndpoints(deps),
@@ -64,7 +67,10 @@ export function createApi(deps: ApiDeps): Face {
 
   async function identify(context: RequestContext, route: ApiRoute, params: Params) {
     const header = context.request.headers.get('authorization')
-    const principal = await accounts.authenticator.authenticateApi(header, context.address)
+    const principal =
+      header === null
+        ? await identifySession(accounts.sessions, context, route.path === SESSION_PATH)
+        : await accounts.authenticator.authenticateApi(header, context.address)
     context.principal = principal
     return { principal, target: await enter(route, params, principal) }
   }
@@ -80,10 +86,10 @@ export function createApi(deps: ApiDeps): Face {
     }
     const { principal, target } = entered
     const { project } = target as { project?: { id: number } }
-    const audit: RawRequest['audit'] = (tx, change) =>
+    const auditAs: RawRequest['auditAs'] = (actor) => (tx, change) =>
       writeAudit(tx, {
         at: clock(),
-        actor: principal,
+        actor,
         action: route.name,
         project: project?.id,
         address: context.address,
@@ -91,7 +97,8 @@ export function createApi(deps: ApiDeps): Face {
         ...change,
       })
     const query = queryOf(context)
-    const raw = { context, principal, target, params, query, body, version, audit }
+    const audit = auditAs(principal)
+    const raw = { context, principal, target, params, query, body, version, audit, auditAs }
     return render(route, await run(raw), context)
   }
 
@@ -164,8 +171,9 @@ function queryOf({ query }: RequestContext): Params {
 }
 
 function render(route: ApiRoute, reply: Reply<unknown>, context: RequestContext): Response {
-  const { version, location, next } = reply
+  const { version, location, next, cookie } = reply
   const headers: Record<string, string> = { 'cache-control': 'no-store' }
+  if (cookie !== undefined) headers['set-cookie'] = cookie
   if (version !== undefined) headers.etag = etagOf(version)
   if (location !== undefined && route.status === 201) headers.location = BASE + location
   if (next !== undefined)

@@ -25,6 +25,7 @@ const PEOPLE = SIGNED_IN.filter((name) => !name.endsWith('robot'))
 /** Who may, in a private project. */
 const WHO: [readonly string[], string[]][] = [
   [EVERYBODY, ['project.list', 'system.openapi']],
+  [EVERYBODY, ['session.create', 'session.get', 'session.delete']],
   [SIGNED_IN, ['me.get', 'system.info', 'token.list', 'token.delete']],
   [SIGNED_IN, ['me.password', 'token.create']],
   [PEOPLE, ['project.create']],

@@ -1,14 +1,16 @@
 import { z } from '@hono/zod-openapi'
 import type { Principal } from '../../accounts/principal.ts'
+import type { Users } from '../../accounts/users.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import type { ApiDeps } from './api.ts'
 import { listReply } from './pages.ts'
 import { type Endpoint, endpoint, NOTHING, route } from './route.ts'
 import { expiry, id, idInPath, pageOf, time } from './schemas.ts'
+import { openSession } from './session-cookie.ts'
 
 /* What everybody may do with the own account. */
 
-const Me = z
+export const Me = z
   .object({
     id,
     kind: z.enum(['user', 'robot']),
@@ -83,23 +85,12 @@ export const meRoutes = {
 }
 
 export function meEndpoints({ accounts }: ApiDeps): Endpoint[] {
-  const { apiTokens, authenticator, users } = accounts
+  const { apiTokens, authenticator, sessions, users } = accounts
 
   return [
-    endpoint(meRoutes.get, async ({ principal }) => {
-      const account = accountOf(principal)
-      const user = principal.kind === 'user' ? await users.get(account) : undefined
-      return {
-        body: {
-          id: account,
-          kind: principal.kind === 'robot' ? ('robot' as const) : ('user' as const),
-          name: principal.name,
-          displayName: user?.displayName ?? '',
-          email: user?.email ?? null,
-          admin: principal.isAdmin,
-        },
-      }
-    }),
+    endpoint(meRoutes.get, async ({ principal }) => ({
+      body: await meOf(users, principal, accountOf(principal)),
+    })),
 
     endpoint(meRoutes.password, async ({ principal, body, context, audit }) => {
       if (principal.kind !== 'user') {
@@ -118,7 +109,9 @@ export function meEndpoints({ accounts }: ApiDeps): Endpoint[] {
       await users.setPassword(accountOf(principal), newPassword, {}, (tx, { name }) =>
         audit(tx, { resource: name }),
       )
-      return NOTHING
+      if (principal.login?.method !== 'session') return NOTHING
+      const again = await authenticator.checkPassword(principal.name, newPassword, context.address)
+      return { ...NOTHING, cookie: (await openSession(sessions, again, context)).cookie }
     }),
 
     endpoint(meRoutes.listTokens, async ({ principal }) =>
@@ -143,6 +136,19 @@ export function meEndpoints({ accounts }: ApiDeps): Endpoint[] {
       return NOTHING
     }),
   ]
+}
+
+/** Somebody about himself. */
+export async function meOf(users: Users, principal: Principal, account: number) {
+  const user = principal.kind === 'user' ? await users.get(account) : undefined
+  return {
+    id: account,
+    kind: principal.kind === 'robot' ? ('robot' as const) : ('user' as const),
+    name: principal.name,
+    displayName: user?.displayName ?? '',
+    email: user?.email ?? null,
+    admin: principal.isAdmin,
+  }
 }
 
 function accountOf({ account }: Principal): number {

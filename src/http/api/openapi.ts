@@ -47,6 +47,14 @@ export function createDocument(routes: readonly ApiRoute[]) {
     scheme: 'bearer',
     description: 'API token',
   })
+  registry.registerComponent('securitySchemes', 'session', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-entrepot',
+    description:
+      'Of `POST /session`; without TLS it is called `entrepot`. A change also needs the `csrfToken` ' +
+      'of `GET /session` in the header `X-CSRF-Token`.',
+  })
   for (const route of routes) registry.registerPath(operationOf(route))
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
@@ -78,7 +86,7 @@ function operationOf(route: ApiRoute): Operation {
     summary,
     description: whoMay(route),
     tags: [tagOf(route)],
-    security: [...(isPublic(route) ? [{}] : []), { basic: [] }, { token: [] }],
+    security: [...(isPublic(route) ? [{}] : []), { basic: [] }, { token: [] }, { session: [] }],
     request: {
       params: inPath,
       query,

@@ -118,8 +118,12 @@ interface Entered {
   /** Of `If-Match`: the change is refused when it is out of date. */
   version: number | undefined
   /** Writes the audit's entry, in the transaction of the change. */
-  audit(tx: Tx, change: Change): Promise<void>
+  audit: WriteAudit
+  /** The same for somebody who was not known when the request came. */
+  auditAs(actor: Principal): WriteAudit
 }
+
+type WriteAudit = (tx: Tx, change: Change) => Promise<void>
 
 /** What came in, not yet checked against the schemas of the route. */
 export interface RawRequest extends Entered {
@@ -137,6 +141,8 @@ export interface Reply<T> {
   location?: string
   /** `after` of the next page. */
   next?: string | undefined
+  /** `Set-Cookie`. */
+  cookie?: string | undefined
 }
 
 /** Answers 204. */

@@ -7,6 +7,7 @@ import { projectRoutes } from './projects.ts'
 import { repositoryRoutes } from './repositories.ts'
 import { robotRoutes, systemRobotRoutes } from './robots.ts'
 import type { ApiRoute } from './route.ts'
+import { sessionRoutes } from './session.ts'
 import { systemRoutes } from './system.ts'
 import { tagRoutes } from './tags.ts'
 import { userRoutes } from './users.ts'
@@ -19,6 +20,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   repositoryRoutes,
   artifactRoutes,
   tagRoutes,
+  sessionRoutes,
   meRoutes,
   userRoutes,
   systemRobotRoutes,

@@ -44,6 +44,8 @@ interface Call {
   /** In place of `body`, as it is. */
   raw?: string | Uint8Array<ArrayBuffer> | ReadableStream
   headers?: Record<string, string>
+  /** How the client reached us; `http://registry.example.com` unless set. */
+  origin?: string
 }
 
 interface Answer {
@@ -110,7 +112,7 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
       query: new URLSearchParams(search),
       address: ADDRESS,
       requestId: 'request-1',
-      origin: 'http://registry.example.com',
+      origin: asked.origin ?? 'http://registry.example.com',
       route: 'unknown',
       received: 0,
       keepOpen() {},

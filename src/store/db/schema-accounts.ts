@@ -34,6 +34,8 @@ export interface CredentialTable {
   created_at: number
   /** Set on the old one during a rotation with overlap. */
   expires_at: number | null
+  /** A password that the program made up at its first start: nobody has chosen it yet. */
+  generated: Generated<Flag>
 }
 
 export interface ApiTokenTable {
@@ -52,6 +54,21 @@ export interface RefreshTokenTable {
   hash: string
   service: string
   created_at: number
+  expires_at: number
+}
+
+/** A sign-in of the console, by the hash of what its cookie holds. */
+export interface SessionTable {
+  id: Generated<number>
+  account: number
+  hash: string
+  /** Of the client at the sign-in, for people who look for strangers in their list. */
+  address: string
+  user_agent: string
+  created_at: number
+  /** To within a minute: an idle session ends. */
+  used_at: number
+  /** Ends then, however busy. */
   expires_at: number
 }
 

@@ -9,6 +9,7 @@ import type {
   ProjectTokenTable,
   RefreshTokenTable,
   SeenSignatureTable,
+  SessionTable,
   SigningKeyTable,
 } from './schema-accounts.ts'
 import type {
@@ -50,6 +51,7 @@ export interface Schema {
   access_key: AccessKeyTable
   project_token: ProjectTokenTable
   seen_signature: SeenSignatureTable
+  session: SessionTable
   signing_key: SigningKeyTable
   login_failure: LoginFailureTable
   member: MemberTable
