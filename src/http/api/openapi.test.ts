@@ -46,7 +46,7 @@ const Document = z.strictObject({
   components: z.strictObject({
     schemas: z.record(z.string().regex(/^[a-zA-Z0-9._-]+$/), z.looseObject({})),
     parameters: z.strictObject({}),
-    securitySchemes: z.record(z.string(), z.looseObject({ type: z.literal('http') })),
+    securitySchemes: z.record(z.string(), z.looseObject({ type: z.enum(['http', 'apiKey']) })),
   }),
   webhooks: z.strictObject({}),
   paths: z.record(
