@@ -1,0 +1,291 @@
+import type { Clock } from '../../lib/clock.ts'
+import { AppError } from '../../lib/errors.ts'
+import { newHex } from '../../lib/ids.ts'
+import type { Sealer } from '../../lib/secrets.ts'
+import type { Also, Db, Tx } from '../../store/db/database.ts'
+import { hostAndPort } from './address.ts'
+import { isAnotherElectable, lockDefault, pointTo, promote } from './default.ts'
+import { listRegistries } from './list.ts'
+import { demandFreeName, freeName } from './names.ts'
+import type { RegistryRecord } from './record.ts'
+import { writeProjects } from './scope.ts'
+import {
+  type CheckedSettings,
+  checkName,
+  checkSecret,
+  checkSettings,
+  demandSecretAgain,
+  type RegistrySettings,
+} from './settings.ts'
+import { demandUnused, registryUnknown, type UseSource, usesOf } from './uses.ts'
+
+export interface NewRegistry extends RegistrySettings {
+  origin: RegistryRecord['origin']
+  createdBy: number | null
+}
+
+/** Of whoever changes a registry. */
+export interface WriteOptions {
+  /** A system administrator: the host and port may be at a private address. */
+  mayUsePrivate: boolean
+  /** What the caller has seen; the change is refused when it is out of date. */
+  version?: number | undefined
+}
+
+export interface RemoveOptions {
+  version?: number | undefined
+  /** Id of what becomes the default when this one was. */
+  successor?: string | undefined
+}
+
+export interface ChangedRegistry {
+  registry: RegistryRecord
+  previous: RegistryRecord
+}
+
+/** The changes of records, each in one transaction, one after the other. */
+export interface RegistryWrites {
+  /**
+   * The first that may be elected becomes the default.
+   * @throws AppError invalid_input, conflict (name)
+   */
+  create(
+    input: NewRegistry,
+    options: WriteOptions,
+    also?: Also<RegistryRecord>,
+  ): Promise<RegistryRecord>
+  /**
+   * Changes what is given and keeps the rest.
+   * @throws AppError not_found, precondition_failed, invalid_input, conflict (name)
+   */
+  update(
+    id: string,
+    change: Partial<RegistrySettings>,
+    options: WriteOptions,
+    also?: Also<ChangedRegistry>,
+  ): Promise<RegistryRecord>
+  /** Makes it the default. @throws AppError not_found, invalid_input */
+  promote(id: string, also?: Also<ChangedRegistry>): Promise<RegistryRecord>
+  /** @throws AppError not_found, precondition_failed, in_use, invalid_input (successor) */
+  remove(id: string, options: RemoveOptions, also?: Also<RegistryRecord>): Promise<void>
+}
+
+export function createRegistryWrites(deps: {
+  db: Db
+  clock: Clock
+  sealer: Sealer
+  useSources: readonly UseSource[]
+  whenChanged: Also<RegistryRecord> | undefined
+}): RegistryWrites {
+  const { db, clock, sealer, useSources, whenChanged } = deps
+
+  async function sealed(secret: RegistrySettings['secret']) {
+    if (secret === undefined) return undefined
+    if (typeof secret !== 'string') {
+      return { sealed_secret: secret.sealed, runner_key: secret.runnerKey }
+    }
+    checkSecret(secret)
+    return { sealed_secret: secret === '' ? null : await sealer.seal(secret), runner_key: null }
+  }
+
+  return {
+    async create(input, { mayUsePrivate }, also) {
+      const settings = checkSettings(input)
+      const secret = await sealed(input.secret)
+      const name = input.name === undefined ? undefined : checkName(input.name)
+      const projects = input.projects ?? 'all'
+      const enterpriseProjectId = settings.enterprise_project_id
+      const electable = input.origin !== 'hss' && !secret?.runner_key
+      return db.transaction(async (tx) => {
+        const pointer = await lockDefault(db, tx)
+        const scope = { projects, enterpriseProjectId }
+        if (name !== undefined) await demandFreeName(tx, name, scope)
+        const now = clock()
+        const id = newId(now)
+        await tx
+          .insertInto('registry')
+          .values({
+            id,
+            name: name ?? (await freeName(tx, settings, scope)),
+            ...settings,
+            sealed_secret: null,
+            runner_key: null,
+            ...secret,
+            secret_changed_at: now,
+            all_projects: projects === 'all' ? 1 : 0,
+            origin: input.origin,
+            electable: electable ? 1 : 0,
+            private_allowed: mayUsePrivate ? 1 : 0,
+            created_by: input.createdBy,
+            created_at: now,
+            updated_at: now,
+          })
+          .execute()
+        await writeProjects(tx, id, projects)
+        if (input.isDefault) await promote(tx, await read(tx, id))
+        else if (electable && pointer === null) await pointTo(tx, id)
+        const registry = await read(tx, id)
+        await whenChanged?.(tx, registry)
+        await also?.(tx, registry)
+        return registry
+      })
+    },
+
+    async update(id, change, { mayUsePrivate, version }, also) {
+      const secret = await sealed(change.secret)
+      return db.transaction(async (tx) => {
+        await lockDefault(db, tx)
+        const previous = await read(tx, id, version)
+        const settings = checkSettings(change, previous)
+        if (!secret) demandSecretAgain(previous, settings)
+        if (previous.isDefault) {
+          if (change.isDefault === false) throw mustHaveSuccessor(previous, 'unset')
+          if (secret?.runner_key) throw mustHaveSuccessor(previous, 'handed to a runner')
+        }
+        const { projects = previous.allProjects ? 'all' : idsOf(previous) } = change
+        const name = change.name === undefined ? previous.name : checkName(change.name)
+        const enterpriseProjectId = settings.enterprise_project_id
+        await demandFreeName(tx, name, { id, projects, enterpriseProjectId })
+        const now = clock()
+        const hasNewKeys = secret !== undefined || settings.access_key !== previous.accessKey
+        await tx
+          .updateTable('registry')
+          .set((eb) => ({
+            ...settings,
+            ...secret,
+            name,
+            all_projects: projects === 'all' ? 1 : 0,
+            ...(hasNewKeys ? { secret_changed_at: now } : {}),
+            ...(secret?.runner_key ? { electable: 0 } : {}),
+            private_allowed: mayBePrivate(previous, settings, change, mayUsePrivate),
+            ...(hasNewKeys || isElsewhere(previous, settings) ? UNTESTED : {}),
+            updated_at: now,
+            version: eb('version', '+', 1),
+          }))
+          .where('id', '=', id)
+          .execute()
+        if (change.projects !== undefined) await writeProjects(tx, id, projects)
+        if (change.isDefault) await promote(tx, await read(tx, id))
+        const registry = await read(tx, id)
+        await whenChanged?.(tx, registry)
+        await also?.(tx, { registry, previous })
+        return registry
+      })
+    },
+
+    async promote(id, also) {
+      return db.transaction(async (tx) => {
+        await lockDefault(db, tx)
+        const previous = await read(tx, id)
+        await promote(tx, previous)
+        const registry = await read(tx, id)
+        await also?.(tx, { registry, previous })
+        return registry
+      })
+    },
+
+    async remove(id, { version, successor }, also) {
+      await db.transaction(async (tx) => {
+        await lockDefault(db, tx)
+        const registry = await read(tx, id, version)
+        // Whoever is being handed its keys is waited for.
+        await db.engine
+          .lockRows(tx.selectFrom('registry').select('id').where('id', '=', id), 'update')
+          .execute()
+        demandUnused(registry.name, await usesOf(tx, id, useSources))
+        if (registry.isDefault) await handOver(tx, registry, successor)
+        await tx.deleteFrom('registry').where('id', '=', id).execute()
+        await also?.(tx, registry)
+      })
+    },
+  }
+}
+
+async function read(on: Tx, id: string, version?: number): Promise<RegistryRecord> {
+  const [registry] = await listRegistries(on, { id })
+  if (!registry) throw registryUnknown(id)
+  if (version !== undefined && version !== registry.version) {
+    throw new AppError(
+      'precondition_failed',
+      `registry "${registry.name}" was changed by somebody else; read it again`,
+    )
+  }
+  return registry
+}
+
+/** What was known of the registry as it was is true no more. */
+const UNTESTED = {
+  health: 'unknown',
+  health_reason: '',
+  health_code: null,
+  health_steps: '[]',
+  credential_expires_at: null,
+} as const
+
+const idsOf = ({ projects }: RegistryRecord) => projects.map(({ id }) => id)
+
+/** As in MongoDB, whose ids Zadig shows: seconds first, then chance. */
+function newId(now: number): string {
+  return (
+    Math.floor(now / 1000)
+      .toString(16)
+      .padStart(8, '0')
+      .slice(-8) + newHex(8)
+  )
+}
+
+function isElsewhere(previous: RegistryRecord, next: CheckedSettings): boolean {
+  return (
+    previous.address !== next.address ||
+    previous.provider !== next.provider ||
+    previous.region !== next.region ||
+    previous.namespace !== next.namespace ||
+    previous.connectClusterId !== next.connect_cluster_id ||
+    previous.verifyTls !== (next.verify_tls === 1) ||
+    previous.caCertificate !== next.ca_certificate
+  )
+}
+
+/** Allowed is a host with its port; another one takes somebody who may allow it. */
+function mayBePrivate(
+  previous: RegistryRecord,
+  next: { address: string },
+  change: Partial<RegistrySettings>,
+  mayUsePrivate: boolean,
+): 0 | 1 {
+  const stays = hostAndPort(previous.address) === hostAndPort(next.address)
+  const named = change.address !== undefined && mayUsePrivate
+  return named || (stays && previous.privateAllowed) ? 1 : 0
+}
+
+/** The default is about to be deleted. @throws AppError invalid_input */
+async function handOver(
+  tx: Tx,
+  registry: RegistryRecord,
+  successor: string | undefined,
+): Promise<void> {
+  if (successor !== undefined) {
+    const [next] = successor === registry.id ? [] : await listRegistries(tx, { id: successor })
+    if (!next) {
+      throw new AppError(
+        'invalid_input',
+        `the successor ${JSON.stringify(successor.slice(0, 64))} is no other registry`,
+        { field: 'successor' },
+      )
+    }
+    await promote(tx, next)
+  } else if (await isAnotherElectable(tx, registry.id)) {
+    throw mustHaveSuccessor(registry, 'deleted')
+  } else {
+    await pointTo(tx, null)
+  }
+}
+
+function mustHaveSuccessor({ name }: RegistryRecord, done: string): AppError {
+  const field = done === 'deleted' ? 'successor' : 'isDefault'
+  return new AppError(
+    'invalid_input',
+    `"${name}" is the default registry, and there is always exactly one: it cannot be ${done} before another one is made the default`,
+    { field },
+  )
+}
