@@ -1,4 +1,4 @@
-import type { ExpressionBuilder } from 'kysely'
+import { type ExpressionBuilder, sql } from 'kysely'
 import type { Clock } from '../lib/clock.ts'
 import type { Db } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
@@ -122,18 +122,26 @@ export function mayEnter(where: ExpressionBuilder<Schema, 'account'>, now: numbe
   ])
 }
 
+const CREDENTIAL_TABLES = {
+  secret: 'credential',
+  'api-token': 'api_token',
+  'access-key': 'access_key',
+} as const
+
 function stillThere(
   where: ExpressionBuilder<Schema, 'account'>,
   credential: CredentialRef | undefined,
   now: number,
 ) {
-  const table = credential?.kind === 'secret' ? 'credential' : 'api_token'
+  const table = CREDENTIAL_TABLES[credential?.kind ?? 'secret']
   return where.exists(
     where
       .selectFrom(table)
       .select(`${table}.id`)
       .where(`${table}.id`, '=', credential?.id ?? 0)
       .whereRef(`${table}.account`, '=', 'account.id')
+      // Of these only access keys can be put to sleep.
+      .$if(table === 'access_key', (query) => query.where(sql.ref('access_key.disabled'), '=', 0))
       .where((inner) =>
         inner.or([
           inner(`${table}.expires_at`, 'is', null),

@@ -3,7 +3,7 @@ const MAX_DEPTH = 6
 
 /** Names whose value is a secret, however they are written: `refresh_token`, `X-Auth-Token`. */
 const SECRET_NAME =
-  /(^|[_-])(authorization|cookie|password|passwd|secret|token|apikey|sealing[_-]?key|private[_-]?key|access[_-]?key|client[_-]?secret|credential|credentials|signature)$/
+  /(^|[_-])(authorization|cookie|password|passwd|secret|token|apikey|sealing[_-]?key|private[_-]?key|access[_-]?key|secret[_-]?key|client[_-]?secret|credential|credentials|signature)$/
 
 /**
  * What may stand inside of a text: credentials of a URL, a header's credentials, tokens in a
@@ -11,7 +11,7 @@ const SECRET_NAME =
  */
 const SECRET_IN_TEXT: [RegExp, string][] = [
   // Our own API and refresh tokens, wherever somebody put them.
-  [/\bep[tr]_[\w-]{16,}/g, HIDDEN],
+  [/\bep[trp]_[\w-]{16,}/g, HIDDEN],
   [/(:\/\/[^\s/:@]*):[^\s@/]+@/g, `$1:${HIDDEN}@`],
   // A credential has capitals or digits; "basic authentication" has none after its first letter.
   [/\b([Bb]earer|[Bb]asic)\s+(?=\S+[A-Z\d])[\w~+/.=-]{8,}/g, `$1 ${HIDDEN}`],
@@ -20,7 +20,7 @@ const SECRET_IN_TEXT: [RegExp, string][] = [
     `$1${HIDDEN}`,
   ],
 ]
-const MAY_HOLD_SECRET = /:\/\/|bearer|basic|[?&;][\w-]+=|ep[tr]_/i
+const MAY_HOLD_SECRET = /:\/\/|bearer|basic|[?&;][\w-]+=|ep[trp]_/i
 
 /**
  * A copy of `fields` without secrets: values under secret names are replaced, credentials inside
