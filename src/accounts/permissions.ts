@@ -29,6 +29,8 @@ export const PERMISSIONS = {
   'robot:manage': { role: 'admin', verb: 'manage its robots' },
   'catalog:read': { account: true, verb: 'list repositories' },
   'project:create': { account: true, verb: 'create projects' },
+  'registry:read': { account: true, verb: 'see external registries' },
+  'registry:manage': { verb: 'manage external registries' },
   'account:manage': { verb: 'manage accounts' },
   'system:read': { verb: 'see the state of the system' },
   'system:manage': { verb: 'manage the work in the background' },

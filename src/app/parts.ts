@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Accounts, createAccounts } from '../accounts/accounts.ts'
 import { createChartRecorder } from '../charts/recorder.ts'
 import { TOKEN_SERVICE } from '../http/v2/challenge.ts'
+import { createRegistries, type Registries } from '../hub/registries/registries.ts'
 import { systemClock } from '../lib/clock.ts'
 import { newHex } from '../lib/ids.ts'
 import type { ProcessContext } from '../lib/process.ts'
@@ -20,6 +21,8 @@ export interface Parts {
   sealer: Sealer
   accounts: Accounts
   registry: LocalRegistry
+  /** Those of others. */
+  registries: Registries
 }
 
 export async function buildParts(
@@ -57,7 +60,8 @@ export async function buildParts(
     writer: `${name}-${newHex(8)}`,
     watch: createChartRecorder({ clock, log }),
   })
-  return { db, store, sealer, accounts, registry }
+  const registries = createRegistries({ db, clock, sealer })
+  return { db, store, sealer, accounts, registry, registries }
 }
 
 export async function databaseAnswers(db: Db): Promise<boolean> {

@@ -32,6 +32,15 @@ const DETAIL_FIELDS = [
   'tokenId',
   'member',
   'jobId',
+  'address',
+  'previousAddress',
+  'provider',
+  'namespace',
+  'verifyTls',
+  'secretChanged',
+  'privateAllowed',
+  'isDefault',
+  'allProjects',
   'reason',
 ] as const
 

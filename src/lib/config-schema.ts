@@ -164,6 +164,26 @@ export const configSchema = z.object({
           'themselves. Programs written for CCR expect the default.',
       }),
   }),
+  zadig: z.object({
+    enableTlsDefault: flag()
+      .prefault(true)
+      .meta({
+        description:
+          'What `enable_tls` means when a call of the Zadig OpenAPI (`/openapi/system/registry`) ' +
+          'leaves it out while it adds a registry. Zadig itself looks at no certificate then; ' +
+          '`false` does the same.',
+      }),
+  }),
+  hub: z.object({
+    allowedNetworks: addressRanges()
+      .prefault([])
+      .meta({
+        description:
+          'Addresses and CIDR ranges that Entrepot may ask for external registries although they ' +
+          'are loopback, link-local or otherwise special. One on a private address (RFC 1918, ULA) ' +
+          'needs no entry: who adds it allows that host and port.',
+      }),
+  }),
   trustedProxies: addressRanges()
     .prefault([])
     .meta({

@@ -44,7 +44,7 @@ export interface Registries extends RegistryWrites {
   open(id: string): Promise<OpenedRegistry>
   uses(id: string): Promise<Use[]>
   /** Remembers a hand-out. @throws AppError not_found */
-  recordUse(consumption: Consumption): Promise<void>
+  recordUse(consumption: Consumption, also?: Also): Promise<void>
   /** Forgets a consumer that is gone. @throws AppError not_found */
   forgetUse(registry: string, consumer: number, also?: Also<Use>): Promise<void>
 }
@@ -96,7 +96,7 @@ export function createRegistries(deps: RegistriesDeps): Registries {
       return usesOf(db.query, id, sources)
     },
 
-    recordUse: (consumption) => recordConsumer({ db, clock }, consumption),
+    recordUse: (consumption, also) => recordConsumer({ db, clock }, consumption, also),
 
     async forgetUse(registry, consumer, also) {
       await db.transaction(async (tx) => {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
-import type { Db, Queryable } from '../../store/db/database.ts'
+import type { Also, Db, Queryable } from '../../store/db/database.ts'
 import { LIVE } from '../../store/db/prepared.ts'
 
 /** Something that needs a registry; while there is one it cannot be deleted. */
@@ -29,6 +29,8 @@ export interface Consumption {
   purpose: string
   environment?: string | undefined
   account: number | null
+  /** When the secret that was handed out had changed; left out: the present one was. */
+  secretChangedAt?: number | null | undefined
 }
 
 const MOST_TOLD = 10
@@ -60,7 +62,8 @@ export const consumersOf: UseSource = async (on, registry) => {
 /** Remembers a hand-out, or that it happened again. @throws AppError not_found */
 export async function recordConsumer(
   { db, clock }: { db: Db; clock: Clock },
-  { registry, project, purpose, environment = '', account }: Consumption,
+  { registry, project, purpose, environment = '', account, secretChangedAt }: Consumption,
+  also?: Also,
 ): Promise<void> {
   const now = clock()
   await db.transaction(async (tx) => {
@@ -72,7 +75,11 @@ export async function recordConsumer(
       )
       .executeTakeFirst()
     if (!row) throw registryUnknown(registry)
-    const fetched = { account, last_fetched_at: now, secret_changed_at: row.secret_changed_at }
+    const fetched = {
+      account,
+      last_fetched_at: now,
+      secret_changed_at: secretChangedAt === undefined ? row.secret_changed_at : secretChangedAt,
+    }
     await tx
       .insertInto('consumer')
       .values({ registry, project, purpose, environment, first_fetched_at: now, ...fetched })
@@ -82,6 +89,7 @@ export async function recordConsumer(
           .doUpdateSet({ ...fetched }),
       )
       .execute()
+    await also?.(tx)
   })
 }
 
