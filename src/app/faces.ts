@@ -28,7 +28,7 @@ const under = (...bases: string[]) => {
  */
 export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessContext): FaceEntry[] {
   const { config, log, metrics } = context
-  const { db, accounts, registry, pulls } = parts
+  const { db, accounts, registry, registries, pulls } = parts
   const { authenticator, authorizer } = accounts
   const clock = systemClock
   const charts = createCharts({ db, registry })
@@ -71,6 +71,7 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
           clock,
           accounts,
           registry,
+          registries,
           queue: createJobQueue({ db, clock }),
           log,
           settings: { publicByDefault: config.projects.publicByDefault },

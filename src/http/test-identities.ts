@@ -61,7 +61,7 @@ const EVERYBODY: readonly Action[] = ['repository:pull', 'project:read']
 /** What the account behind an identity may do, whatever its token says. */
 export function mayDo(identity: Identity, action: Action, project: string): boolean {
   if (identity.isSystemAdmin) return true
-  if (action === 'catalog:read') return !identity.isAnonymous
+  if (action === 'catalog:read' || action === 'registry:read') return !identity.isAnonymous
   if (action === 'project:create') return !identity.isAnonymous && !identity.isRobot
   if (project === PUBLIC && EVERYBODY.includes(action)) return true
   const role = identity.roles?.[project]

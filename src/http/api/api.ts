@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Accounts } from '../../accounts/accounts.ts'
 import { writeAudit } from '../../events/audit.ts'
+import type { Registries } from '../../hub/registries/registries.ts'
 import type { JobQueue } from '../../jobs/queue.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
@@ -20,6 +21,7 @@ import { memberEndpoints } from './members.ts'
 import { BASE } from './openapi.ts'
 import { etagOf, ifMatch } from './preconditions.ts'
 import { projectEndpoints } from './projects.ts'
+import { registryEndpoints } from './registries.ts'
 import { repositoryEndpoints } from './repositories.ts'
 import { robotEndpoints } from './robots.ts'
 import type { ApiRoute, Endpoint, RawRequest, Reply } from './route.ts'
@@ -38,6 +40,7 @@ export interface ApiDeps {
   clock: Clock
   accounts: Accounts
   registry: LocalRegistry
+  registries: Registries
   queue: JobQueue
   log: Log
   settings: {
@@ -57,6 +60,7 @@ export function createApi(deps: ApiDeps): Face {
     ...repositoryEndpoints(deps),
     ...artifactEndpoints(deps),
     ...tagEndpoints(deps),
+    ...registryEndpoints(deps),
     ...sessionEndpoints(deps),
     ...meEndpoints(deps),
     ...userEndpoints(deps),

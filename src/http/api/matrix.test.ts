@@ -27,7 +27,7 @@ const WHO: [readonly string[], string[]][] = [
   [EVERYBODY, ['project.list', 'system.openapi']],
   [EVERYBODY, ['session.create', 'session.get', 'session.delete']],
   [SIGNED_IN, ['me.get', 'system.info', 'token.list', 'token.delete']],
-  [SIGNED_IN, ['me.password', 'token.create']],
+  [SIGNED_IN, ['me.password', 'token.create', 'registry.list', 'registry.get']],
   [PEOPLE, ['project.create']],
   [READERS, ['project.get', 'member.list', 'repository.list', 'repository.get']],
   [READERS, ['artifact.list', 'artifact.get', 'tag.list', 'tag.get', 'tag.history']],
@@ -40,6 +40,8 @@ const WHO: [readonly string[], string[]][] = [
   [ADMINS, ['user.list', 'user.create', 'user.get', 'user.update', 'user.password', 'user.delete']],
   [ADMINS, ['system-robot.list', 'system-robot.create', 'system-robot.get']],
   [ADMINS, ['system-robot.update', 'system-robot.rotate', 'system-robot.delete']],
+  [ADMINS, ['registry.create', 'registry.update', 'registry.delete', 'registry.promote']],
+  [ADMINS, ['registry-use.list', 'registry-use.delete']],
   [ADMINS, ['audit.list', 'job.list', 'job.get', 'job.cancel', 'job.retry']],
 ]
 /** Everybody may in a public project. */

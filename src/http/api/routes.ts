@@ -4,6 +4,7 @@ import { jobRoutes } from './jobs.ts'
 import { meRoutes } from './me.ts'
 import { memberRoutes } from './members.ts'
 import { projectRoutes } from './projects.ts'
+import { registryRoutes } from './registries.ts'
 import { repositoryRoutes } from './repositories.ts'
 import { robotRoutes, systemRobotRoutes } from './robots.ts'
 import type { ApiRoute } from './route.ts'
@@ -20,6 +21,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   repositoryRoutes,
   artifactRoutes,
   tagRoutes,
+  registryRoutes,
   sessionRoutes,
   meRoutes,
   userRoutes,

@@ -8,7 +8,9 @@ import {
   createTestAccounts,
   PASSWORD,
   type TestAccounts,
+  testSealer,
 } from '../../accounts/test-accounts.ts'
+import { createRegistries, type Registries } from '../../hub/registries/registries.ts'
 import { createJobQueue, type JobQueue } from '../../jobs/queue.ts'
 import { createLog } from '../../lib/log.ts'
 import { MEDIA_TYPE } from '../../oci/media-types.ts'
@@ -24,6 +26,7 @@ import { createApi } from './api.ts'
 export interface TestApi {
   accounts: TestAccounts
   registry: LocalRegistry
+  registries: Registries
   queue: JobQueue
   call(method: string, path: string, call?: Call): Promise<Answer>
   /** As `call`, failing unless the status is `status`. */
@@ -84,12 +87,14 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     settings: { sparse: true },
     writer: 'test',
   })
+  const registries = createRegistries({ db, clock, sealer: testSealer })
   const queue = createJobQueue({ db, clock })
   const api = createApi({
     db,
     clock,
     accounts,
     registry,
+    registries,
     queue,
     log: createLog({ level: 'error', format: 'json', output: (line) => failures.push(line) }),
     settings: { publicByDefault: false },
@@ -128,6 +133,7 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
   return {
     accounts,
     registry,
+    registries,
     queue,
     call,
     async expect(status, method, path, asked) {
