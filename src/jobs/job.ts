@@ -51,6 +51,21 @@ export interface JobContext {
   heartbeat(): Promise<void>
 }
 
+/**
+ * Thrown by a run that has to go on later through no fault of its own, such as when another server
+ * asked for a pause: it does not count among the attempts, and is no error in the log.
+ */
+export class Postponed extends Error {
+  override readonly name = 'Postponed'
+  /** Epoch milliseconds. */
+  readonly until: number
+
+  constructor(until: number, reason: string) {
+    super(reason)
+    this.until = until
+  }
+}
+
 /** Gives a job the types of its own payload. */
 export function defineJob<S extends z.ZodType>(job: Job<S>): Job<S> {
   return job

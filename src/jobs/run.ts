@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import type { Db } from '../store/db/database.ts'
-import { type Job, retryDelay } from './job.ts'
+import { type Job, Postponed, retryDelay } from './job.ts'
 import { type ClaimedRow, finish, type Lease, type Outcome, renew } from './leases.ts'
 
 const ERROR_LENGTH = 4000
@@ -102,6 +102,10 @@ export function startRun(deps: RunDeps, job: Job, row: ClaimedRow): Run {
     if (cause === 'lost') return { state: 'queued', runAt: now }
     if (cause === 'shutdown') return { state: 'queued', runAt: now, uncounted: true }
     const text = textOf(error)
+    if (error instanceof Postponed) {
+      log.info('job postponed', { reason: text, runAt: error.until })
+      return { state: 'queued', runAt: error.until, uncounted: true }
+    }
     if (row.attempts >= row.max_attempts) return { state: 'failed', error: text }
     const runAt = now + retryDelay(job.retry ?? {}, row.attempts, error)
     log.warn('job failed and will run again', { error, runAt })

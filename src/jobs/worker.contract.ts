@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { silentLog } from '../lib/log.ts'
 import type { Db } from '../store/db/database.ts'
 import { createMigrated, type TestDatabase } from '../store/db/test-databases.ts'
-import { defineJob, type Job, type JobContext } from './job.ts'
+import { defineJob, type Job, type JobContext, Postponed } from './job.ts'
 import { createJobQueue, type EnqueueOptions, type JobQueue } from './queue.ts'
 import { createJobWorker, type JobWorker, type JobWorkerDeps } from './worker.ts'
 
@@ -224,6 +224,19 @@ export function workerContract(create: () => Promise<TestDatabase>) {
       })
       expect(seen).toEqual([{ attempt: 2, lastProgress: 'half' }])
     })
+  })
+
+  test('a postponed run comes back at its time, and does not count', async () => {
+    const seen: number[] = []
+    const later = Date.now() + 60
+    const job = jobOf(async (_, { attempt }) => {
+      seen.push(attempt)
+      if (Date.now() < later) throw new Postponed(later, 'the other side asked for a pause')
+    }, 1)
+    const id = await enqueue(job, 1)
+    work(job)
+    expect(await ended(id)).toMatchObject({ state: 'done', attempts: 1, error: null })
+    expect(seen).toEqual([1, 1])
   })
 
   describe('ending', () => {

@@ -1,4 +1,4 @@
-import { AppError, isAppError } from '../lib/errors.ts'
+import { AppError, type ErrorCode, isAppError } from '../lib/errors.ts'
 import { algorithmOf } from '../oci/digest.ts'
 import type { BlobContent, OpenBlob, TransferCall } from '../oci/registry.ts'
 import type { LocalAccess } from './as-registry.ts'
@@ -15,6 +15,7 @@ const WHOLE_BYTES = 1024 * 1024
 /** Tries to open the source again without a byte in between. */
 const TRIES = 4
 const FIRST_PAUSE_MS = 250
+const PASSING: readonly ErrorCode[] = ['unavailable', 'remote_unreachable', 'remote_error']
 
 /**
  * Takes a blob as an upload of its own: whole, or where somebody remembers the session in pieces,
@@ -126,5 +127,5 @@ function longer(digest: string, size: number): AppError {
 
 /** The connection was lost, or the other side is busy: the next try may go better. */
 function isPassing(error: unknown): boolean {
-  return !isAppError(error) || error.code === 'unavailable'
+  return !isAppError(error) || PASSING.includes(error.code)
 }

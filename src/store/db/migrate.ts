@@ -7,6 +7,7 @@ import { listCounters } from './migrations/0003-list-counters.ts'
 import { charts } from './migrations/0004-charts.ts'
 import { hub } from './migrations/0005-hub.ts'
 import { accessKeys } from './migrations/0006-access-keys.ts'
+import { transfers } from './migrations/0007-transfers.ts'
 import { sessions } from './migrations/0010-sessions.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
@@ -17,6 +18,7 @@ const MIGRATIONS = {
   '0004-charts': charts,
   '0005-hub': hub,
   '0006-access-keys': accessKeys,
+  '0007-transfers': transfers,
   '0010-sessions': sessions,
 }
 

@@ -35,6 +35,7 @@ import type {
   UploadTable,
   UsageDeltaTable,
 } from './schema-registry.ts'
+import type { TransferTable } from './schema-transfers.ts'
 
 /*
  * The rows, as both engines hold them. Times are epoch milliseconds, sizes bytes, booleans 0 or 1,
@@ -73,6 +74,7 @@ export interface Schema {
   registry_project: RegistryProjectTable
   registry_default: RegistryDefaultTable
   consumer: ConsumerTable
+  transfer: TransferTable
   job: JobTable
   job_schedule: JobScheduleTable
   audit: AuditTable
