@@ -1,0 +1,155 @@
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { AppError, isAppError } from '../../lib/errors.ts'
+import type { Provider, ProviderContext } from '../provider.ts'
+import { type ApiCall, callApi, callJson } from './api-call.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import { hostnameOf, hostOf, isWithin, namespaceOf, ownAddress, storedLogin } from './endpoint.ts'
+
+const PAGE_SIZE = 100
+/** Each is asked for its repositories. */
+const PROJECTS_AT_ONCE = 20
+/** Of one project; what has more is cut there. */
+const MOST_PAGES = 50
+
+const Repositories = z.array(z.object({ path: z.string() }))
+const Projects = z.array(
+  z.object({ id: z.number().int(), container_registry_access_level: z.string().nullish() }),
+)
+const Place = z.object({
+  page: z.number().int().positive(),
+  of: z.enum(['groups', 'projects', 'membership']),
+})
+type Place = z.infer<typeof Place>
+
+/** GitLab's registry; its API is at GitLab itself, which is where the registry's tokens come from. */
+export const gitlab: Provider = {
+  name: 'gitlab',
+  limits: { concurrency: 6, pageSize: PAGE_SIZE },
+  registryUrl: ownAddress,
+  login: async ({ endpoint }) => storedLogin(endpoint),
+
+  async listRepositories(context, options) {
+    const { endpoint } = context
+    if (endpoint.secretKey === '') {
+      const message = `GitLab lists repositories only for an access token with read_api, and none is stored for ${hostOf(endpoint)}`
+      throw new AppError('method_unsupported', message)
+    }
+    const namespace = namespaceOf(endpoint, options.namespace)
+    const api = await apiAddress(context)
+    const place = decodeCursor(Place, options.next)
+    if (namespace === undefined) return listMembership(context, api, place?.page ?? 1)
+    if (place) return listOf(context, api, namespace, place)
+    try {
+      return await listOf(context, api, namespace, { page: 1, of: 'groups' })
+    } catch (error) {
+      // Not a group: then a project.
+      if (!isAppError(error, 'not_found')) throw error
+      return listOf(context, api, namespace, { page: 1, of: 'projects' })
+    }
+  },
+}
+
+async function listOf(context: ProviderContext, api: string, namespace: string, place: Place) {
+  const path = `/${place.of}/${encodeURIComponent(namespace)}/registry/repositories`
+  const { names, hasMore } = await readRepositories(context, api, path, place.page)
+  return {
+    // A project's own image has the project's path.
+    repositories: names.filter((name) => name === namespace || isWithin(name, namespace)),
+    ...(hasMore ? { next: encodeCursor({ ...place, page: place.page + 1 }) } : {}),
+  }
+}
+
+/** Without a namespace: the projects that the token is a member of. */
+async function listMembership(context: ProviderContext, api: string, page: number) {
+  const query = `membership=true&per_page=${PROJECTS_AT_ONCE}&page=${page}&order_by=id&sort=asc`
+  const call = callOf(context, api, 'list projects', `/projects?${query}`)
+  const { value, headers } = await callJson(context, call, Projects)
+  const repositories: string[] = []
+  for (const { id, container_registry_access_level: level } of value) {
+    if (level === 'disabled') continue
+    repositories.push(...(await readProject(context, api, id)))
+  }
+  const hasMore = hasNextPage(headers) && value.length > 0
+  const next = { page: page + 1, of: 'membership' }
+  return { repositories, ...(hasMore ? { next: encodeCursor(next) } : {}) }
+}
+
+async function readProject(context: ProviderContext, api: string, id: number): Promise<string[]> {
+  const all: string[] = []
+  for (let page = 1; page <= MOST_PAGES; page += 1) {
+    try {
+      const path = `/projects/${id}/registry/repositories`
+      const { names, hasMore } = await readRepositories(context, api, path, page)
+      all.push(...names)
+      if (!hasMore) break
+    } catch (error) {
+      // The registry is off in this project, or not for this member.
+      if (isAppError(error, 'not_found', 'denied')) break
+      throw error
+    }
+  }
+  return all
+}
+
+async function readRepositories(context: ProviderContext, api: string, path: string, page: number) {
+  const query = `per_page=${PAGE_SIZE}&page=${page}`
+  const call = callOf(context, api, 'list repositories', `${path}?${query}`)
+  const { value, headers } = await callJson(context, call, Repositories)
+  return {
+    names: value.map(({ path }) => path),
+    hasMore: hasNextPage(headers) && value.length > 0,
+  }
+}
+
+function hasNextPage(headers: Headers): boolean {
+  return (headers.get('x-next-page') ?? '') !== ''
+}
+
+/**
+ * The token goes only to the registry's own host or to one beside it: whoever answers for the
+ * registry names the realm, but shall not name any host of the world.
+ */
+async function apiAddress(context: ProviderContext): Promise<string> {
+  const { endpoint } = context
+  const given = context.apiUrl?.('gitlab')
+  if (given !== undefined) return `${given}/api/v4`
+  const registry = hostnameOf(endpoint)
+  if (registry === 'registry.gitlab.com') return 'https://gitlab.com/api/v4'
+  const { headers } = await callApi(context, {
+    registry: `the registry at ${hostOf(endpoint)}`,
+    purpose: 'tell its challenge',
+    url: `${ownAddress(endpoint)}/v2/`,
+  })
+  const challenge = headers.get('www-authenticate') ?? ''
+  const realm = /realm="([^"]+)"/i.exec(challenge)?.[1] ?? ''
+  if (URL.canParse(realm)) {
+    const { origin, hostname, protocol } = new URL(realm)
+    const isKept = protocol === 'https:' || endpoint.address.startsWith('http:')
+    if (isKept && isBeside(registry, hostname)) return `${origin}/api/v4`
+  }
+  const message = `the registry at ${hostOf(endpoint)} does not name a GitLab on its own domain as the one that issues its tokens, so the token is not sent there; check the address`
+  throw new AppError('unavailable', message)
+}
+
+/** `registry.example.com` and `gitlab.example.com`; under `com.cn` or `co.uk` it takes a part more. */
+export function isBeside(registry: string, other: string): boolean {
+  if (registry === other) return true
+  if (isIP(registry) !== 0) return false
+  const parent = registry.split('.').slice(1)
+  const [second = '', top = ''] = parent.slice(-2)
+  const isShared = top.length === 2 && second.length <= 3
+  if (parent.length < (isShared ? 3 : 2)) return false
+  return other === parent.join('.') || other.endsWith(`.${parent.join('.')}`)
+}
+
+function callOf(context: ProviderContext, api: string, purpose: string, path: string): ApiCall {
+  return {
+    registry: `GitLab at ${new URL(api).host}`,
+    purpose,
+    url: `${api}${path}`,
+    headers: { 'private-token': context.endpoint.secretKey },
+    advice:
+      'use a personal, group or project access token with read_api; deploy tokens cannot list',
+  }
+}

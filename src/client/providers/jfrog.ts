@@ -1,0 +1,135 @@
+import { z } from 'zod'
+import { isAppError } from '../../lib/errors.ts'
+import type { Endpoint, Provider, ProviderContext } from '../provider.ts'
+import { type ApiCall, callApi, callJson, refusalOf } from './api-call.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import {
+  basicAuthorization,
+  hostnameOf,
+  hostOf,
+  isWithin,
+  namespaceOf,
+  ownAddress,
+  splitRepository,
+  storedLogin,
+} from './endpoint.ts'
+
+const PAGE_SIZE = 1000
+const CONTAINER_TYPES = ['docker', 'oci', 'helmoci']
+
+const Keys = z.array(z.object({ key: z.string(), packageType: z.string().nullish() }))
+const Catalog = z.object({ repositories: z.array(z.string()).nullish() })
+const Place = z.object({
+  /** The repository key that is read now. */
+  key: z.string(),
+  /** The last image of the page before. */
+  last: z.string().optional(),
+})
+
+/**
+ * Artifactory. Its repositories ("keys") are either the first component of an image's name
+ * (`host/key/image`) or a label of the host (`key.host`, `server-key.jfrog.io`), or a port.
+ */
+export const jfrog: Provider = {
+  name: 'jfrog',
+  limits: { concurrency: 8, pageSize: PAGE_SIZE },
+  uploadByPatch: true,
+  registryUrl: ownAddress,
+  login: async ({ endpoint }) => storedLogin(endpoint),
+
+  async listRepositories(context, options) {
+    const { endpoint } = context
+    const place = decodeCursor(Place, options.next)
+    const namespace = namespaceOf(endpoint, options.namespace)
+    let keys: { key: string; type: string }[]
+    try {
+      keys = await readKeys(context)
+    } catch (error) {
+      // A proxy may let only the registry through; then its catalog is all there is.
+      if (isAppError(error, 'not_found', 'denied', 'unavailable') && !place) return undefined
+      throw error
+    }
+    const ofHost = keys.find(({ key }) => isKeyOfHost(endpoint, key))
+    const wanted = namespace?.split('/')[0]
+    const readable = ofHost
+      ? [ofHost]
+      : keys.filter(({ key }) => wanted === undefined || key === wanted)
+    const index = place ? readable.findIndex(({ key }) => key === place.key) : 0
+    const current = readable[index]
+    if (!current) return { repositories: [] }
+    const images = await readCatalog(context, current, place?.last)
+    const following = readable[index + 1]
+    const last = images.at(-1)
+    const next =
+      images.length >= PAGE_SIZE
+        ? encodeCursor({ key: current.key, last })
+        : following && encodeCursor({ key: following.key })
+    const names = images.map((image) => (ofHost ? image : `${current.key}/${image}`))
+    return {
+      repositories: names.filter((name) => isWithin(name, namespace)),
+      ...(next === undefined ? {} : { next }),
+    }
+  },
+
+  async ensureRepository(context, repository) {
+    const { namespace: key } = splitRepository(repository)
+    const path = `/artifactory/api/repositories/${encodeURIComponent(key)}`
+    const seen = await callApi(context, callOf(context, 'look for a repository', path))
+    // 400 is how it says "no such repository"; who may not look may still push.
+    if (seen.status !== 404 && seen.status !== 400) return
+    const keys = await readKeys(context).catch(() => [])
+    if (keys.some(({ key }) => isKeyOfHost(context.endpoint, key))) return
+    const create = callOf(context, `create the Docker repository "${key}"`, path, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ key, rclass: 'local', packageType: 'docker' }),
+      advice: `ask an administrator of Artifactory to create the local Docker repository "${key}"`,
+    })
+    const answer = await callApi(context, create)
+    if (answer.status < 200 || answer.status > 299) throw refusalOf(context, create, answer)
+  },
+}
+
+/** Subdomain routing: then the key is no part of an image's name. */
+function isKeyOfHost(endpoint: Endpoint, key: string): boolean {
+  const [label = ''] = hostnameOf(endpoint).split('.')
+  return label === key || label.endsWith(`-${key}`)
+}
+
+async function readKeys(context: ProviderContext) {
+  const call = callOf(context, 'list repositories', '/artifactory/api/repositories')
+  const { value } = await callJson(context, call, Keys)
+  return value
+    .map(({ key, packageType }) => ({ key, type: packageType?.toLowerCase() ?? '' }))
+    .filter(({ type }) => CONTAINER_TYPES.includes(type))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+}
+
+async function readCatalog(
+  context: ProviderContext,
+  { key, type }: { key: string; type: string },
+  last: string | undefined,
+): Promise<string[]> {
+  const query = new URLSearchParams({ n: `${PAGE_SIZE}`, ...(last === undefined ? {} : { last }) })
+  const path = `/artifactory/api/${type}/${encodeURIComponent(key)}/v2/_catalog?${query}`
+  const { value } = await callJson(context, callOf(context, 'list images', path), Catalog)
+  return value.repositories ?? []
+}
+
+function callOf(
+  { endpoint }: ProviderContext,
+  purpose: string,
+  path: string,
+  more: Partial<ApiCall> = {},
+): ApiCall {
+  const login = storedLogin(endpoint)
+  // The API is beside the registry, also where the address names `/artifactory` itself.
+  const base = ownAddress(endpoint).replace(/\/artifactory(\/.*)?$/, '')
+  return {
+    registry: `Artifactory at ${hostOf(endpoint)}`,
+    purpose,
+    url: `${base}${path}`,
+    ...more,
+    headers: { ...more.headers, ...(login ? { authorization: basicAuthorization(login) } : {}) },
+  }
+}
