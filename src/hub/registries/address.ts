@@ -26,8 +26,10 @@ export function parseAddress(raw: string): string {
   }
   const kept = `${scheme.toLowerCase()}://${host.toLowerCase()}${path.replace(/\/+$/, '')}`
   const url = URL.canParse(kept) ? new URL(kept) : undefined
-  if (!url || url.hostname === '' || host.endsWith(':')) throw invalid('must name a host')
-  if (url.port === '0') throw invalid('must have another port than 0')
+  // `https://2130706433` is 127.0.0.1 to a parser, and not to who reads it.
+  const asRead = url && `${url.hostname}${/:\d+$/.exec(host)?.[0] ?? ''}`
+  if (asRead !== host.toLowerCase()) throw invalid('must name a host')
+  if (url?.port === '0') throw invalid('must have another port than 0')
   return kept
 }
 
