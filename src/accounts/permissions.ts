@@ -29,6 +29,7 @@ export const PERMISSIONS = {
   'robot:manage': { role: 'admin', verb: 'manage its robots' },
   'catalog:read': { account: true, verb: 'list repositories' },
   'project:create': { account: true, verb: 'create projects' },
+  'registry:use': { role: 'developer', verb: 'use its registries' },
   'registry:read': { account: true, verb: 'see external registries' },
   'registry:manage': { verb: 'manage external registries' },
   'account:manage': { verb: 'manage accounts' },

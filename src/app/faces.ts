@@ -1,3 +1,4 @@
+import packageJson from '../../package.json' with { type: 'json' }
 import { createCharts } from '../charts/charts.ts'
 import { isChartPath } from '../http/charts/routes.ts'
 import type { Face } from '../http/context.ts'
@@ -8,9 +9,13 @@ import { createTokenEndpoint } from '../http/token/token.ts'
 import { createV2 } from '../http/v2/v2.ts'
 import { createJobQueue } from '../jobs/queue.ts'
 import { systemClock } from '../lib/clock.ts'
+import { createGuardedFetch } from '../lib/guarded-fetch.ts'
 import type { ProcessContext } from '../lib/process.ts'
 import type { Pulls } from '../registry/pulls.ts'
 import type { Parts } from './parts.ts'
+
+/** What other registries see in their logs. */
+const USER_AGENT = `entrepot/${packageJson.version}`
 
 /** A face, and the paths that are its own. */
 interface FaceEntry {
@@ -66,12 +71,17 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
       owns: under('/api/v1'),
       face: lazyFace(async () => {
         const { createApi } = await import('../http/api/api.ts')
+        const { createHandouts } = await import('../hub/use/handouts.ts')
+        const { createRegistryLogin } = await import('../hub/use/registry-login.ts')
+        const fetch = createGuardedFetch({ allowedNetworks: config.hub.allowedNetworks, clock })
+        const loginTo = createRegistryLogin({ fetch, clock, userAgent: USER_AGENT })
         return createApi({
           db,
           clock,
           accounts,
           registry,
           registries,
+          handouts: createHandouts({ db, clock, registries, loginTo }),
           queue: createJobQueue({ db, clock }),
           log,
           settings: { publicByDefault: config.projects.publicByDefault },

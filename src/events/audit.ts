@@ -41,6 +41,9 @@ const DETAIL_FIELDS = [
   'privateAllowed',
   'isDefault',
   'allProjects',
+  'registryId',
+  'purpose',
+  'environment',
   'reason',
 ] as const
 

@@ -35,7 +35,7 @@ export interface Identity {
 }
 
 const GUEST: readonly Action[] = ['repository:pull', 'project:read', 'member:read']
-const DEVELOPER: readonly Action[] = [...GUEST, 'repository:push']
+const DEVELOPER: readonly Action[] = [...GUEST, 'repository:push', 'registry:use']
 const MAINTAINER: readonly Action[] = [
   ...DEVELOPER,
   'repository:delete',

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { Accounts } from '../../accounts/accounts.ts'
 import { writeAudit } from '../../events/audit.ts'
 import type { Registries } from '../../hub/registries/registries.ts'
+import type { Handouts } from '../../hub/use/handouts.ts'
 import type { JobQueue } from '../../jobs/queue.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
@@ -22,6 +23,7 @@ import { BASE } from './openapi.ts'
 import { etagOf, ifMatch } from './preconditions.ts'
 import { projectEndpoints } from './projects.ts'
 import { registryEndpoints } from './registries.ts'
+import { registryTrustEndpoints, registryUseEndpoints } from './registry-use.ts'
 import { repositoryEndpoints } from './repositories.ts'
 import { robotEndpoints } from './robots.ts'
 import type { ApiRoute, Endpoint, RawRequest, Reply } from './route.ts'
@@ -41,6 +43,7 @@ export interface ApiDeps {
   accounts: Accounts
   registry: LocalRegistry
   registries: Registries
+  handouts: Handouts
   queue: JobQueue
   log: Log
   settings: {
@@ -60,7 +63,10 @@ export function createApi(deps: ApiDeps): Face {
     ...repositoryEndpoints(deps),
     ...artifactEndpoints(deps),
     ...tagEndpoints(deps),
+    // Before what has an id in the place of a word.
+    ...registryTrustEndpoints(deps),
     ...registryEndpoints(deps),
+    ...registryUseEndpoints(deps),
     ...sessionEndpoints(deps),
     ...meEndpoints(deps),
     ...userEndpoints(deps),

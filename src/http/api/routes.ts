@@ -5,6 +5,7 @@ import { meRoutes } from './me.ts'
 import { memberRoutes } from './members.ts'
 import { projectRoutes } from './projects.ts'
 import { registryRoutes } from './registries.ts'
+import { registryTrustRoutes, registryUseRoutes } from './registry-use.ts'
 import { repositoryRoutes } from './repositories.ts'
 import { robotRoutes, systemRobotRoutes } from './robots.ts'
 import type { ApiRoute } from './route.ts'
@@ -22,6 +23,8 @@ export const API_ROUTES: readonly ApiRoute[] = [
   artifactRoutes,
   tagRoutes,
   registryRoutes,
+  registryTrustRoutes,
+  registryUseRoutes,
   sessionRoutes,
   meRoutes,
   userRoutes,

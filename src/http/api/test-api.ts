@@ -11,6 +11,7 @@ import {
   testSealer,
 } from '../../accounts/test-accounts.ts'
 import { createRegistries, type Registries } from '../../hub/registries/registries.ts'
+import { createHandouts, type HandoutsDeps } from '../../hub/use/handouts.ts'
 import { createJobQueue, type JobQueue } from '../../jobs/queue.ts'
 import { createLog } from '../../lib/log.ts'
 import { MEDIA_TYPE } from '../../oci/media-types.ts'
@@ -88,6 +89,10 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     writer: 'test',
   })
   const registries = createRegistries({ db, clock, sealer: testSealer })
+  const loginTo: HandoutsDeps['loginTo'] = async ({ endpoint }) =>
+    endpoint.accessKey === ''
+      ? undefined
+      : { username: endpoint.accessKey, password: endpoint.secretKey }
   const queue = createJobQueue({ db, clock })
   const api = createApi({
     db,
@@ -95,6 +100,7 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     accounts,
     registry,
     registries,
+    handouts: createHandouts({ db, clock, registries, loginTo }),
     queue,
     log: createLog({ level: 'error', format: 'json', output: (line) => failures.push(line) }),
     settings: { publicByDefault: false },

@@ -46,20 +46,25 @@ export function pullSecretName({ id, name, isDefault }: SecretOwner): string {
 }
 
 /**
+ * @param secretName in place of `pullSecretName`
  * @param kubernetesNamespace where it goes; left out: where `kubectl apply` is told to
  * @param expiresAt epoch milliseconds; stands in the annotations, for people and monitors
  */
 export function pullSecret(
   owner: SecretOwner,
   config: DockerConfig,
-  options: { kubernetesNamespace?: string | undefined; expiresAt?: number | undefined } = {},
+  options: {
+    secretName?: string | undefined
+    kubernetesNamespace?: string | undefined
+    expiresAt?: number | undefined
+  } = {},
 ): PullSecret {
-  const { kubernetesNamespace, expiresAt } = options
+  const { secretName, kubernetesNamespace, expiresAt } = options
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: {
-      name: pullSecretName(owner),
+      name: secretName ?? pullSecretName(owner),
       ...(kubernetesNamespace === undefined ? {} : { namespace: kubernetesNamespace }),
       labels: { 'app.kubernetes.io/managed-by': 'entrepot' },
       annotations: {
@@ -72,9 +77,4 @@ export function pullSecret(
     type: 'kubernetes.io/dockerconfigjson',
     data: { '.dockerconfigjson': Buffer.from(JSON.stringify(config)).toString('base64') },
   }
-}
-
-/** A namespace of Kubernetes, or any other of its labels (RFC 1123). */
-export function isKubernetesLabel(text: string): boolean {
-  return /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)
 }

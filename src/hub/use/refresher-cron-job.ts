@@ -12,9 +12,10 @@ export interface RefresherTarget {
   /** Of Entrepot, as the cluster reaches it: `https://registry.example.com`. */
   entrepotUrl: string
   project: string
-  /** Body of the request for the pull secret. */
-  request: Record<string, string>
+  /** Body of the request for the pull secret; JSON. */
+  request: object
   secretName: string
+  /** undefined: where `kubectl apply` is told to. */
   kubernetesNamespace: string | undefined
   schedule: RefreshSchedule
 }
@@ -45,7 +46,7 @@ grep -q '"kind":"Secret"' /work/secret.json
 } | curl --config - --fail --silent --show-error --max-time 30 --retry 3 \\
   --cacert $cluster/ca.crt --request PATCH --output /dev/null \\
   --header 'Content-Type: application/merge-patch+json' --data-binary @/work/secret.json \\
-  "https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/$NAMESPACE/secrets/$SECRET_NAME"
+  "https://kubernetes.default.svc/api/v1/namespaces/$NAMESPACE/secrets/$SECRET_NAME"
 `
 
 /** The manifests as YAML: ServiceAccount, Role, RoleBinding and CronJob. */
