@@ -20,6 +20,7 @@ const DETAIL_FIELDS = [
   'isPublic',
   'disabled',
   'immutable',
+  'alias',
   'quota',
   'previousQuota',
   'digest',

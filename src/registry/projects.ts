@@ -25,6 +25,8 @@ export interface ProjectChange {
   isPublic?: boolean
   quota?: number
   description?: string
+  /** Null: none. */
+  alias?: string | null
 }
 
 export interface Projects {
@@ -36,6 +38,8 @@ export interface Projects {
    * @throws AppError quota_exceeded
    */
   demandRoom(name: string, bytes: number): Promise<void>
+  /** By its alias, read now. */
+  byAlias(alias: string): Promise<Project | undefined>
   /** By name or id, read now. */
   get(nameOrId: string | number): Promise<Project | undefined>
   list(page: ProjectPage): Promise<Project[]>
@@ -43,7 +47,7 @@ export interface Projects {
   create(tx: Tx, project: NewProject): Promise<Project>
   /**
    * @param version what the caller has seen; the change is refused when it is out of date
-   * @throws AppError precondition_failed, invalid_input (quota)
+   * @throws AppError precondition_failed, invalid_input (quota, alias), conflict (alias)
    */
   update(tx: Tx, id: number, change: ProjectChange, version?: number): Promise<Project>
   /** @throws AppError in_use while it has repositories, precondition_failed */
@@ -84,6 +88,8 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
       const project = await liveProject(db.query, name)
       if (project) await demandRoom(db.query, project, bytes, clock())
     },
+
+    byAlias: (alias) => liveProject(db.query, alias, 'alias'),
 
     get: (nameOrId) => liveProject(db.query, nameOrId),
 
@@ -133,7 +139,8 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
         .onConflict((conflict) => conflict.doNothing())
         .returningAll()
         .executeTakeFirst()
-      if (!project) {
+      // What scripts send to an alias must not go to somebody who takes its name.
+      if (!project || (await liveProject(tx, name, 'alias'))) {
         throw new AppError('conflict', `a project "${name}" exists already; choose another name`)
       }
       await tx.insertInto('project_usage').values({ project: project.id }).execute()
@@ -153,9 +160,11 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
         // Links of unlimited projects stand in deltas; a limit is checked against the sum.
         await foldProject(tx, id)
       }
+      if (change.alias) await demandFreeAlias(tx, change.alias, id)
       const updated = await tx
         .updateTable('project')
         .set((eb) => ({
+          ...(change.alias === undefined ? {} : { alias: change.alias }),
           ...(change.isPublic === undefined ? {} : { is_public: change.isPublic ? 1 : 0 }),
           ...(change.quota === undefined ? {} : { quota: change.quota }),
           ...(change.description === undefined ? {} : { description: change.description }),
@@ -165,6 +174,10 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
         .where('id', '=', id)
         .returningAll()
         .executeTakeFirstOrThrow()
+        .catch((error: unknown) => {
+          if (!db.engine.isUniqueViolation(error)) throw error
+          throw aliasTaken(change.alias ?? '')
+        })
       known.delete(project.name)
       return updated
     },
@@ -219,11 +232,15 @@ async function lockProject(db: Db, tx: Tx, id: number, version?: number): Promis
   return project
 }
 
-function liveProject(query: Queryable, nameOrId: string | number): Promise<Project | undefined> {
+function liveProject(
+  query: Queryable,
+  nameOrId: string | number,
+  column: 'name' | 'alias' = 'name',
+): Promise<Project | undefined> {
   return query
     .selectFrom('project')
     .selectAll()
-    .where(typeof nameOrId === 'number' ? 'id' : 'name', '=', nameOrId)
+    .where(typeof nameOrId === 'number' ? 'id' : column, '=', nameOrId)
     .where('state', '=', LIVE)
     .executeTakeFirst()
 }
@@ -240,6 +257,32 @@ export function demandProjectName(name: string): void {
   if (RESERVED_PROJECTS.includes(name)) {
     throw new AppError('name_invalid', `the project name "${name}" is reserved`, { field: 'name' })
   }
+}
+
+/**
+ * An alias is looked for before names and ids, so it may be none of them.
+ * @throws AppError invalid_input, conflict
+ */
+async function demandFreeAlias(tx: Tx, alias: string, project: number): Promise<void> {
+  if (
+    !/^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,255}$/.test(alias) ||
+    /^\d{1,15}$|^0{17}\d{15}$/.test(alias)
+  ) {
+    throw new AppError(
+      'invalid_input',
+      'the alias must have 1 to 256 letters, digits, ".", "_", "~" or "-", and must not look like an id of ours: not up to 15 digits alone',
+      { field: 'alias' },
+    )
+  }
+  const others = [await liveProject(tx, alias, 'alias'), await liveProject(tx, alias, 'name')]
+  if (others.every((other) => !other || other.id === project)) return
+  throw aliasTaken(alias)
+}
+
+function aliasTaken(alias: string): AppError {
+  return new AppError('conflict', `the alias "${alias}" is taken; choose another one`, {
+    field: 'alias',
+  })
 }
 
 function demandQuota(quota: number): void {

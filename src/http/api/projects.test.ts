@@ -47,6 +47,28 @@ describe('projects', () => {
     expect(byId.body.name).toBe('payments')
   })
 
+  test('an administrator of the project gives it an alias, and takes it away', async () => {
+    const patch = (status: number, alias: unknown, project = 'payments', as = 'alice') =>
+      api.expect(status, 'PATCH', `/projects/${project}`, { as, body: { alias } })
+    const alias = '0123456789abcdef0123456789abcdef'
+    expect((await patch(200, alias)).body).toMatchObject({ alias, version: 2 })
+    expect((await patch(200, alias)).body.alias).toBe(alias)
+    await api.expect(201, 'POST', '/projects', { as: 'root', body: { name: 'other' } })
+    expect((await patch(409, alias, 'other', 'root')).body.detail).toContain('is taken')
+    // Whoever created a project of that name would get what scripts send to the alias.
+    await api.expect(409, 'POST', '/projects', { as: 'root', body: { name: alias } })
+    expect((await patch(200, null)).body.alias).toBeNull()
+    await api.expect(201, 'POST', '/projects', { as: 'root', body: { name: alias } })
+    await patch(409, alias)
+    await patch(200, 'payments')
+    await patch(404, 'mine', 'other')
+    for (const good of ['a', 'A_b~c.d-1', 'x'.repeat(256), '1234567890123456'])
+      await patch(200, good)
+    for (const bad of ['', 'x'.repeat(257), 'a/b', 'a b', '.', '7', `${'0'.repeat(31)}7`, 'ä', 7]) {
+      await patch(400, bad)
+    }
+  })
+
   test('uses what was pushed', async () => {
     await api.push('payments/web', 'a')
     const { body } = await api.expect(200, 'GET', '/projects/payments', { as: 'alice' })

@@ -15,6 +15,10 @@ const ListedProject = z
     public: z.boolean().openapi({ description: 'Everybody may pull' }),
     quota: z.int().openapi({ description: 'Bytes; -1: no limit' }),
     description: z.string(),
+    alias: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Another id, which scripts for Huawei Cloud carry' }),
     createdAt: time,
     updatedAt: time,
     version,
@@ -35,6 +39,7 @@ const quota = z
   .optional()
   .openapi({ description: 'Bytes, at least 1, or -1: no limit; set by system administrators' })
 const description = text(4_096).optional()
+const alias = text(256).min(1).nullable().optional()
 
 export const projectRoutes = {
   list: route({
@@ -77,7 +82,7 @@ export const projectRoutes = {
     summary: 'Change a project',
     permission: 'project:update',
     on: 'project',
-    body: { public: isPublic, quota, description },
+    body: { public: isPublic, quota, description, alias },
     sample: { description: 'Payments and invoices' },
     output: ProjectView,
     versioned: true,
@@ -148,16 +153,19 @@ export function projectEndpoints({ db, accounts, registry, settings }: ApiDeps):
 
     endpoint(projectRoutes.update, async ({ project, body, version, principal, audit }) => {
       if (body.quota !== undefined) await demandQuota(principal)
-      const { public: isPublic, quota, description } = body
+      const { public: isPublic, quota, description, alias } = body
       const updated = await db.transaction(async (tx) => {
         const changed = await projects.update(
           tx,
           project.id,
-          given({ isPublic, quota, description }),
+          given({ isPublic, quota, description, alias }),
           version,
         )
         const previousQuota = quota === undefined ? undefined : project.quota
-        await audit(tx, { resource: changed.name, details: { isPublic, quota, previousQuota } })
+        await audit(tx, {
+          resource: changed.name,
+          details: { isPublic, quota, previousQuota, alias },
+        })
         return changed
       })
       return detailed(updated, principal)
@@ -180,6 +188,7 @@ function viewOf(project: Project) {
     public: project.is_public === 1,
     quota: project.quota,
     description: project.description,
+    alias: project.alias,
     createdAt: project.created_at,
     updatedAt: project.updated_at,
     version: project.version,
