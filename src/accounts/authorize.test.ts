@@ -51,10 +51,16 @@ async function allowed(principal: Principal, project: ProjectRef): Promise<Actio
 
 /** Written out by hand: this is what the roles mean, whatever the table says. */
 const PUBLIC: Action[] = ['repository:pull', 'project:read']
-const SIGNED_IN: Action[] = ['catalog:read', 'project:create']
-const GUEST: Action[] = [...PUBLIC, 'member:read', ...SIGNED_IN]
-const DEVELOPER: Action[] = [...GUEST, 'repository:push']
-const MAINTAINER: Action[] = [...DEVELOPER, 'repository:delete', 'repository:update', 'tag:protect']
+const SIGNED_IN: Action[] = ['catalog:read', 'project:create', 'registry:read']
+const GUEST: Action[] = [...PUBLIC, 'member:read', 'project-registry:read', ...SIGNED_IN]
+const DEVELOPER: Action[] = [...GUEST, 'repository:push', 'registry:use']
+const MAINTAINER: Action[] = [
+  ...DEVELOPER,
+  'repository:delete',
+  'repository:update',
+  'tag:protect',
+  'project-registry:manage',
+]
 const PROJECT_ADMIN: Action[] = [
   ...MAINTAINER,
   'project:update',
@@ -93,15 +99,16 @@ describe('what each may do', () => {
     const expected = MAINTAINER.filter((action) => action !== 'project:create')
     expect((await allowed(principal, secret)).sort()).toEqual(expected.sort())
     expect((await allowed(principal, open)).sort()).toEqual(
-      (['catalog:read', ...PUBLIC] satisfies Action[]).sort(),
+      (['catalog:read', 'registry:read', ...PUBLIC] satisfies Action[]).sort(),
     )
   })
 
   test('with anonymous writes everybody pushes to public projects, and to no other', async () => {
     accounts = await accountsWith({ anonymousWrite: true })
-    const writes: Action[] = ['repository:push', 'repository:delete', ...SIGNED_IN]
+    const creates: Action[] = ['catalog:read', 'project:create']
+    const writes: Action[] = ['repository:push', 'repository:delete', ...creates]
     expect((await allowed(anonymous, open)).sort()).toEqual([...PUBLIC, ...writes].sort())
-    expect((await allowed(anonymous, secret)).sort()).toEqual([...SIGNED_IN].sort())
+    expect((await allowed(anonymous, secret)).sort()).toEqual([...creates].sort())
   })
 
   async function accountsWith(change: { anonymousWrite: boolean }): Promise<TestAccounts> {

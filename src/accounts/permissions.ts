@@ -32,6 +32,8 @@ export const PERMISSIONS = {
   'registry:use': { role: 'developer', verb: 'use its registries' },
   'registry:read': { account: true, verb: 'see external registries' },
   'registry:manage': { verb: 'manage external registries' },
+  'project-registry:read': { role: 'guest', verb: 'see its external registries' },
+  'project-registry:manage': { role: 'maintainer', verb: 'manage its external registries' },
   'account:manage': { verb: 'manage accounts' },
   'system:read': { verb: 'see the state of the system' },
   'system:manage': { verb: 'manage the work in the background' },

@@ -89,6 +89,22 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
       }),
     },
     {
+      owns: under('/v5', '/v3'),
+      face: lazyFace(async () => {
+        const { createHss } = await import('../http/hss/hss.ts')
+        return createHss({
+          db,
+          clock,
+          accounts,
+          registry,
+          registries,
+          queue: createJobQueue({ db, clock }),
+          log,
+          clusters: async () => ['local'],
+        })
+      }),
+    },
+    {
       owns: under('/api/ccr'),
       face: lazyFace(async () => {
         const { createCcr } = await import('../http/ccr/ccr.ts')

@@ -12,6 +12,8 @@ export interface RequestContext {
   requestId: string
   /** `https://registry.example`, as the client sees us. */
   origin: string
+  /** As the client named us in this request: `registry.example:8443`. */
+  host: string
   /** Name of the route, for the log and the metrics. */
   route: string
   /** Who asks, for the log; set when it is known. */

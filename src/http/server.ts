@@ -68,6 +68,7 @@ export function startServer(options: ServerOptions): HttpServer {
       address: client.address,
       requestId: newHex(8),
       origin: publicUrl ?? `${client.scheme}://${client.host}`,
+      host: client.host,
       route: 'unknown',
       received: 0,
       keepOpen() {

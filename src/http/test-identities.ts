@@ -34,13 +34,19 @@ export interface Identity {
   narrowTo?: readonly string[]
 }
 
-const GUEST: readonly Action[] = ['repository:pull', 'project:read', 'member:read']
+const GUEST: readonly Action[] = [
+  'repository:pull',
+  'project:read',
+  'member:read',
+  'project-registry:read',
+]
 const DEVELOPER: readonly Action[] = [...GUEST, 'repository:push', 'registry:use']
 const MAINTAINER: readonly Action[] = [
   ...DEVELOPER,
   'repository:delete',
   'repository:update',
   'tag:protect',
+  'project-registry:manage',
 ]
 const ADMIN: readonly Action[] = [
   ...MAINTAINER,

@@ -124,6 +124,7 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
       address: ADDRESS,
       requestId: 'request-1',
       origin: asked.origin ?? 'http://registry.example.com',
+      host: 'registry.example.com',
       route: 'unknown',
       received: 0,
       keepOpen() {},

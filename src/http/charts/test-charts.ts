@@ -134,6 +134,7 @@ export async function createTestCharts(create?: () => Promise<TestDatabase>): Pr
       address: ADDRESS,
       requestId: 'request-1',
       origin: 'http://registry.example.com',
+      host: 'registry.example.com',
       route: 'unknown',
       received: 0,
       keepOpen() {},
