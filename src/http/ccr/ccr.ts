@@ -7,6 +7,7 @@ import type { Log } from '../../lib/log.ts'
 import type { LocalRegistry } from '../../registry/registry.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { Face, RequestContext } from '../context.ts'
+import { parseBody, readBytes } from '../json-body.ts'
 import { asAppError } from '../v2/errors.ts'
 import { accountEndpoints } from './account.ts'
 import { artifactEndpoints } from './artifacts.ts'
@@ -14,7 +15,7 @@ import { chartEndpoints } from './charts.ts'
 import { successResponse } from './envelope.ts'
 import { ccrErrorResponse } from './errors.ts'
 import { createGate } from './gate.ts'
-import { parseBody, parseQuery, readBytes } from './input.ts'
+import { parseQuery } from './input.ts'
 import { createDocument } from './openapi.ts'
 import { decodePart, patternOf } from './path.ts'
 import { projectEndpoints } from './projects.ts'
@@ -42,6 +43,8 @@ export interface CcrParts extends CcrDeps {
   times: Times
 }
 
+const MAX_BODY_BYTES = 64 * 1024
+
 const BASE = /^\/api\/ccr\/v1\.0\/instances\/([^/]+)(\/.*)$/
 
 /** The CCR OpenAPI of CeaKE 5.2.0, over our own registry. */
@@ -68,7 +71,7 @@ export function createCcr(deps: CcrDeps): Face {
     const { route, run } = endpoint
     context.route = `ccr.${route.name}`
     // First, so that what is authorised is not out of date when a slow body has arrived.
-    const bytes = route.takesBody ? await readBytes(context.request) : undefined
+    const bytes = route.takesBody ? await readBytes(context.request, MAX_BODY_BYTES) : undefined
     const principal = await accounts.authenticator.authenticateApi(
       context.request.headers.get('authorization'),
       context.address,

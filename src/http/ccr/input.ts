@@ -1,41 +1,9 @@
 import type { z } from '@hono/zod-openapi'
 import { AppError, isAppError } from '../../lib/errors.ts'
-import { isJsonObject, type JsonObject, parseStrictJson } from '../../oci/json.ts'
-import { readWhole } from '../body.ts'
 
-const MAX_BODY_BYTES = 64 * 1024
-/** JSON is small: who needs longer for the next byte is not coming back. */
-const BODY_IDLE_MS = 30_000
 const MAX_SHOWN = 100
 /** Parameters whose value is not repeated in an error. */
 const SECRET = ['new_password']
-
-/** The bytes of a body, whatever its Content-Type. @throws AppError too_large, upload_invalid */
-export function readBytes(request: Request): Promise<Uint8Array> {
-  return readWhole(request, {
-    limit: MAX_BODY_BYTES,
-    idleMs: BODY_IDLE_MS,
-    tooLarge: () => new AppError('too_large', `the body may have at most ${MAX_BODY_BYTES} bytes`),
-  })
-}
-
-/**
- * The body as a JSON object. A field that is null counts as not sent, as it does in Go.
- * @throws AppError invalid_input
- */
-export function parseBody(bytes: Uint8Array): JsonObject {
-  if (bytes.length === 0) throw new AppError('invalid_input', 'the body is empty; send JSON')
-  let body: unknown
-  try {
-    body = parseStrictJson(bytes)
-  } catch (error) {
-    const why = error instanceof SyntaxError ? error.message : 'it is not valid JSON'
-    throw new AppError('invalid_input', `the body cannot be read: ${why}`, {}, error)
-  }
-  const object = body as JsonObject
-  if (!isJsonObject(object)) throw new AppError('invalid_input', 'the body is not a JSON object')
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null))
-}
 
 /**
  * The parameters of a query. One that is empty counts as not sent; one that is there twice must say

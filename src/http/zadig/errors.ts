@@ -1,0 +1,99 @@
+import type { AppError, ErrorCode } from '../../lib/errors.ts'
+import type { RequestContext } from '../context.ts'
+import { jsonAnswer } from './answer.ts'
+
+/*
+ * Failures in the form of Zadig's typed errors. Zadig leaves 401, 403 and some 400 without a body,
+ * and answers what it did not expect with 500; here each has its status and its sentence.
+ */
+
+const STATUSES: Record<ErrorCode, number> = {
+  invalid_input: 400,
+  name_invalid: 400,
+  digest_invalid: 400,
+  digest_mismatch: 400,
+  manifest_invalid: 400,
+  manifest_too_large: 413,
+  size_invalid: 400,
+  range_invalid: 400,
+  upload_range_invalid: 400,
+  upload_invalid: 400,
+  too_large: 413,
+  method_unsupported: 405,
+  unauthenticated: 401,
+  insufficient_scope: 401,
+  denied: 403,
+  not_found: 404,
+  project_unknown: 404,
+  repository_unknown: 404,
+  manifest_unknown: 404,
+  manifest_blob_unknown: 404,
+  blob_unknown: 404,
+  upload_unknown: 404,
+  conflict: 409,
+  in_use: 409,
+  immutable: 409,
+  precondition_failed: 409,
+  quota_exceeded: 409,
+  rate_limited: 429,
+  storage_full: 507,
+  read_only: 503,
+  unavailable: 503,
+  internal: 500,
+  address_refused: 400,
+  remote_unreachable: 502,
+  remote_denied: 502,
+  remote_error: 502,
+}
+
+const NAMES: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Request Entity Too Large',
+  429: 'Too Many Requests',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  507: 'Insufficient Storage',
+}
+
+export function zadigErrorResponse(error: AppError, context: RequestContext): Response {
+  const status = STATUSES[error.code]
+  const { retryAfter, headers, text } = error.details
+  const description = error.message
+  const asked = {
+    ...(status === 401 ? { 'www-authenticate': 'Bearer realm="entrepot"' } : {}),
+    ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+    ...headers,
+  }
+  if (text === true) return textAnswer(status, description, context, asked)
+  const body =
+    status === 500
+      ? { message: 'Internal Error: ', code: 500, description }
+      : { type: 'error', message: NAMES[status] ?? '', code: status, description, extra: {} }
+  return jsonAnswer(context, status, body, asked)
+}
+
+/** Paths and methods that there are not, which Zadig's router answers itself. */
+function textAnswer(
+  status: number,
+  message: string,
+  { method }: RequestContext,
+  headers: Record<string, string>,
+): Response {
+  const body = Buffer.from(message)
+  return new Response(method === 'HEAD' ? null : body, {
+    status,
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      'content-length': String(body.length),
+      'cache-control': 'no-store',
+      // The path is in it, which anybody may have made up.
+      'x-content-type-options': 'nosniff',
+      ...headers,
+    },
+  })
+}
