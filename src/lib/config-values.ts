@@ -102,6 +102,38 @@ export function integer({ min, max }: { min: number; max: number }) {
   })
 }
 
+const BYTE_UNITS: Record<string, number> = {
+  '': 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
+}
+
+/** `500MB`, `10GiB`, or a number of bytes. */
+export function byteSize({ min }: { min: string }) {
+  const right = `a number of bytes from ${min} on, such as 500MB, 10GiB or 1TB`
+  const least = parseBytes(min) ?? 0
+  return z.union([z.string(), z.number()], { error: right }).transform((input, context) => {
+    const value = parseBytes(String(input))
+    if (value !== undefined && value >= least) return value
+    context.addIssue({ code: 'custom', message: right })
+    return z.NEVER
+  })
+}
+
+function parseBytes(input: string): number | undefined {
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(input.trim()) ?? []
+  const factor = BYTE_UNITS[unit.toUpperCase()]
+  return amount === undefined || factor === undefined
+    ? undefined
+    : Math.round(Number(amount) * factor)
+}
+
 export function oneOf<const T extends [string, ...string[]]>(...values: T) {
   return z.enum(values, { error: values.join(' or ') })
 }

@@ -61,6 +61,8 @@ export function loadConfig(input: ConfigInput = {}): LoadedConfig {
   config.data = resolve(folder, config.data)
   if (cert !== undefined) config.listen.tls.cert = resolve(folder, cert)
   if (key !== undefined) config.listen.tls.key = resolve(folder, key)
+  const { caFile } = config.storage.s3
+  if (caFile !== undefined) config.storage.s3.caFile = resolve(folder, caFile)
   return {
     config: freeze(config),
     origins: new Map([...given].map(([name, { origin }]) => [name, origin])),
@@ -94,6 +96,22 @@ function checkTogether(given: Map<string, Given>): ConfigProblem[] {
     problems.push({
       field: 'listen.tls.selfSigned',
       message: `true (from ${selfSigned.origin}) must be false where a certificate is named`,
+    })
+  }
+  if (given.get('storage.driver')?.value === 's3' && !given.has('storage.s3.bucket')) {
+    problems.push({
+      field: 'storage.s3.bucket',
+      message: 'must be set too, because storage.driver is s3',
+    })
+  }
+  const hasId = given.has('storage.s3.accessKeyId')
+  if (hasId !== given.has('storage.s3.secretAccessKey')) {
+    const [has, lacks] = hasId
+      ? ['accessKeyId', 'secretAccessKey']
+      : ['secretAccessKey', 'accessKeyId']
+    problems.push({
+      field: `storage.s3.${lacks}`,
+      message: `must be set too, because storage.s3.${has} is`,
     })
   }
   return problems

@@ -7,6 +7,11 @@ import type { ByteRange } from '../../oci/range.ts'
  */
 
 export interface BlobStore {
+  /**
+   * True where unfinished bytes cannot be read and finished ones only through a network: then the
+   * hash of an upload is worth keeping.
+   */
+  readonly isRemote: boolean
   /** A key that nobody has had before. Nothing is stored yet. */
   newKey(): string
   /**
@@ -16,16 +21,43 @@ export interface BlobStore {
   append(key: string, position: BlobPosition): Promise<BlobAppender>
   /** Makes the bytes up to `position` the whole content of `key`, durable and readable. */
   complete(key: string, position: BlobPosition): Promise<void>
-  /** How the bytes can be had; undefined when they are not there. */
-  read(key: string, size: number, range?: ByteRange): Promise<BlobSource | undefined>
+  /**
+   * Makes the bytes of `key` up to `position` the beginning of `newKey`, whatever a former writer
+   * of `key` may still do there. Afterwards they can be read under `key` as if it were complete.
+   */
+  adopt(key: string, position: BlobPosition, newKey: string): Promise<BlobPosition>
+  /**
+   * How the bytes can be had by a client; undefined when they are not there, as far as that is
+   * known. Only who `mayRedirect` is sent elsewhere.
+   */
+  read(
+    key: string,
+    size: number,
+    range?: ByteRange,
+    options?: { mayRedirect?: boolean },
+  ): Promise<BlobSource | undefined>
+  /** The bytes for somebody in this process; undefined when they are not there, all of them. */
+  stream(key: string, size: number): Promise<AsyncIterable<Uint8Array> | undefined>
   /** Bytes stored under `key`, complete or not; undefined when there are none. */
   size(key: string): Promise<number | undefined>
   /** Removes finished and unfinished content. Keys that hold nothing are no error. */
   remove(keys: readonly string[]): Promise<void>
+  /** Removes what is unfinished under the keys and leaves what is complete. */
+  removeUnfinished(keys: readonly string[]): Promise<void>
   /** Bytes that can still be written, roughly; Infinity where that is nobody's concern. */
   room(): Promise<number>
-  /** Keys in no particular order, with the time of the last change in milliseconds. */
-  list(): AsyncIterable<{ key: string; size: number; modifiedAt: number }>
+  /**
+   * Keys in no particular order, with the time of the last change in milliseconds; one may come
+   * several times. `isUnfinished`: surely no complete content, but bytes on the way to one.
+   */
+  list(): AsyncIterable<StoredKey>
+}
+
+export interface StoredKey {
+  key: string
+  size: number
+  modifiedAt: number
+  isUnfinished: boolean
 }
 
 /** Up to where the bytes are safe, and what the driver needs to go on from there. */
@@ -37,8 +69,11 @@ export interface BlobPosition {
 export interface BlobAppender {
   /** Takes the chunk; it must not be changed afterwards. Await it: that is the back-pressure. */
   write(chunk: Uint8Array): Promise<void>
-  /** Makes everything written so far durable. */
-  checkpoint(): Promise<BlobPosition>
+  /**
+   * Makes everything written so far durable. `isLast`: nothing follows but `complete`, so that
+   * nothing has to be kept for a next writer.
+   */
+  checkpoint(options?: { isLast?: boolean }): Promise<BlobPosition>
   /** Safe to call at any time, also twice. Bytes after the last checkpoint may be lost. */
   close(): Promise<void>
 }

@@ -4,10 +4,11 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { AppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { BlobPosition, BlobStore } from './blob-store.ts'
 import { createBufferPool, openFileAppender } from './file-appender.ts'
 import { codeOf, onDisk } from './file-errors.ts'
 
+const NOTHING: BlobPosition = { offset: 0, state: null }
 const KEY = /^([0-9a-f]{2})\/[0-9a-f]{30}$/
 
 /** Keeps blobs as files `<folder>/<2 hex>/<30 hex>`. The 256 folders exist from the start. */
@@ -21,7 +22,13 @@ export async function openFileStore(folder: string): Promise<BlobStore> {
     return join(folder, key)
   }
 
+  function openAt(key: string, size: number): Blob | undefined {
+    const file = Bun.file(pathOf(key))
+    return file.size < size ? undefined : file
+  }
+
   return {
+    isRemote: false,
     newKey() {
       const hex = newHex(16)
       return `${hex.slice(0, 2)}/${hex.slice(2)}`
@@ -41,12 +48,30 @@ export async function openFileStore(folder: string): Promise<BlobStore> {
       }
       await syncFolder(dirname(path))
     },
+    async adopt(key, { offset }, newKey) {
+      const appender = await openFileAppender(pathOf(newKey), NOTHING, buffers)
+      try {
+        const prefix = openAt(key, offset)
+        if (offset > 0 && !prefix) {
+          throw new AppError(
+            'internal',
+            `the ${offset} bytes of an upload under ${key} are missing`,
+          )
+        }
+        if (prefix)
+          for await (const chunk of prefix.slice(0, offset).stream()) await appender.write(chunk)
+        return await appender.checkpoint()
+      } finally {
+        await appender.close()
+      }
+    },
     async read(key, size, range) {
-      const path = pathOf(key)
-      const file = Bun.file(path)
-      if (file.size < size) return undefined
+      const file = openAt(key, size)
       const { start, end } = range ?? { start: 0, end: size - 1 }
-      return { kind: 'file', file: file.slice(start, end + 1) }
+      return file && { kind: 'file', file: file.slice(start, end + 1) }
+    },
+    async stream(key, size) {
+      return openAt(key, size)?.slice(0, size).stream()
     },
     async size(key) {
       return stat(pathOf(key)).then(
@@ -61,6 +86,8 @@ export async function openFileStore(folder: string): Promise<BlobStore> {
         })
       }
     },
+    // What is written is the file itself, complete or not.
+    async removeUnfinished() {},
     async room() {
       const { bavail, bsize } = await statfs(folder)
       return bavail * bsize
@@ -70,7 +97,8 @@ export async function openFileStore(folder: string): Promise<BlobStore> {
         for (const name of await readdir(join(folder, shard))) {
           const key = `${shard}/${name}`
           const found = await stat(join(folder, key)).catch(() => undefined)
-          if (found && KEY.test(key)) yield { key, size: found.size, modifiedAt: found.mtimeMs }
+          if (!found || !KEY.test(key)) continue
+          yield { key, size: found.size, modifiedAt: found.mtimeMs, isUnfinished: false }
         }
       }
     },

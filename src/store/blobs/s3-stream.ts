@@ -1,0 +1,94 @@
+import { AppError } from '../../lib/errors.ts'
+import type { ByteRange } from '../../oci/range.ts'
+import type { S3Bucket, S3Object } from './s3-bucket.ts'
+
+/** Answers that break off one after the other without a byte in between. */
+const MOST_FAILURES = 5
+const PAUSE_MS = 200
+
+/**
+ * The bytes of a range, asked for again from where an answer broke off; undefined when the object
+ * does not have all of them.
+ */
+export async function streamRange(
+  bucket: S3Bucket,
+  name: string,
+  { start, end }: ByteRange,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const open = async (from: number) => {
+    const object = await bucket.get(name, { start: from, end })
+    if (object?.size === end - from + 1) return object
+    // So that its connection can be used again.
+    await object?.body.cancel()
+    return undefined
+  }
+  const first = await open(start)
+  return first && goOn(first, open, { start, end })
+}
+
+async function* goOn(
+  first: S3Object,
+  open: (from: number) => Promise<S3Object | undefined>,
+  { start, end }: ByteRange,
+): AsyncGenerator<Uint8Array> {
+  let object: S3Object | undefined = first
+  let failures = 0
+  for (let at = start; at <= end; ) {
+    try {
+      object ??= await open(at)
+      if (!object) throw new AppError('unavailable', 'a blob disappeared while it was read')
+      for await (const chunk of chunksOf(object.body)) {
+        at += chunk.length
+        failures = 0
+        yield chunk
+      }
+    } catch (error) {
+      if (++failures >= MOST_FAILURES) throw brokenOff(error)
+    }
+    object = undefined
+    if (at <= end) {
+      if (++failures >= MOST_FAILURES) throw brokenOff()
+      await Bun.sleep(PAUSE_MS * failures)
+    }
+  }
+}
+
+function brokenOff(cause?: unknown): AppError {
+  return new AppError(
+    'unavailable',
+    'the S3 storage broke off several times while a blob was read',
+    { retryAfter: 5 },
+    cause,
+  )
+}
+
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    // After an early return of whoever reads, the rest must not keep coming.
+    await reader.cancel().catch(() => {})
+  }
+}
+
+/** A range in memory; undefined when the object does not have all of it. */
+export async function readBytes(
+  bucket: S3Bucket,
+  name: string,
+  range: ByteRange,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const stream = await streamRange(bucket, name, range)
+  if (!stream) return undefined
+  const bytes = new Uint8Array(range.end - range.start + 1)
+  let length = 0
+  for await (const chunk of stream) {
+    bytes.set(chunk, length)
+    length += chunk.length
+  }
+  return bytes
+}
