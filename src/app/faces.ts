@@ -105,6 +105,13 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
       }),
     },
     {
+      owns: under('/openapi'),
+      face: lazyFace(async () => {
+        const { createZadig } = await import('../http/zadig/zadig.ts')
+        return createZadig({ clock, accounts, registries, log, settings: config.zadig })
+      }),
+    },
+    {
       owns: under('/api/ccr'),
       face: lazyFace(async () => {
         const { createCcr } = await import('../http/ccr/ccr.ts')
