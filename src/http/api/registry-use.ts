@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { SELF } from '../../hub/registries/record.ts'
 import type { HandoutCaller, HandoutRequest } from '../../hub/use/handout-types.ts'
 import type { HandedOut } from '../../hub/use/handouts.ts'
 import { type TrustSource, trustFor } from '../../hub/use/trust.ts'
@@ -80,7 +81,7 @@ export function registryUseEndpoints(deps: ApiDeps): Endpoint[] {
   function handOut({ kubernetes, login, ...body }: Body, asked: Asked) {
     const { project, context, principal, audit } = asked
     const { purpose, environment, registry } = body
-    if (login && registry !== 'self') {
+    if (login && registry?.toLowerCase() !== SELF) {
       throw new AppError('invalid_input', '"login" is for the registry "self" alone', {
         field: 'login',
       })
