@@ -28,13 +28,13 @@ const Refusal = z.union([
   z.object({ code: z.string(), message: z.string().nullish() }),
 ])
 
-const rememberPlace = createTokenMemory<AcrPlace>()
+const places = createTokenMemory<AcrPlace>()
 
 /** Reads `service="registry.aliyuncs.com:<region>:<account>[:cri-…]"` of the challenge. */
 export async function acrPlace(context: ProviderContext): Promise<AcrPlace> {
   const address = context.apiUrl?.('registry') ?? cloudAddress(context.endpoint)
   const now = context.clock.now()
-  return rememberPlace([address], now, async () => {
+  return places.remember([address], now, async () => {
     const registry = nameOf(context)
     const url = `${address}/v2/`
     const { headers } = await callApi(context, { registry, purpose: 'tell its challenge', url })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { AppError } from '../../lib/errors.ts'
-import type { Endpoint, Provider, ProviderContext } from '../provider.ts'
+import { AppError, isAppError } from '../../lib/errors.ts'
+import type { Endpoint, Login, Provider, ProviderContext } from '../provider.ts'
 import { type ApiCall, callJson } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { cloudAddress, hostnameOf, namespaceOf, storedLogin } from './endpoint.ts'
@@ -25,7 +25,7 @@ const Repositories = z.object({
 })
 const Place = z.object({ page: z.number().int().positive() })
 
-const rememberToken = createTokenMemory<string>()
+const tokens = createTokenMemory<string>()
 
 export const dockerhub: Provider = {
   name: 'dockerhub',
@@ -43,16 +43,8 @@ export const dockerhub: Provider = {
       throw new AppError('invalid_input', message, { field: 'namespace' })
     }
     const { page } = decodeCursor(Place, options.next) ?? { page: 1 }
-    const token = await apiToken(context)
     const path = `/v2/namespaces/${encodeURIComponent(namespace)}/repositories?page=${page}&page_size=${PAGE_SIZE}`
-    const { value } = await callJson(
-      context,
-      {
-        ...callOf(context, 'list repositories', path),
-        ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
-      },
-      Repositories,
-    )
+    const value = await callWithToken(context, callOf(context, 'list repositories', path))
     return {
       repositories: value.results.map(({ namespace, name }) => `${namespace}/${name}`),
       ...(value.next ? { next: encodeCursor({ page: page + 1 }) } : {}),
@@ -69,6 +61,23 @@ function isHub(endpoint: Endpoint): boolean {
   return HUB_HOSTS.includes(hostnameOf(endpoint))
 }
 
+/** Once more with a new token, when the one that was kept is refused. */
+async function callWithToken(context: ProviderContext, call: ApiCall) {
+  const login = storedLogin(context.endpoint)
+  const attempt = async () => {
+    const token = await apiToken(context)
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    return (await callJson(context, { ...call, headers }, Repositories)).value
+  }
+  try {
+    return await attempt()
+  } catch (error) {
+    if (!login || !isAppError(error) || error.details.vendorStatus !== 401) throw error
+    tokens.forget(credentialOf(context, login))
+    return attempt()
+  }
+}
+
 /** undefined: anonymous, who sees public repositories. */
 async function apiToken(context: ProviderContext): Promise<string | undefined> {
   const login = storedLogin(context.endpoint)
@@ -81,13 +90,21 @@ async function apiToken(context: ProviderContext): Promise<string | undefined> {
     advice: 'check the user and its access token (hub.docker.com, Account settings)',
   }
   const now = context.clock.now()
-  return rememberToken([call.url, login.username, login.password], now, async () => {
+  return tokens.remember(credentialOf(context, login), now, async () => {
     const { value } = await callJson(context, call, Token)
     return { value: value.access_token, expiresAt: now + TOKEN_LIFE_MS }
   })
 }
 
+function credentialOf(context: ProviderContext, login: Login): string[] {
+  return [apiAddress(context), login.username, login.password]
+}
+
+function apiAddress(context: ProviderContext): string {
+  return context.apiUrl?.('dockerhub') ?? 'https://hub.docker.com'
+}
+
 function callOf(context: ProviderContext, purpose: string, path: string): ApiCall {
-  const base = context.apiUrl?.('dockerhub') ?? 'https://hub.docker.com'
-  return { registry: 'Docker Hub', purpose, url: `${base}${path}`, isVendorApi: true }
+  const url = `${apiAddress(context)}${path}`
+  return { registry: 'Docker Hub', purpose, url, isVendorApi: true }
 }

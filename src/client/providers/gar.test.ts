@@ -126,13 +126,19 @@ describe('listing', () => {
     expect(isAppError(error, 'invalid_input') && error.details.field).toBe('namespace')
   })
 
-  test('tells a token that has ended, and a quota that is used up', async () => {
+  test('gets a new token for one that ended before its time, and tells a stored one', async () => {
     const started = start()
     fill(started)
     await listAll(gar, contextFor())
     started.forgetTokens()
-    const ended = await failureOf(listAll(gar, contextFor()))
+    expect((await listAll(gar, contextFor())).repositories).toEqual(all)
+    const token = { accessKey: 'oauth2accesstoken', secretKey: 'ya29.stored' }
+    const ended = await failureOf(listAll(gar, contextFor(token), 'my-project'))
     expect(isAppError(ended, 'denied')).toBe(true)
+    expect(ended.message).not.toContain('ya29.stored')
+  })
+
+  test('tells a quota that is used up', async () => {
     start().throttled = 1
     const quota = await failureOf(listAll(gar, contextFor()))
     expect(isAppError(quota, 'rate_limited')).toBe(true)

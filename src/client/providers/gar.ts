@@ -4,7 +4,7 @@ import type { Endpoint, Provider, ProviderContext } from '../provider.ts'
 import { type ApiCall, callJson } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { cloudAddress, hostnameOf, hostOf, isWithin, namespaceOf, storedLogin } from './endpoint.ts'
-import { exchangeServiceKey, readServiceKey } from './google-token.ts'
+import { exchangeServiceKey, forgetServiceToken, readServiceKey } from './google-token.ts'
 
 const PAGE_SIZE = 1000
 /** Repositories of a project are few; each is a page of its own at least. */
@@ -173,19 +173,30 @@ async function send<T>(
   schema: z.ZodType<T>,
   more: { method?: string; body?: string } = {},
 ): Promise<T> {
-  const login = await gar.login(context)
   const base = context.apiUrl?.('google-artifacts') ?? 'https://artifactregistry.googleapis.com'
-  const call: ApiCall = {
-    registry: `Google Artifact Registry at ${hostOf(context.endpoint)}`,
-    purpose,
-    url: `${base}${path}`,
-    ...more,
-    headers: {
-      ...(login ? { authorization: `Bearer ${login.password}` } : {}),
-      ...(more.body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    isVendorApi: true,
-    advice: 'check the key, and that its account has a role for Artifact Registry in this project',
+  const attempt = async () => {
+    const login = await gar.login(context)
+    const call: ApiCall = {
+      registry: `Google Artifact Registry at ${hostOf(context.endpoint)}`,
+      purpose,
+      url: `${base}${path}`,
+      ...more,
+      headers: {
+        ...(login ? { authorization: `Bearer ${login.password}` } : {}),
+        ...(more.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      isVendorApi: true,
+      advice:
+        'check the key, and that its account has a role for Artifact Registry in this project',
+    }
+    return (await callJson(context, call, schema)).value
   }
-  return (await callJson(context, call, schema)).value
+  try {
+    return await attempt()
+  } catch (error) {
+    const key = readServiceKey(context.endpoint)
+    if (!key || !isAppError(error) || error.details.vendorStatus !== 401) throw error
+    forgetServiceToken(context, key)
+    return attempt()
+  }
 }

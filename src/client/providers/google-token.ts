@@ -22,7 +22,7 @@ export type ServiceKey = z.infer<typeof ServiceKey>
 
 const AccessToken = z.object({ access_token: z.string().min(1), expires_in: z.number() })
 
-const rememberToken = createTokenMemory<{ token: string; expiresAt: number }>()
+const tokens = createTokenMemory<{ token: string; expiresAt: number }>()
 
 /**
  * The service account's key, stored as JSON or base64 of it; undefined: something else.
@@ -47,9 +47,9 @@ export async function exchangeServiceKey(
   context: ProviderContext,
   key: ServiceKey,
 ): Promise<{ token: string; expiresAt: number }> {
-  const url = context.apiUrl?.('google-oauth') ?? AUDIENCE
+  const url = tokenAddress(context)
   const now = context.clock.now()
-  return rememberToken([url, key.client_email, key.private_key], now, async () => {
+  return tokens.remember([url, key.client_email, key.private_key], now, async () => {
     const assertion = await signAssertion(key, Math.floor(now / 1000))
     const call: ApiCall = {
       registry: `Google Artifact Registry at ${hostOf(context.endpoint)}`,
@@ -77,6 +77,16 @@ export async function exchangeServiceKey(
     const expiresAt = now + value.expires_in * 1000
     return { value: { token: value.access_token, expiresAt }, expiresAt }
   })
+}
+
+/** For a token that is refused before its time. */
+export function forgetServiceToken(context: ProviderContext, key: ServiceKey): void {
+  tokens.forget([tokenAddress(context), key.client_email, key.private_key])
+}
+
+/** Never the key's own `token_uri`: who made the key shall not say where its assertion goes. */
+function tokenAddress(context: ProviderContext): string {
+  return context.apiUrl?.('google-oauth') ?? AUDIENCE
 }
 
 async function signAssertion(key: ServiceKey, issuedAt: number): Promise<string> {

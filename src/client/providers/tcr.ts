@@ -40,7 +40,7 @@ type Instance = z.infer<typeof Instance>
 
 /** Which instance a host is does not change; a key that may no longer see it is refused anyway. */
 const INSTANCE_LIFE_MS = 3_600_000
-const rememberInstance = createTokenMemory<Instance>()
+const instances = createTokenMemory<Instance>()
 
 /**
  * Tencent Container Registry. Which edition it is the host tells, whatever was chosen: Zadig's own
@@ -143,7 +143,7 @@ async function findInstance(context: ProviderContext): Promise<Instance> {
   const { accessKey, secretKey } = endpoint
   const credential = [apiAddress(context), hostnameOf(endpoint), accessKey, secretKey]
   const now = clock.now()
-  return rememberInstance(credential, now, async () => ({
+  return instances.remember(credential, now, async () => ({
     value: await readInstance(context),
     expiresAt: now + INSTANCE_LIFE_MS,
   }))

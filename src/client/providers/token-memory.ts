@@ -7,24 +7,38 @@ const MOST = 500
  * counts logins more strictly than anything else. Keyed by the credential, never by the record that
  * holds it, so that changed keys are used at once.
  */
-export function createTokenMemory<T>(earlyMs = 30_000) {
-  const kept = new Map<string, { value: T; expiresAt: number }>()
-
-  return async function remember(
+export interface TokenMemory<T> {
+  /** Times in epoch milliseconds. */
+  remember(
     credential: readonly string[],
     now: number,
     make: () => Promise<{ value: T; expiresAt: number }>,
-  ): Promise<T> {
-    const key = createHash('sha256').update(JSON.stringify(credential)).digest('base64')
-    const found = kept.get(key)
-    if (found && found.expiresAt - earlyMs > now) return found.value
-    const made = await make()
-    kept.delete(key)
-    kept.set(key, made)
-    for (const oldest of kept.keys()) {
-      if (kept.size <= MOST) break
-      kept.delete(oldest)
-    }
-    return made.value
+  ): Promise<T>
+  /** For a token that was refused before its time. */
+  forget(credential: readonly string[]): void
+}
+
+export function createTokenMemory<T>(earlyMs = 30_000): TokenMemory<T> {
+  const kept = new Map<string, { value: T; expiresAt: number }>()
+
+  return {
+    async remember(credential, now, make) {
+      const key = keyOf(credential)
+      const found = kept.get(key)
+      if (found && found.expiresAt - earlyMs > now) return found.value
+      const made = await make()
+      kept.delete(key)
+      kept.set(key, made)
+      for (const oldest of kept.keys()) {
+        if (kept.size <= MOST) break
+        kept.delete(oldest)
+      }
+      return made.value
+    },
+    forget: (credential) => void kept.delete(keyOf(credential)),
   }
+}
+
+function keyOf(credential: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(credential)).digest('base64')
 }
