@@ -39,6 +39,10 @@ export interface Endpoint {
   verifyTls: boolean
   /** PEM; when given, the only roots that are trusted. */
   caCertificate?: string | undefined
+  /** `host:port` that may be asked although their addresses are private ones. */
+  allowPrivate?: readonly string[] | undefined
+  /** Hosts of token servers that get the login too, besides those known to belong to it. */
+  trustedRealms?: readonly string[] | undefined
 }
 
 /** What `docker login` would be given. */
@@ -47,6 +51,8 @@ export interface Login {
   password: string
   /** Epoch milliseconds; absent: as long as the key lives. */
   expiresAt?: number
+  /** For the token server instead of name and password (Azure's AAD exchange). */
+  refreshToken?: string
 }
 
 /** What a registry puts up with, as far as is known; the client stays below it. */
@@ -93,7 +99,6 @@ export type ApiService =
   | 'google-artifacts'
   | 'dockerhub'
   | 'github'
-  | 'gitlab'
 
 export interface Provider {
   name: ProviderName

@@ -1,0 +1,121 @@
+import { AppError, type ErrorCode, isAppError } from '../lib/errors.ts'
+import { readBody } from '../lib/guarded-fetch-body.ts'
+import { redactText } from '../lib/redact.ts'
+import { parseRetryAfter } from './rate-limit.ts'
+
+/** `details.problem` of what a registry answered; `RemoteProblem` has those of the connection. */
+export type AnswerProblem =
+  | 'anonymous'
+  | 'login'
+  | 'permission'
+  | 'realm'
+  | 'absent'
+  | 'unsupported'
+  | 'rejected'
+  | 'server'
+  | 'overloaded'
+  | 'paused'
+  | 'answer'
+  | 'digest'
+  | 'size'
+  | 'too_large'
+  | 'redirect'
+  | 'loop'
+
+const ERROR_BODY_LIMIT = 64 * 1024
+const MOST_SHOWN = 300
+const CONTROL_CHARACTERS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu
+/** Passes by itself. 500 is also said for lasting faults, but nobody can tell. */
+const TEMPORARY = [408, 500, 502, 503, 504]
+const TEMPORARY_CONNECTION = ['timeout', 'closed', 'refused', 'unreachable', 'name', 'paused']
+
+/** An answer that does not fit, or content that is not what was promised. */
+export function remoteFault(problem: AnswerProblem, message: string): AppError {
+  return new AppError('remote_error', message, { problem })
+}
+
+/**
+ * What a registry's refusal means. Its body is read and closed.
+ *
+ * @param doing completes "registry.example.com refuses to …": `read the manifest a/b:1`
+ */
+export async function toRemoteError(
+  response: Response,
+  {
+    host,
+    doing,
+    isAnonymous,
+    now,
+  }: { host: string; doing: string; isAnonymous: boolean; now: number },
+): Promise<AppError> {
+  const { status } = response
+  const said = await readErrors(response)
+  const retryAfter = parseRetryAfter(response.headers, now)
+  const [code, problem, sentence] = judge(status, isAnonymous)
+  const words = said.text === '' ? '' : `: ${said.text}`
+  return new AppError(code, `${host} ${sentence.replace('…', doing)} (${status})${words}`, {
+    problem,
+    registry: host,
+    status,
+    ...(said.codes.length > 0 ? { remoteCodes: said.codes } : {}),
+    ...(retryAfter === undefined ? {} : { retryAfter: Math.ceil(retryAfter / 1000) }),
+  })
+}
+
+/** True when the same request may well succeed a little later. */
+export function isWorthRetrying(error: unknown): boolean {
+  if (!isAppError(error)) return false
+  const { problem } = error.details
+  if (error.code === 'rate_limited') return true
+  if (error.code === 'remote_unreachable') return TEMPORARY_CONNECTION.includes(String(problem))
+  return error.code === 'remote_error' && problem === 'server'
+}
+
+function judge(status: number, isAnonymous: boolean): [ErrorCode, AnswerProblem, string] {
+  if (status === 401) {
+    return isAnonymous
+      ? ['remote_denied', 'anonymous', 'wants a login to …']
+      : ['remote_denied', 'login', 'does not accept this login to …']
+  }
+  if (status === 403) return ['remote_denied', 'permission', 'does not let this account …']
+  if (status === 404) return ['not_found', 'absent', 'does not know what is needed to …']
+  if (status === 405 || status === 501) {
+    return ['remote_error', 'unsupported', 'has no way to …']
+  }
+  if (status === 429) return ['rate_limited', 'overloaded', 'limits how often one may …']
+  if (TEMPORARY.includes(status) || status > 504) {
+    return ['remote_error', 'server', 'failed to …']
+  }
+  if (status === 413) return ['remote_error', 'too_large', 'finds it too large to …']
+  return ['remote_error', 'rejected', 'refuses to …']
+}
+
+/** The errors of distribution-spec, or of those who write them a little differently. */
+async function readErrors(response: Response): Promise<{ text: string; codes: string[] }> {
+  try {
+    const bytes = await readBody(response, ERROR_BODY_LIMIT)
+    const body: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    const list = isObject(body) && Array.isArray(body.errors) ? body.errors : [body]
+    const errors = list.filter(isObject).map(({ code, message, details }) => ({
+      code: shown(code, 60),
+      message: shown(message ?? details, MOST_SHOWN),
+    }))
+    const texts = errors.map(({ code, message }) => [code, message].filter(Boolean).join(': '))
+    return {
+      text: texts.filter(Boolean).join('; ').slice(0, MOST_SHOWN),
+      codes: errors.map(({ code }) => code).filter((code) => /^[A-Z][A-Z_]+$/.test(code)),
+    }
+  } catch {
+    return { text: '', codes: [] }
+  }
+}
+
+/** A stranger's words end up in terminals and logs. */
+function shown(value: unknown, most: number): string {
+  if (typeof value !== 'string') return ''
+  return redactText(value).replaceAll(CONTROL_CHARACTERS, ' ').trim().slice(0, most)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

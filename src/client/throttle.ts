@@ -1,0 +1,121 @@
+import type { Clock } from '../lib/clock.ts'
+import { AppError, isAppError } from '../lib/errors.ts'
+import { createLimit } from '../lib/limit.ts'
+import type { Limits } from './provider.ts'
+import type { RateBudget } from './rate-limit.ts'
+import { isWorthRetrying } from './remote-error.ts'
+import { abortable, type Sleep } from './waiting.ts'
+
+/** Failures in a row after which a registry is left alone for a while. */
+const MOST_FAILURES = 10
+const PAUSE_MS = 30_000
+/** Where nothing is known of the rate: the distance that the first 429 brings. */
+const FIRST_SPACING_MS = 100
+const MOST_SPACING_MS = 10_000
+
+/**
+ * `ask` for what is over quickly, `send` for uploads. They have their own places: a copy within
+ * one registry reads while it sends, and would wait for itself.
+ */
+export type Lane = 'ask' | 'send'
+
+export interface Throttle {
+  /** Runs `work` when the registry can take one more request. */
+  run<T>(lane: Lane, work: () => Promise<T>, call: ThrottledCall): Promise<T>
+  /** 429, or a server that asked for time; milliseconds, where it said how many. */
+  slowDown(retryAfter: number | undefined): void
+  /** Seen in an answer: with nothing left, nothing is sent before it is full again. */
+  heed(budget: RateBudget): void
+}
+
+export interface ThrottledCall {
+  signal?: AbortSignal | undefined
+  /** Milliseconds that one is willing to wait for a pause to end. */
+  longestWait: number
+}
+
+/** Keeps below what one registry puts up with, together for all who ask it in this process. */
+export function createThrottle({
+  host,
+  limits,
+  clock,
+  sleep,
+}: {
+  host: string
+  limits: Limits
+  clock: Clock
+  sleep: Sleep
+}): Throttle {
+  const lanes = { ask: createLimit(limits.concurrency), send: createLimit(limits.concurrency) }
+  const leastSpacing = limits.perSecond === undefined ? 0 : 1000 / limits.perSecond
+  let spacing = leastSpacing
+  let nextAt = 0
+  let pausedUntil = 0
+  let failures = 0
+  let brokenUntil = 0
+
+  /** One is let through after the pause; what becomes of it decides for the others. */
+  function checkCircuit() {
+    const left = brokenUntil - clock()
+    if (left > 0) {
+      throw new AppError(
+        'remote_unreachable',
+        `${host} failed ${failures} times in a row and is left alone for ${toSeconds(left)} s`,
+        { problem: 'paused', retryAfter: toSeconds(left) },
+      )
+    }
+    if (failures >= MOST_FAILURES) brokenUntil = clock() + PAUSE_MS
+  }
+
+  async function waitForTurn({ signal, longestWait }: ThrottledCall) {
+    const pause = pausedUntil - clock()
+    if (pause > longestWait) {
+      throw new AppError(
+        'rate_limited',
+        `${host} wants no more requests for ${toSeconds(pause)} s`,
+        { problem: 'overloaded', registry: host, retryAfter: toSeconds(pause) },
+      )
+    }
+    const at = Math.max(clock(), pausedUntil, nextAt)
+    nextAt = at + spacing
+    if (at > clock()) await sleep(at - clock(), signal)
+  }
+
+  return {
+    run(lane, work, call) {
+      const turn = lanes[lane](async () => {
+        call.signal?.throwIfAborted()
+        checkCircuit()
+        await waitForTurn(call)
+        try {
+          const result = await work()
+          failures = 0
+          brokenUntil = 0
+          spacing = spacing * 0.9 < Math.max(5, leastSpacing) ? leastSpacing : spacing * 0.9
+          return result
+        } catch (error) {
+          // Too many requests is an answer of a healthy server, a refusal too.
+          if (isWorthRetrying(error) && !isAppError(error, 'rate_limited')) {
+            if (++failures >= MOST_FAILURES) brokenUntil = clock() + PAUSE_MS
+          } else if (isAppError(error)) {
+            failures = 0
+            brokenUntil = 0
+          }
+          throw error
+        }
+      })
+      return abortable(turn, call.signal)
+    },
+    slowDown(retryAfter) {
+      spacing = Math.min(MOST_SPACING_MS, Math.max(FIRST_SPACING_MS, spacing * 2))
+      if (retryAfter !== undefined) pausedUntil = Math.max(pausedUntil, clock() + retryAfter)
+    },
+    heed({ remaining, resetAt }) {
+      if (remaining === 0 && resetAt !== undefined) pausedUntil = Math.max(pausedUntil, resetAt)
+    },
+  }
+}
+
+function toSeconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000))
+}
