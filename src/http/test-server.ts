@@ -31,6 +31,8 @@ export interface TestServer {
   admin: string
   /** A new connection; closed with the server. */
   connect(): Wire
+  /** The lines of the program's log so far, also those of before a restart. */
+  logged(): readonly Record<string, unknown>[]
   /** Which worker answered, by the `x-request-id` of the answer. */
   workerOf(requestId: string | undefined): Promise<string>
   /** One connection to each worker. */
@@ -53,6 +55,7 @@ export async function startTestServer(settings: Record<string, string> = {}): Pr
   const folder = mkdtempSync(join(tmpdir(), 'entrepot-http-'))
   const data = join(folder, 'data')
   const wires: Wire[] = []
+  const before: Program['log'] = []
   let program = await startProgram(folder, { ...settings, ENTREPOT_LISTEN: '127.0.0.1:0' })
   const { port } = program
 
@@ -103,6 +106,7 @@ export async function startTestServer(settings: Record<string, string> = {}): Pr
     registry,
     admin: basic('admin'),
     connect,
+    logged: () => [...before, ...program.log],
     workerOf,
     accountsAt,
     async connectToEach() {
@@ -120,6 +124,7 @@ export async function startTestServer(settings: Record<string, string> = {}): Pr
     shutDown: () => program.stop(),
     async restart() {
       await program.stop()
+      before.push(...program.log)
       program = await startProgram(folder, { ...settings, ENTREPOT_LISTEN: `127.0.0.1:${port}` })
     },
     async stop() {
