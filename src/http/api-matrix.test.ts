@@ -67,6 +67,10 @@ const NEEDS: Record<string, Needs> = {
   [`DELETE ${REPOSITORY}`]: 'repository:delete',
   [`GET ${REPOSITORY}/artifacts`]: 'repository:pull',
   [`GET ${REPOSITORY}/artifacts/{digest}`]: 'repository:pull',
+  [`GET ${REPOSITORY}/artifacts/{digest}/manifest`]: 'repository:pull',
+  [`GET ${REPOSITORY}/artifacts/{digest}/referrers`]: 'repository:pull',
+  [`GET ${REPOSITORY}/chart-versions`]: 'repository:pull',
+  [`GET ${REPOSITORY}/chart-versions/{version}`]: 'repository:pull',
   [`DELETE ${REPOSITORY}/artifacts/{digest}`]: 'repository:delete',
   [`GET ${REPOSITORY}/tags`]: 'repository:pull',
   [`GET ${REPOSITORY}/tags/{tag}`]: 'repository:pull',
@@ -111,6 +115,7 @@ const NEEDS: Record<string, Needs> = {
   'POST /jobs/{job}/cancel': 'system:manage',
   'POST /jobs/{job}/retry': 'system:manage',
   'GET /openapi.json': 'open',
+  'GET /overview': 'open',
   'GET /system/info': 'signed-in',
 }
 

@@ -3,6 +3,7 @@ import { AppError } from '../lib/errors.ts'
 import { isAccessoryTag } from '../oci/accessory.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
+import { containing } from '../store/db/search.ts'
 import { relist } from './listing.ts'
 import { type Repositories, repositoryUnknown } from './repositories.ts'
 import { createTagHistory, type TagHistory } from './tag-history.ts'
@@ -14,21 +15,43 @@ export interface TagPage {
   limit: number
 }
 
+/** Which tags a list shows, and in which order. */
+export interface TagFilter {
+  limit: number
+  nameHas?: string
+  /** Without those that tools made to attach something. */
+  withoutAccessories?: boolean
+}
+
+/** A place in the list of the newest. */
+export interface TagPosition {
+  updatedAt: number
+  id: number
+}
+
 /** A tag with the digest it points at. */
 export interface TagEntry {
   id: number
   name: string
   digest: string
   mediaType: string
+  /** The id of what it points at. */
+  manifest: number
   immutable: boolean
   createdAt: number
   updatedAt: number
+  /** Who pushed it last, by name; null: nobody who is known now. */
+  pushedBy: string | null
+  pulledAt: number | null
 }
 
 export interface Tags {
   /** @throws AppError repository_unknown */
   names(name: RepositoryName, page: TagPage): Promise<string[]>
-  list(repository: number, page: TagPage): Promise<TagEntry[]>
+  /** By name in byte order. */
+  list(repository: number, page: TagFilter & { after?: string }): Promise<TagEntry[]>
+  /** Those that were set last come first. */
+  newest(repository: number, page: TagFilter & { after?: TagPosition }): Promise<TagEntry[]>
   find(repository: number, tag: string): Promise<TagEntry | undefined>
   /**
    * Locks those of the tags that exist. Tags come before manifests, so that a push and a deletion
@@ -117,21 +140,32 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
     return db.query
       .selectFrom('tag')
       .innerJoin('manifest', 'manifest.id', 'tag.manifest')
+      .leftJoin('account', 'account.id', 'tag.pushed_by')
       .select([
         'tag.id as id',
         'tag.name as name',
         'manifest.digest as digest',
         'manifest.media_type as mediaType',
+        'tag.manifest as manifest',
         'tag.immutable as immutable',
         'tag.created_at as createdAt',
         'tag.updated_at as updatedAt',
+        'account.name as pushedBy',
+        'tag.pulled_at as pulledAt',
       ])
       .where('tag.repository', '=', repository)
   }
 
+  function filtered(repository: number, { limit, nameHas, withoutAccessories }: TagFilter) {
+    let query = entries(repository).limit(limit)
+    if (nameHas) query = query.where(containing('tag.name', nameHas))
+    if (withoutAccessories) query = query.where('tag.accessory', '=', 0)
+    return query
+  }
+
   async function find(repository: number, tag: string): Promise<TagEntry | undefined> {
     const row = await entries(repository).where('tag.name', '=', tag).executeTakeFirst()
-    return row && { ...row, immutable: row.immutable === 1 }
+    return row && entryOf(row)
   }
 
   /** False: there is one of that name. */
@@ -179,10 +213,22 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
       return (await query.execute()).map((row) => row.name)
     },
 
-    async list(repository, { after, limit }) {
-      let query = entries(repository).orderBy('tag.name').limit(limit)
+    async list(repository, { after, ...filter }) {
+      let query = filtered(repository, filter).orderBy('tag.name')
       if (after !== undefined) query = query.where('tag.name', '>', after)
-      return (await query.execute()).map((row) => ({ ...row, immutable: row.immutable === 1 }))
+      return (await query.execute()).map(entryOf)
+    },
+
+    async newest(repository, { after, ...filter }) {
+      let query = filtered(repository, filter)
+        .orderBy('tag.updated_at', 'desc')
+        .orderBy('tag.id', 'desc')
+      if (after) {
+        query = query.where((eb) =>
+          eb(eb.refTuple('tag.updated_at', 'tag.id'), '<', eb.tuple(after.updatedAt, after.id)),
+        )
+      }
+      return (await query.execute()).map(entryOf)
     },
 
     async set(tx, { repository, tag, manifest, actor }, change) {
@@ -279,6 +325,10 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
       return entry
     },
   }
+}
+
+function entryOf(row: Omit<TagEntry, 'immutable'> & { immutable: number }): TagEntry {
+  return { ...row, immutable: row.immutable === 1 }
 }
 
 function demandMutable(

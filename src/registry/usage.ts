@@ -152,6 +152,40 @@ export async function usageOf(query: Queryable, project: number): Promise<Projec
   }
 }
 
+/** What several projects use, in one statement. Exact, as `usageOf`. */
+export async function usagesOf(
+  query: Queryable,
+  projects: readonly number[],
+): Promise<Map<number, ProjectUsage & { repositories: number }>> {
+  if (projects.length === 0) return new Map()
+  const ids = sql.join(projects)
+  const { rows } = await sql<{
+    project: number
+    logical: number
+    own: number
+    repositories: number
+  }>`
+    select project, sum(logical_bytes) as logical, sum(unique_bytes) as own,
+      sum(repository_count) as repositories
+    from (
+      select project, logical_bytes, unique_bytes, repository_count
+      from project_usage where project in (${ids})
+      union all
+      select project, logical_bytes, unique_bytes, repository_count
+      from usage_delta where project in (${ids})
+    ) part group by project`.execute(query)
+  return new Map(
+    rows.map((row) => [
+      row.project,
+      {
+        logicalBytes: Number(row.logical),
+        uniqueBytes: Number(row.own),
+        repositories: Number(row.repositories),
+      },
+    ]),
+  )
+}
+
 /** Folds all deltas of one project. */
 export async function foldProject(tx: Tx, project: number): Promise<void> {
   const deltas = await tx

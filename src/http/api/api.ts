@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import type { Accounts } from '../../accounts/accounts.ts'
+import type { Charts } from '../../charts/charts.ts'
 import { writeAudit } from '../../events/audit.ts'
 import type { Registries } from '../../hub/registries/registries.ts'
 import type { Handouts } from '../../hub/use/handouts.ts'
@@ -11,8 +12,10 @@ import type { LocalRegistry } from '../../registry/registry.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { Face, RequestContext } from '../context.ts'
 import { asAppError } from '../v2/errors.ts'
+import { artifactContentEndpoints } from './artifact-contents.ts'
 import { artifactEndpoints } from './artifacts.ts'
 import { auditEndpoints } from './audit.ts'
+import { chartVersionEndpoints } from './chart-versions.ts'
 import { problemResponse } from './errors.ts'
 import { createGate } from './gate.ts'
 import { readJson } from './input.ts'
@@ -20,6 +23,7 @@ import { jobEndpoints } from './jobs.ts'
 import { meEndpoints } from './me.ts'
 import { memberEndpoints } from './members.ts'
 import { BASE } from './openapi.ts'
+import { overviewEndpoints } from './overview.ts'
 import { etagOf, ifMatch } from './preconditions.ts'
 import { projectEndpoints } from './projects.ts'
 import { registryEndpoints } from './registries.ts'
@@ -42,6 +46,7 @@ export interface ApiDeps {
   clock: Clock
   accounts: Accounts
   registry: LocalRegistry
+  charts: Charts
   registries: Registries
   handouts: Handouts
   queue: JobQueue
@@ -62,6 +67,8 @@ export function createApi(deps: ApiDeps): Face {
     ...robotEndpoints(deps),
     ...repositoryEndpoints(deps),
     ...artifactEndpoints(deps),
+    ...artifactContentEndpoints(deps),
+    ...chartVersionEndpoints(deps),
     ...tagEndpoints(deps),
     // Before what has an id in the place of a word.
     ...registryTrustEndpoints(deps),
@@ -72,6 +79,7 @@ export function createApi(deps: ApiDeps): Face {
     ...userEndpoints(deps),
     ...auditEndpoints(deps),
     ...jobEndpoints(deps),
+    ...overviewEndpoints(deps),
     ...systemEndpoints(() => API_ROUTES),
   ]
 

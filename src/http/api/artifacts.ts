@@ -3,24 +3,10 @@ import { AppError } from '../../lib/errors.ts'
 import { repositoryUnknown } from '../../registry/repositories.ts'
 import { demandDigest } from '../v2/parse.ts'
 import type { ApiDeps } from './api.ts'
+import { Artifact } from './artifact-schemas.ts'
 import { idAfter, listReply, readPage } from './pages.ts'
 import { type Endpoint, endpoint, NOTHING, route } from './route.ts'
-import { digest, flag, id, page, pageOf, time } from './schemas.ts'
-
-const Artifact = z
-  .object({
-    id,
-    digest,
-    mediaType: z.string(),
-    artifactType: z.string().nullable(),
-    kind: z.enum(['image', 'index']),
-    size: z.int().openapi({ description: 'Of the manifest itself, bytes' }),
-    subject: digest.nullable().openapi({ description: 'The manifest that this one refers to' }),
-    tags: z.array(z.string()),
-    pushedAt: time,
-    pushedBy: z.string().nullable(),
-  })
-  .openapi('Artifact')
+import { digest, flag, page, pageOf } from './schemas.ts'
 
 const IN_REPOSITORY = '/projects/{project}/repositories/{repository}/artifacts'
 
@@ -43,7 +29,9 @@ export const artifactRoutes = {
     permission: 'repository:pull',
     on: 'repository',
     params: { digest },
-    output: Artifact,
+    output: Artifact.extend({
+      parents: z.array(digest).openapi({ description: 'Indexes that contain it; at most 20' }),
+    }).openapi('ArtifactWithParents'),
   }),
   remove: route({
     name: 'artifact.delete',
@@ -86,7 +74,9 @@ export function artifactEndpoints({ registry }: ApiDeps): Endpoint[] {
       const repository = await repositories.find(name)
       if (!repository) throw repositoryUnknown(name)
       const artifact = await artifacts.get(repository.id, digest)
-      if (artifact) return { body: artifact }
+      if (artifact) {
+        return { body: { ...artifact, parents: await artifacts.parents(repository.id, digest) } }
+      }
       throw new AppError('manifest_unknown', `${digest} is not in repository "${name.full}"`)
     }),
 

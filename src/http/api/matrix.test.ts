@@ -24,7 +24,7 @@ const PEOPLE = SIGNED_IN.filter((name) => !name.endsWith('robot'))
 
 /** Who may, in a private project. */
 const WHO: [readonly string[], string[]][] = [
-  [EVERYBODY, ['project.list', 'system.openapi']],
+  [EVERYBODY, ['project.list', 'system.openapi', 'system.overview']],
   [EVERYBODY, ['session.create', 'session.get', 'session.delete']],
   [SIGNED_IN, ['me.get', 'system.info', 'token.list', 'token.delete']],
   [SIGNED_IN, ['me.password', 'token.create', 'registry.list', 'registry.get']],
@@ -32,6 +32,7 @@ const WHO: [readonly string[], string[]][] = [
   [PEOPLE, ['project.create']],
   [READERS, ['project.get', 'member.list', 'repository.list', 'repository.get']],
   [READERS, ['artifact.list', 'artifact.get', 'tag.list', 'tag.get', 'tag.history']],
+  [READERS, ['artifact.manifest', 'artifact.referrers', 'chart.list', 'chart.get']],
   [DEVELOPERS, ['repository.create', 'handout.create', 'handout.pullSecret']],
   [MAINTAINERS, ['repository.update', 'repository.delete']],
   [MAINTAINERS, ['artifact.delete', 'tag.update', 'tag.delete']],
@@ -48,7 +49,8 @@ const WHO: [readonly string[], string[]][] = [
 /** Everybody may in a public project. */
 const PUBLIC = [
   ...['project.get', 'repository.list', 'repository.get', 'artifact.list', 'artifact.get'],
-  ...['tag.list', 'tag.get', 'tag.history'],
+  ...['tag.list', 'tag.get', 'tag.history', 'artifact.manifest', 'artifact.referrers'],
+  ...['chart.list', 'chart.get'],
 ]
 
 const whoMay = (route: string) => WHO.find(([, routes]) => routes.includes(route))?.[0] ?? []

@@ -1,35 +1,40 @@
 import { z } from '@hono/zod-openapi'
 import type { Principal } from '../../accounts/principal.ts'
 import type { Project } from '../../registry/projects.ts'
-import { usageOf } from '../../registry/usage.ts'
+import { usageOf, usagesOf } from '../../registry/usage.ts'
 import type { ApiDeps } from './api.ts'
 import { given } from './input.ts'
 import { listReply, readPage } from './pages.ts'
 import { type Endpoint, endpoint, NOTHING, route } from './route.ts'
 import { id, page, pageOf, role, text, time, version } from './schemas.ts'
 
-const ListedProject = z
-  .object({
-    id,
-    name: z.string().openapi({ example: 'payments' }),
-    public: z.boolean().openapi({ description: 'Everybody may pull' }),
-    quota: z.int().openapi({ description: 'Bytes; -1: no limit' }),
-    description: z.string(),
-    alias: z
-      .string()
-      .nullable()
-      .openapi({ description: 'Another id, which scripts for Huawei Cloud carry' }),
-    createdAt: time,
-    updatedAt: time,
-    version,
-  })
-  .openapi('ListedProject')
+const usage = z.object({
+  logicalBytes: z.int().openapi({ description: 'Each blob once per repository' }),
+  uniqueBytes: z.int().openapi({ description: 'Each blob once; this is what the quota limits' }),
+})
 
-const ProjectView = ListedProject.extend({
-  usage: z.object({
-    logicalBytes: z.int().openapi({ description: 'Each blob once per repository' }),
-    uniqueBytes: z.int().openapi({ description: 'Each blob once; this is what the quota limits' }),
-  }),
+const ProjectFields = z.object({
+  id,
+  name: z.string().openapi({ example: 'payments' }),
+  public: z.boolean().openapi({ description: 'Everybody may pull' }),
+  quota: z.int().openapi({ description: 'Bytes; -1: no limit' }),
+  description: z.string(),
+  alias: z
+    .string()
+    .nullable()
+    .openapi({ description: 'Another id, which scripts for Huawei Cloud carry' }),
+  createdAt: time,
+  updatedAt: time,
+  version,
+})
+
+const ListedProject = ProjectFields.extend({
+  usage,
+  repositoryCount: z.int(),
+}).openapi('ListedProject')
+
+const ProjectView = ProjectFields.extend({
+  usage,
   role: role.nullable().openapi({ description: 'Of the caller; null: none' }),
 }).openapi('Project')
 
@@ -127,7 +132,19 @@ export function projectEndpoints({ db, accounts, registry, settings }: ApiDeps):
           }),
         (project) => project.name,
       )
-      return listReply({ ...found, items: found.items.map(viewOf) })
+      const usages = await usagesOf(
+        db.query,
+        found.items.map(({ id }) => id),
+      )
+      const items = found.items.map((project) => {
+        const { repositories = 0, logicalBytes = 0, uniqueBytes = 0 } = usages.get(project.id) ?? {}
+        return {
+          ...viewOf(project),
+          usage: { logicalBytes, uniqueBytes },
+          repositoryCount: repositories,
+        }
+      })
+      return listReply({ ...found, items })
     }),
 
     endpoint(projectRoutes.create, async ({ body, principal, audit }) => {

@@ -1,8 +1,11 @@
+import { artifactContentRoutes } from './artifact-contents.ts'
 import { artifactRoutes } from './artifacts.ts'
 import { auditRoutes } from './audit.ts'
+import { chartVersionRoutes } from './chart-versions.ts'
 import { jobRoutes } from './jobs.ts'
 import { meRoutes } from './me.ts'
 import { memberRoutes } from './members.ts'
+import { overviewRoutes } from './overview.ts'
 import { projectRoutes } from './projects.ts'
 import { registryRoutes } from './registries.ts'
 import { registryTrustRoutes, registryUseRoutes } from './registry-use.ts'
@@ -21,6 +24,8 @@ export const API_ROUTES: readonly ApiRoute[] = [
   robotRoutes,
   repositoryRoutes,
   artifactRoutes,
+  artifactContentRoutes,
+  chartVersionRoutes,
   tagRoutes,
   registryRoutes,
   registryTrustRoutes,
@@ -31,5 +36,6 @@ export const API_ROUTES: readonly ApiRoute[] = [
   systemRobotRoutes,
   auditRoutes,
   jobRoutes,
+  overviewRoutes,
   systemRoutes,
 ].flatMap((routes) => Object.values<ApiRoute>(routes))

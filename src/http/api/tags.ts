@@ -1,12 +1,13 @@
 import { z } from '@hono/zod-openapi'
 import { isTag, type RepositoryName } from '../../oci/reference.ts'
 import { repositoryUnknown } from '../../registry/repositories.ts'
-import { tagUnknown } from '../../registry/tags.ts'
+import { type TagPosition, tagUnknown } from '../../registry/tags.ts'
 import type { ApiDeps } from './api.ts'
+import { ArtifactSummary } from './artifact-schemas.ts'
 import { given } from './input.ts'
-import { idAfter, listReply, readPage } from './pages.ts'
+import { afterInvalid, idAfter, listReply, readPage } from './pages.ts'
 import { type Endpoint, endpoint, NOTHING, route } from './route.ts'
-import { digest, id, page, pageOf, time } from './schemas.ts'
+import { digest, flag, id, page, pageOf, text, time } from './schemas.ts'
 
 const Tag = z
   .object({
@@ -17,8 +18,14 @@ const Tag = z
     immutable: z.boolean(),
     createdAt: time,
     updatedAt: time,
+    pushedBy: z.string().nullable().openapi({ description: 'Who set it last' }),
+    pulledAt: time.nullable(),
   })
   .openapi('Tag')
+
+const ListedTag = Tag.extend({
+  artifact: ArtifactSummary.openapi({ description: 'What it points at' }),
+}).openapi('ListedTag')
 
 const TagMove = z
   .object({
@@ -40,11 +47,21 @@ export const tagRoutes = {
     name: 'tag.list',
     method: 'GET',
     path: IN_REPOSITORY,
-    summary: 'List the tags of a repository by name',
+    summary: 'List the tags of a repository, with what they point at',
     permission: 'repository:pull',
     on: 'repository',
-    query: page,
-    output: pageOf(Tag),
+    query: {
+      ...page,
+      nameHas: text(128).optional(),
+      sort: z
+        .enum(['name', 'newest'])
+        .optional()
+        .openapi({ description: '`name` unless set; `newest`: those that were set last first' }),
+      accessories: flag.optional().openapi({
+        description: 'false: without tags of tools that attach something, such as `sha256-….sig`',
+      }),
+    },
+    output: pageOf(ListedTag),
   }),
   get: route({
     name: 'tag.get',
@@ -91,7 +108,7 @@ export const tagRoutes = {
 }
 
 export function tagEndpoints({ registry }: ApiDeps): Endpoint[] {
-  const { repositories, tags } = registry
+  const { artifacts, repositories, tags } = registry
 
   async function idOf(name: RepositoryName): Promise<number> {
     const repository = await repositories.find(name)
@@ -100,15 +117,33 @@ export function tagEndpoints({ registry }: ApiDeps): Endpoint[] {
   }
 
   return [
-    endpoint(tagRoutes.list, async ({ name, query: { limit, after } }) => {
+    endpoint(tagRoutes.list, async ({ name, query }) => {
+      const { limit, after, sort, accessories } = query
       const repository = await idOf(name)
-      return listReply(
-        await readPage(
-          limit,
-          (count) => tags.list(repository, { limit: count, ...given({ after }) }),
-          (tag) => tag.name,
-        ),
-      )
+      const filter = {
+        ...given({ nameHas: query.nameHas }),
+        withoutAccessories: accessories === false,
+      }
+      const found =
+        sort === 'newest'
+          ? await readPage(
+              limit,
+              (count) => tags.newest(repository, { ...filter, limit: count, ...positionOf(after) }),
+              (tag) => `${tag.updatedAt}-${tag.id}`,
+            )
+          : await readPage(
+              limit,
+              (count) => tags.list(repository, { ...filter, limit: count, ...given({ after }) }),
+              (tag) => tag.name,
+            )
+      const ids = found.items.map(({ manifest }) => manifest)
+      const summaries = await artifacts.summaries(repository, ids)
+      const items = found.items.flatMap((tag) => {
+        // A tag whose manifest went between the two statements is gone too.
+        const artifact = summaries.get(tag.manifest)
+        return artifact ? [{ ...tag, artifact }] : []
+      })
+      return listReply({ ...found, items })
     }),
 
     endpoint(tagRoutes.get, async ({ name, params }) => {
@@ -142,4 +177,12 @@ export function tagEndpoints({ registry }: ApiDeps): Endpoint[] {
       )
     }),
   ]
+}
+
+/** `after` of the list of the newest. @throws AppError invalid_input */
+function positionOf(after: string | undefined): { after?: TagPosition } {
+  if (after === undefined) return {}
+  const [, updatedAt, id] = /^(\d{1,15})-(\d{1,15})$/.exec(after) ?? []
+  if (updatedAt === undefined || id === undefined) throw afterInvalid()
+  return { after: { updatedAt: Number(updatedAt), id: Number(id) } }
 }

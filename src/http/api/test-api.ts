@@ -10,6 +10,8 @@ import {
   type TestAccounts,
   testSealer,
 } from '../../accounts/test-accounts.ts'
+import { type Charts, createCharts } from '../../charts/charts.ts'
+import { createChartRecorder } from '../../charts/recorder.ts'
 import { createRegistries, type Registries } from '../../hub/registries/registries.ts'
 import { createHandouts, type HandoutsDeps } from '../../hub/use/handouts.ts'
 import { createJobQueue, type JobQueue } from '../../jobs/queue.ts'
@@ -27,6 +29,7 @@ import { createApi } from './api.ts'
 export interface TestApi {
   accounts: TestAccounts
   registry: LocalRegistry
+  charts: Charts
   registries: Registries
   queue: JobQueue
   call(method: string, path: string, call?: Call): Promise<Answer>
@@ -79,6 +82,7 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
   const folder = mkdtempSync(join(tmpdir(), 'entrepot-api-'))
   const failures: string[] = []
   await accounts.createUser('root', { isAdmin: true })
+  const log = createLog({ level: 'error', format: 'json', output: (line) => failures.push(line) })
   const registry = createRegistry({
     db,
     store: await openFileStore(folder),
@@ -87,22 +91,25 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     projects: createProjects({ db, clock }),
     settings: { sparse: true },
     writer: 'test',
+    watch: createChartRecorder({ clock, log }),
   })
   const registries = createRegistries({ db, clock, sealer: testSealer })
   const loginTo: HandoutsDeps['loginTo'] = async ({ endpoint }) =>
     endpoint.accessKey === ''
       ? undefined
       : { username: endpoint.accessKey, password: endpoint.secretKey }
+  const charts = createCharts({ db, registry })
   const queue = createJobQueue({ db, clock })
   const api = createApi({
     db,
     clock,
     accounts,
     registry,
+    charts,
     registries,
     handouts: createHandouts({ db, clock, registries, loginTo }),
     queue,
-    log: createLog({ level: 'error', format: 'json', output: (line) => failures.push(line) }),
+    log,
     settings: { publicByDefault: false },
   })
 
@@ -140,6 +147,7 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
   return {
     accounts,
     registry,
+    charts,
     registries,
     queue,
     call,

@@ -9,6 +9,8 @@ import { hub } from './migrations/0005-hub.ts'
 import { accessKeys } from './migrations/0006-access-keys.ts'
 import { transfers } from './migrations/0007-transfers.ts'
 import { sessions } from './migrations/0010-sessions.ts'
+import { tagOrder } from './migrations/0010-tag-order.ts'
+import { uploadHash } from './migrations/0030-upload-hash.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
 const MIGRATIONS = {
@@ -20,6 +22,8 @@ const MIGRATIONS = {
   '0006-access-keys': accessKeys,
   '0007-transfers': transfers,
   '0010-sessions': sessions,
+  '0010-tag-order': tagOrder,
+  '0030-upload-hash': uploadHash,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)
