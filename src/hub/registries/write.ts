@@ -155,7 +155,7 @@ export function createRegistryWrites(deps: {
             ...secret,
             name,
             all_projects: projects === 'all' ? 1 : 0,
-            ...(hasNewKeys ? { secret_changed_at: now } : {}),
+            ...(hasNewKeys ? { secret_changed_at: later(previous.secretChangedAt, now) } : {}),
             ...(secret?.runner_key ? { electable: 0 } : {}),
             private_allowed: mayBePrivate(previous, settings, change, mayUsePrivate),
             ...(hasNewKeys || isElsewhere(previous, settings) ? UNTESTED : {}),
@@ -212,6 +212,9 @@ async function read(on: Tx, id: string, version?: number): Promise<RegistryRecor
   }
   return registry
 }
+
+/** Consumers compare it with what they saw, so no two changes may have the same. */
+const later = (before: number | null, now: number) => Math.max(now, (before ?? 0) + 1)
 
 /** What was known of the registry as it was is true no more. */
 const UNTESTED = {
