@@ -5,6 +5,7 @@ import { SETTINGS } from '../lib/config-schema.ts'
 import { isAppError } from '../lib/errors.ts'
 import type { ProcessEntry } from '../lib/process.ts'
 import type { Role } from './messages.ts'
+import { addUseVerbs } from './use-verbs.ts'
 
 /** Wrong use or wrong settings; 1 is for what went wrong later. */
 const EXIT_USAGE = 2
@@ -62,6 +63,8 @@ export function createProgram({ loadEntry, command }: ProgramDeps): Command {
       const { config } = settingsOf(verb)
       await report(() => verify(config, { deep: verb.opts().deep === true }))
     })
+
+  addUseVerbs(program, report)
 
   program
     .command('version')

@@ -19,7 +19,8 @@ interface Found {
 
 const DEFAULT_FILE = 'entrepot.yaml'
 const PREFIX = 'ENTREPOT_'
-const OWN_VARIABLES = ['ENTREPOT_CONFIG']
+/** `ENTREPOT_CONFIG`, and what the verbs that ask a server go by. */
+const OWN_VARIABLES = ['ENTREPOT_CONFIG', 'ENTREPOT_URL', 'ENTREPOT_TOKEN', 'ENTREPOT_TOKEN_FILE']
 
 /** What the file says; without a name, the usual file if there is one. */
 export function fromFile(name: string | undefined, folder: string): Found {
