@@ -62,7 +62,7 @@ export class Postponed extends Error {
 
   constructor(until: number, reason: string) {
     super(reason)
-    this.until = until
+    this.until = Math.round(until)
   }
 }
 

@@ -1,0 +1,58 @@
+import { retryDelay } from '../../jobs/job.ts'
+import { AppError, type ErrorCode, isAppError } from '../../lib/errors.ts'
+
+/** In a row, without a byte getting through: about half an hour. */
+const MOST_FAILURES = 10
+const BACK_OFF = { firstDelayMs: 2_000, maxDelayMs: 5 * 60_000 }
+/** A registry may ask for hours (Docker Hub counts over six of them), but not for ever. */
+const MOST_WAIT_MS = 24 * 60 * 60_000
+
+/** The next try may go better without anybody doing anything. */
+const PASSING: readonly ErrorCode[] = [
+  'unavailable',
+  'rate_limited',
+  'remote_unreachable',
+  'remote_error',
+  'internal',
+  'storage_full',
+  'read_only',
+  // The bytes did not arrive as they should have.
+  'digest_mismatch',
+  'upload_invalid',
+  'upload_unknown',
+  'upload_range_invalid',
+  // What was there has been collected: it is sent on the next try.
+  'manifest_blob_unknown',
+]
+
+export type WhatNext =
+  | { state: 'failed'; error: AppError }
+  | { state: 'queued'; error: AppError; until: number; failures: number }
+
+/** Whether a transfer that failed is tried again, and when. A pause that was asked for is kept. */
+export function whatNext(
+  failure: unknown,
+  { failures, now }: { failures: number; now: number },
+): WhatNext {
+  const error = isAppError(failure) ? failure : unexpected(failure)
+  const { retryAfter } = error.details
+  if (retryAfter !== undefined && (error.code === 'rate_limited' || isPassing(error))) {
+    const wait = Math.min(Math.round(retryAfter * 1000), MOST_WAIT_MS)
+    return { state: 'queued', error, until: now + wait, failures }
+  }
+  const count = failures + 1
+  if (!isPassing(error) || count >= MOST_FAILURES) return { state: 'failed', error }
+  return {
+    state: 'queued',
+    error,
+    until: now + retryDelay(BACK_OFF, count, error),
+    failures: count,
+  }
+}
+
+const isPassing = ({ code }: AppError): boolean => PASSING.includes(code)
+
+function unexpected(failure: unknown): AppError {
+  const text = failure instanceof Error ? failure.message || failure.name : String(failure)
+  return new AppError('internal', `something went wrong: ${text.slice(0, 500)}`, {}, failure)
+}
