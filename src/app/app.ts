@@ -26,8 +26,9 @@ const OPERATIONS = ['/', '/healthz', '/readyz', '/metrics']
 
 /** Once per start, before any process serves: schema, keys, first administrator, `library`. */
 export async function prepare(context: ProcessContext): Promise<{ adminPassword?: string }> {
-  const { db, accounts, registry } = await buildParts(context)
+  const { db, store, accounts, registry } = await buildParts(context)
   try {
+    await store.prove()
     await migrate(db)
     const admin = await accounts
       .prepare({ adminPassword: context.config.adminPassword })

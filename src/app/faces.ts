@@ -42,6 +42,7 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
     publicByDefault: config.projects.publicByDefault,
   }
 
+    redirectExcept: config.storage.s3.redirectExcept,
   return [
     {
       owns: under('/v2'),

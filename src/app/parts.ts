@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { type Accounts, createAccounts } from '../accounts/accounts.ts'
 import { createChartRecorder } from '../charts/recorder.ts'
 import { TOKEN_SERVICE } from '../http/v2/challenge.ts'
@@ -10,7 +9,7 @@ import { createSealer, loadSealingKey, type Sealer } from '../lib/secrets.ts'
 import { createProjects } from '../registry/projects.ts'
 import { createRegistry, type LocalRegistry } from '../registry/registry.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
-import { openFileStore } from '../store/blobs/file-store.ts'
+import { openBlobStore } from '../store/blobs/open.ts'
 import type { Db } from '../store/db/database.ts'
 import { openDatabase } from '../store/db/open.ts'
 
@@ -31,7 +30,7 @@ export async function buildParts(
 ): Promise<Parts> {
   const clock = systemClock
   const db = openDatabase({ url: config.database.url, dataFolder: config.data, checkpoints })
-  const store = await openFileStore(join(config.data, 'blobs'))
+  const store = await openBlobStore(config)
   const sealingKey = await loadSealingKey({ value: config.sealingKey, dataFolder: config.data })
   const sealer = createSealer(sealingKey)
   const accounts = createAccounts({

@@ -13,17 +13,7 @@ export interface Reached {
  * @param trusted addresses and CIDR ranges
  */
 export function createForwarded(trusted: readonly string[]) {
-  const proxies = new BlockList()
-  for (const entry of trusted) {
-    const [address = '', bits] = entry.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    if (bits === undefined) proxies.addAddress(address, family)
-    else proxies.addSubnet(address, Number(bits), family)
-  }
-  const isTrusted = (address: string) => {
-    const family = isIP(address)
-    return family !== 0 && proxies.check(address, family === 6 ? 'ipv6' : 'ipv4')
-  }
+  const isTrusted = createAddressCheck(trusted)
 
   return (headers: Headers, peer: string, direct: Omit<Reached, 'address'>): Reached => {
     const address = plainAddress(peer)
@@ -39,6 +29,21 @@ export function createForwarded(trusted: readonly string[]) {
       scheme: scheme === 'https' || scheme === 'http' ? scheme : direct.scheme,
       host: host && HOST.test(host) ? host : direct.host,
     }
+  }
+}
+
+/** Whether an address is one of these addresses or lies in one of these CIDR ranges. */
+export function createAddressCheck(entries: readonly string[]): (address: string) => boolean {
+  const list = new BlockList()
+  for (const entry of entries) {
+    const [address = '', bits] = entry.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  return (address) => {
+    const family = isIP(address)
+    return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4')
   }
 }
 

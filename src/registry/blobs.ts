@@ -41,8 +41,15 @@ export interface CommitRequest {
 export interface Blobs {
   /** @throws AppError blob_unknown */
   get(name: RepositoryName, digest: Digest): Promise<Blob>
-  /** Its bytes, or a range of them. @throws AppError blob_unknown when the store lost them */
-  open(blob: Blob, range?: ByteRange): Promise<BlobSource | Uint8Array>
+  /**
+   * Its bytes, or a range of them. Only clients that ask for the blob itself `mayRedirect`.
+   * @throws AppError unavailable when the store lost them
+   */
+  open(
+    blob: Blob,
+    range?: ByteRange,
+    options?: { mayRedirect?: boolean },
+  ): Promise<BlobSource | Uint8Array>
   /** Called when somebody who may push asks for the blob: it will be referred to soon. */
   refresh(blob: Blob, digest: Digest): Promise<void>
   /**
@@ -109,12 +116,12 @@ export function createBlobs(deps: {
       return blob
     },
 
-    async open(blob, range) {
+    async open(blob, range, options) {
       if (blob.storageKey === null) {
         const bytes = new Uint8Array(blob.bytes ?? [])
         return range ? bytes.subarray(range.start, range.end + 1) : bytes
       }
-      const source = await store.read(blob.storageKey, blob.size, range)
+      const source = await store.read(blob.storageKey, blob.size, range, options)
       if (source) return source
       throw new AppError('unavailable', 'the bytes of this blob cannot be read from the storage')
     },

@@ -6,13 +6,13 @@ export interface UploadHash {
   update(chunk: Uint8Array): void
   /** Of everything so far; the hash can go on afterwards. */
   digest(algorithm: DigestAlgorithm): Digest | undefined
+  /** For another process to go on with; null where it cannot. */
+  save(): string | null
 }
 
 export function createUploadHash(algorithm: DigestAlgorithm): UploadHash {
   const hashers = new Map<DigestAlgorithm, CryptoHasher>()
-  for (const name of new Set<DigestAlgorithm>(['sha256', algorithm])) {
-    hashers.set(name, new Bun.CryptoHasher(name))
-  }
+  for (const name of algorithmsWith(algorithm)) hashers.set(name, new Bun.CryptoHasher(name))
   return {
     update(chunk) {
       for (const hasher of hashers.values()) hasher.update(chunk)
@@ -21,7 +21,54 @@ export function createUploadHash(algorithm: DigestAlgorithm): UploadHash {
       const hasher = hashers.get(name)
       return hasher && toDigest(name, hasher.copy().digest('hex'))
     },
+    save: () => null,
   }
+}
+
+/**
+ * As `createUploadHash`, at a fifth of its speed, with a state that can be kept; `saved` is one.
+ * Its code is loaded when it is first needed.
+ */
+export async function createSavableHash(
+  algorithm: DigestAlgorithm,
+  saved?: string,
+): Promise<UploadHash> {
+  const { createSHA256, createSHA512 } = await import('hash-wasm')
+  const states = saved === undefined ? undefined : (JSON.parse(saved) as Record<string, string>)
+  const names = states ? (Object.keys(states) as DigestAlgorithm[]) : algorithmsWith(algorithm)
+  const hashers = await Promise.all(
+    names.map(async (name) => {
+      const hasher = await (name === 'sha256' ? createSHA256() : createSHA512())
+      hasher.init()
+      const state = states?.[name]
+      if (state !== undefined) hasher.load(Buffer.from(state, 'base64'))
+      return { name, hasher }
+    }),
+  )
+  return {
+    update(chunk) {
+      for (const { hasher } of hashers) hasher.update(chunk)
+    },
+    digest(asked) {
+      const hasher = hashers.find(({ name }) => name === asked)?.hasher
+      if (!hasher) return undefined
+      const state = hasher.save()
+      const hex = hasher.digest('hex')
+      hasher.load(state)
+      return toDigest(asked, hex)
+    },
+    save() {
+      const entries = hashers.map(({ name, hasher }) => [
+        name,
+        Buffer.from(hasher.save()).toString('base64'),
+      ])
+      return JSON.stringify(Object.fromEntries(entries))
+    },
+  }
+}
+
+function algorithmsWith(algorithm: DigestAlgorithm): DigestAlgorithm[] {
+  return [...new Set<DigestAlgorithm>(['sha256', algorithm])]
 }
 
 /** Hashes of sessions that may go on in this process, so that nobody reads their bytes again. */

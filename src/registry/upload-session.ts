@@ -50,12 +50,18 @@ export interface UploadSessions {
   claim(id: string, owner: UploadOwner): Promise<ClaimedUpload>
   /** False: somebody else has the session now. */
   renew(upload: Upload): Promise<boolean>
+  /** Writes what is safe and goes on. @throws AppError upload_invalid when the session was lost */
+  save(upload: Upload, safe: SafePart): Promise<void>
   /** Writes what is safe and lets go. @throws AppError upload_invalid when the session was lost */
   release(upload: Upload, safe: SafePart): Promise<void>
   /** A row for bytes that belong to no session yet, so that a crash leaves nothing unknown. */
   reserve(storageKey: string): Promise<string>
   /** Moves a session to the reserved key; the reservation takes the old one, for the sweeper. */
-  move(upload: Upload, reservation: string, storageKey: string): Promise<void>
+  move(
+    upload: Upload,
+    reservation: string,
+    to: Pick<Upload, 'storage_key' | 'storage_state'>,
+  ): Promise<void>
   /** True while this claim is the last one and has released nothing. Only reads. */
   holds(upload: Upload): Promise<boolean>
   /**
@@ -79,7 +85,13 @@ export interface UploadSessions {
 /** The part of a session that survives the process. */
 export type SafePart = Pick<
   Upload,
-  'offset' | 'prefix_digest' | 'prefix_sha256' | 'storage_key' | 'storage_state' | 'buffer'
+  | 'offset'
+  | 'prefix_digest'
+  | 'prefix_sha256'
+  | 'storage_key'
+  | 'storage_state'
+  | 'hash_state'
+  | 'buffer'
 >
 
 /** Sessions are not worth a wait for the disk: a client that lost one starts again. */
@@ -165,6 +177,12 @@ export function createUploadSessions(deps: {
 
     renew: (upload) => change(upload, { writer_until: clock() + WRITER_LEASE_MS }),
 
+    async save(upload, safe) {
+      const held = await change(upload, { ...safe, updated_at: clock() })
+      if (!held) throw lostUpload()
+      Object.assign(upload, safe)
+    },
+
     async release(upload, safe) {
       const held = await change(upload, {
         ...safe,
@@ -198,12 +216,12 @@ export function createUploadSessions(deps: {
       return id
     },
 
-    async move(upload, reservation, storageKey) {
+    async move(upload, reservation, to) {
       const oldKey = upload.storage_key
       const moved = await db.transaction(async (tx) => {
         const result = await tx
           .updateTable('upload')
-          .set({ storage_key: storageKey })
+          .set(to)
           .where('id', '=', upload.id)
           .where('epoch', '=', upload.epoch)
           .where('state', '=', 'open')
@@ -217,7 +235,7 @@ export function createUploadSessions(deps: {
         return true
       }, QUICK)
       if (!moved) throw lostUpload()
-      upload.storage_key = storageKey
+      Object.assign(upload, to)
     },
 
     async holds(upload) {

@@ -29,9 +29,9 @@ onEachEngine('shapes of uploads', (create) => {
   /** Counts what is read back, to see when a hash had to be made again. */
   const countReads = (store: BlobStore): BlobStore => ({
     ...store,
-    read(...given) {
+    stream(...given) {
       reads++
-      return store.read(...given)
+      return store.stream(...given)
     },
   })
 

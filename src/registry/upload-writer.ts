@@ -2,8 +2,15 @@ import { AppError } from '../lib/errors.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, parseDigest } from '../oci/digest.ts'
 import type { BlobAppender, BlobStore } from '../store/blobs/blob-store.ts'
 import { type Bytes, INLINE_LIMIT } from './content.ts'
-import { createUploadHash, type HashCache, type UploadHash } from './upload-hash.ts'
+import {
+  createSavableHash,
+  createUploadHash,
+  type HashCache,
+  type UploadHash,
+} from './upload-hash.ts'
 import type { ClaimedUpload, SafePart, Upload, UploadSessions } from './upload-session.ts'
+
+const NOTHING = { state: null }
 
 /** Takes the bytes of one claimed session: in memory while they are few, then in the store. */
 export interface UploadWriter {
@@ -15,7 +22,7 @@ export interface UploadWriter {
   write(chunk: Uint8Array): Promise<void>
   /** Makes everything durable and says what the row must hold. */
   checkpoint(): Promise<SafePart>
-  /** Makes the upload the whole content. */
+  /** Makes the upload the whole content; nothing can be written afterwards. */
   complete(): Promise<Bytes>
   close(): Promise<void>
 }
@@ -24,18 +31,27 @@ export interface UploadWriter {
 export async function openUploadWriter(
   deps: { store: BlobStore; sessions: UploadSessions; hashes: HashCache },
   { row, takenOver }: ClaimedUpload,
+  { isChunked = false }: { isChunked?: boolean } = {},
 ): Promise<UploadWriter> {
   const { store, sessions, hashes } = deps
   const algorithm = row.algorithm as DigestAlgorithm
+  // Where the bytes so far may be read, the present key first.
+  const keys = [row.storage_key]
   // The former writer may still be alive and write to the old key: go on under another one.
-  if (takenOver) await moveToNewKey(store, sessions, row)
+  if (takenOver) await moveOn()
   let hash = hashes.take(row.id, row.offset)
   let offset = row.offset
   let small: Uint8Array[] | undefined =
     row.buffer !== null || row.offset === 0 ? [row.buffer ?? new Uint8Array()] : undefined
   let appender: BlobAppender | undefined
+  let completed: Bytes | undefined
   // False once a chunk was counted and hashed that the store did not take.
   let intact = true
+
+  async function moveOn(): Promise<void> {
+    await moveToNewKey(store, sessions, row)
+    keys.unshift(row.storage_key)
+  }
 
   async function spill(): Promise<BlobAppender> {
     if (appender) return appender
@@ -47,8 +63,38 @@ export async function openUploadWriter(
   }
 
   async function runningHash(): Promise<UploadHash> {
-    hash ??= await hashAgain(store, row, createUploadHash(algorithm))
+    hash ??= await openHash()
     return hash
+  }
+
+  /** Who sends one chunk with its place will send more, and maybe to other processes. */
+  async function openHash(): Promise<UploadHash> {
+    const { offset: known, hash_state: saved } = row
+    if (saved !== null && known > 0) return createSavableHash(algorithm, saved)
+    const isSaved = store.isRemote && (isChunked || known > INLINE_LIMIT)
+    const opened = await (isSaved ? createSavableHash(algorithm) : createUploadHash(algorithm))
+    for await (const chunk of await prefix()) opened.update(chunk)
+    return opened
+  }
+
+  async function prefix(): Promise<AsyncIterable<Uint8Array> | Uint8Array[]> {
+    if (row.buffer !== null) return [new Uint8Array(row.buffer)]
+    if (row.offset === 0) return []
+    const found = await readAny()
+    if (found) return found
+    // Unfinished bytes in a bucket can be read once the session goes on under another key.
+    if (store.isRemote && !appender) await moveOn()
+    const moved = await readAny()
+    if (moved) return moved
+    throw new Error(`the bytes of upload ${row.id} under ${keys.join(', ')} are missing`)
+  }
+
+  async function readAny(): Promise<AsyncIterable<Uint8Array> | undefined> {
+    for (const key of keys) {
+      const stream = await store.stream(key, row.offset)
+      if (stream) return stream
+    }
+    return undefined
   }
 
   /** As the last request left it in the row; of no use when others may have written since. */
@@ -89,41 +135,25 @@ export async function openUploadWriter(
         prefix_sha256: (await digest('sha256')) ?? null,
         storage_key: row.storage_key,
         storage_state: position ? position.state : row.storage_state,
+        hash_state: hash ? hash.save() : row.hash_state,
         buffer: small ? Buffer.concat(small) : null,
       }
     },
     async complete() {
       if (small) return { inline: Buffer.concat(small) }
-      const position = appender ? await appender.checkpoint() : { offset, state: row.storage_state }
+      if (completed) return completed
+      const position = appender
+        ? await appender.checkpoint({ isLast: true })
+        : { offset, state: row.storage_state }
       await appender?.close()
       await store.complete(row.storage_key, position)
-      return { storageKey: row.storage_key }
+      completed = { storageKey: row.storage_key }
+      return completed
     },
     async close() {
       await appender?.close()
     },
   }
-}
-
-/** The bytes of a session up to its offset, wherever they are. */
-export async function* readUpload(
-  store: BlobStore,
-  upload: Pick<Upload, 'buffer' | 'offset' | 'storage_key'>,
-): AsyncGenerator<Uint8Array> {
-  if (upload.buffer !== null) {
-    yield new Uint8Array(upload.buffer)
-    return
-  }
-  if (upload.offset === 0) return
-  const source = await store.read(upload.storage_key, upload.offset)
-  if (!source) throw new Error(`the bytes of upload under ${upload.storage_key} are missing`)
-  const body = source.kind === 'file' ? source.file : await (await fetch(source.url)).blob()
-  yield* body.stream()
-}
-
-async function hashAgain(store: BlobStore, row: Upload, hash: UploadHash): Promise<UploadHash> {
-  for await (const chunk of readUpload(store, row)) hash.update(chunk)
-  return hash
 }
 
 async function moveToNewKey(
@@ -133,14 +163,8 @@ async function moveToNewKey(
 ): Promise<void> {
   const newKey = store.newKey()
   const reservation = await sessions.reserve(newKey)
-  if (row.offset > 0 && row.buffer === null) {
-    const appender = await store.append(newKey, { offset: 0, state: null })
-    try {
-      for await (const chunk of readUpload(store, row)) await appender.write(chunk)
-      await appender.checkpoint()
-    } finally {
-      await appender.close()
-    }
-  }
-  await sessions.move(row, reservation, newKey)
+  const isStored = row.offset > 0 && row.buffer === null
+  const position = { offset: row.offset, state: row.storage_state }
+  const { state } = isStored ? await store.adopt(row.storage_key, position, newKey) : NOTHING
+  await sessions.move(row, reservation, { storage_key: newKey, storage_state: state })
 }

@@ -17,7 +17,7 @@ import {
   type Upload,
   type UploadOwner,
 } from './upload-session.ts'
-import { openUploadWriter, readUpload, type UploadWriter } from './upload-writer.ts'
+import { openUploadWriter, type UploadWriter } from './upload-writer.ts'
 
 /** After these nothing was committed, so the bytes are still ours to remove. */
 const ROLLED_BACK: readonly ErrorCode[] = [
@@ -36,6 +36,8 @@ const ROOM_CHECK_BYTES = 16 * 1024 * 1024
 
 /** How often a writer says that bytes arrive; well below the lease. */
 const RENEW_MS = 5_000
+/** A chunk of many gigabytes is made safe this often, so that a crash does not cost all of it. */
+const SAVE_BYTES = 1024 * 1024 * 1024
 
 export type ByteStream = AsyncIterable<Uint8Array>
 
@@ -95,15 +97,26 @@ export function createUploads(deps: {
   const room = createRoom({ store, clock })
 
   /** Moves the body into the writer, renewing the claim while bytes arrive. */
-  async function receive(row: Upload, writer: UploadWriter, body: ByteStream): Promise<void> {
+  async function receive(
+    row: Upload,
+    writer: UploadWriter,
+    body: ByteStream,
+    { isKept = false } = {},
+  ): Promise<void> {
+    const begin = row.offset
+    let saveAt = writer.offset + SAVE_BYTES
     let renewAt = clock() + RENEW_MS
     let roomAt = writer.offset + ROOM_CHECK_BYTES
     for await (const chunk of body) {
       await writer.write(chunk)
       if (writer.offset >= roomAt) {
         await room.demand(0)
-        await projects.demandRoom(row.project_name, writer.offset - row.offset)
+        await projects.demandRoom(row.project_name, writer.offset - begin)
         roomAt = writer.offset + ROOM_CHECK_BYTES
+      }
+      if (isKept && writer.offset >= saveAt) {
+        await sessions.save(row, await writer.checkpoint())
+        saveAt = writer.offset + SAVE_BYTES
       }
       if (clock() < renewAt) continue
       if (!(await sessions.renew(row))) throw lostUpload()
@@ -111,21 +124,25 @@ export function createUploads(deps: {
     }
   }
 
-  async function openWriter(claimed: ClaimedUpload): Promise<UploadWriter> {
+  async function openWriter(claimed: ClaimedUpload, isChunked = false): Promise<UploadWriter> {
     try {
-      return await openUploadWriter(writerDeps, claimed)
+      return await openUploadWriter(writerDeps, claimed, { isChunked })
     } catch (error) {
       await sessions.abandon(claimed.row, claimed.takenOver)
       throw error
     }
   }
 
-  async function append(claimed: ClaimedUpload, body: ByteStream): Promise<number> {
+  async function append(
+    claimed: ClaimedUpload,
+    body: ByteStream,
+    isChunked: boolean,
+  ): Promise<number> {
     const { row } = claimed
-    const writer = await openWriter(claimed)
+    const writer = await openWriter(claimed, isChunked)
     let failure: unknown
     try {
-      await receive(row, writer, body)
+      await receive(row, writer, body, { isKept: true })
     } catch (error) {
       failure = error
     }
@@ -160,7 +177,7 @@ export function createUploads(deps: {
     }
     try {
       if (row.offset === 0 || row.buffer !== null) await store.remove([row.storage_key])
-      else {
+      else if (!store.isRemote) {
         const position = { offset: row.offset, state: row.storage_state }
         await (await store.append(row.storage_key, position)).close()
       }
@@ -197,9 +214,8 @@ export function createUploads(deps: {
     let actual = await writer.digest(algorithm)
     if (!actual) {
       // sha512 that nobody announced: the bytes are read once more.
-      const part = await writer.checkpoint()
       const hash = createUploadHash(algorithm)
-      for await (const chunk of readUpload(store, part)) hash.update(chunk)
+      for await (const chunk of await bytesOf(writer)) hash.update(chunk)
       actual = hash.digest(algorithm)
     }
     if (actual === digest) return
@@ -209,6 +225,14 @@ export function createUploads(deps: {
       'digest_mismatch',
       `the ${writer.offset} bytes received have the digest ${actual}, not ${digest}; upload the blob again`,
     )
+  }
+
+  async function bytesOf(writer: UploadWriter): Promise<AsyncIterable<Uint8Array> | Uint8Array[]> {
+    const bytes = await writer.complete()
+    if ('inline' in bytes) return [bytes.inline]
+    const stream = await store.stream(bytes.storageKey, writer.offset)
+    if (stream) return stream
+    throw new AppError('unavailable', 'the bytes of this upload cannot be read from the storage')
   }
 
   async function removeLeftover(row: Upload): Promise<void> {
@@ -248,7 +272,7 @@ export function createUploads(deps: {
         await sessions.abandon(claimed.row, claimed.takenOver)
         return { offset: claimed.row.offset }
       }
-      return { offset: await append(claimed, body) }
+      return { offset: await append(claimed, body, start !== undefined) }
     },
 
     async finish(id, owner, request) {

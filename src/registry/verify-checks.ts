@@ -72,11 +72,10 @@ async function problemOfStored(
   if (stored === undefined) return `its bytes are not in the store, under ${key}`
   if (stored !== size) return `it has ${size} bytes, but ${stored} are stored under ${key}`
   if (!deep) return undefined
-  const source = await store.read(key, size)
-  if (!source) return `its bytes cannot be read, under ${key}`
-  const body = source.kind === 'file' ? source.file : await (await fetch(source.url)).blob()
+  const stream = await store.stream(key, size)
+  if (!stream) return `its bytes cannot be read, under ${key}`
   const hasher = new Bun.CryptoHasher('sha256')
-  for await (const chunk of body.stream()) hasher.update(chunk)
+  for await (const chunk of stream) hasher.update(chunk)
   return hasher.digest('hex') === sha256 ? undefined : `the bytes under ${key} are others`
 }
 

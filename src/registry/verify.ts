@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Config } from '../lib/config.ts'
 import { AppError } from '../lib/errors.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
-import { openFileStore } from '../store/blobs/file-store.ts'
+import { openBlobStore } from '../store/blobs/open.ts'
 import type { Db } from '../store/db/database.ts'
 import { openDatabase } from '../store/db/open.ts'
 import { CHECKS } from './verify-checks.ts'
@@ -33,9 +33,9 @@ export async function verifyInstallation(
   { deep }: Pick<VerifyOptions, 'deep'>,
 ): Promise<VerifyReport> {
   const options = { deep, sparse: config.manifests.sparse }
-  const blobs = join(config.data, 'blobs')
+  const isFile = config.storage.driver === 'file'
   // Opening would make an empty one, in which nothing can be wrong.
-  if (!existsSync(blobs)) {
+  if (isFile && !existsSync(join(config.data, 'blobs'))) {
     throw new AppError(
       'invalid_input',
       `there is no Entrepot in the folder ${config.data}; name its data folder with --data or ENTREPOT_DATA`,
@@ -47,7 +47,7 @@ export async function verifyInstallation(
     checkpoints: false,
   })
   try {
-    return await verify({ db, store: await openFileStore(blobs) }, options)
+    return await verify({ db, store: await openBlobStore(config) }, options)
   } finally {
     await db.close()
   }

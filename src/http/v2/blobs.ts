@@ -2,6 +2,7 @@ import { AppError } from '../../lib/errors.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { type ByteRange, parseRange } from '../../oci/range.ts'
 import type { Blob } from '../../registry/blobs.ts'
+import { createAddressCheck } from '../forwarded.ts'
 import { auditOf } from './audit.ts'
 import { matchesEtag } from './manifests.ts'
 import { multipartResponse } from './multipart.ts'
@@ -13,7 +14,8 @@ const SLOW_ANSWER_BYTES = 256 * 1024
 
 /** Reading and deleting blobs (distribution-spec, "Pulling blobs"). */
 export function blobHandlers(deps: V2Deps): Record<string, V2Handler> {
-  const { registry, authorizer } = deps
+  const { registry, authorizer, settings } = deps
+  const staysHere = createAddressCheck(settings.redirectExcept)
 
   /** Whoever may push and asks will refer to it soon: keep it from the collector. */
   async function refresh({ principal, name, project }: V2Request, blob: Blob, digest: Digest) {
@@ -23,20 +25,17 @@ export function blobHandlers(deps: V2Deps): Record<string, V2Handler> {
     if (allowed) await registry.blobs.refresh(blob, digest)
   }
 
-  async function whole(blob: Blob, headers: Record<string, string>): Promise<Response> {
-    return send(blob, undefined, 200, headers)
-  }
-
   async function send(
+    { context }: V2Request,
     blob: Blob,
     range: ByteRange | undefined,
-    status: number,
-    headers: Record<string, string>,
+    answer: { status: number; headers: Record<string, string> },
   ): Promise<Response> {
-    const source = await registry.blobs.open(blob, range)
-    if (source instanceof Uint8Array) return new Response(source, { status, headers })
-    if (source.kind === 'file') return new Response(source.file, { status, headers })
-    return new Response(null, { status: 307, headers: { location: source.url } })
+    const mayRedirect = !staysHere(context.address)
+    const source = await registry.blobs.open(blob, range, { mayRedirect })
+    if (source instanceof Uint8Array) return new Response(source, answer)
+    if (source.kind === 'file') return new Response(source.file, answer)
+    return redirect(source.url, answer.headers)
   }
 
   return {
@@ -64,17 +63,20 @@ export function blobHandlers(deps: V2Deps): Record<string, V2Handler> {
       // One tag, strongly compared (RFC 9110 section 13.1.5); dates we have none.
       const honoured = ifRange === null || ifRange.trim() === `"${digest}"`
       const ranges = honoured ? parseRange(given.get('range'), blob.size) : undefined
-      if (ranges === undefined) return whole(blob, headers)
+      if (ranges === undefined) return send(request, blob, undefined, { status: 200, headers })
       if (ranges === 'unsatisfiable') throw unsatisfiable(given.get('range'), blob.size)
       const [range] = ranges
       if (ranges.length > 1 || !range) {
         const parts = await multipartResponse(ranges, blob, headers, registry.blobs.open)
-        return parts ?? whole(blob, headers)
+        return parts ?? send(request, blob, undefined, { status: 200, headers })
       }
-      return send(blob, range, 206, {
-        ...headers,
-        'content-length': String(range.end - range.start + 1),
-        'content-range': `bytes ${range.start}-${range.end}/${blob.size}`,
+      return send(request, blob, range, {
+        status: 206,
+        headers: {
+          ...headers,
+          'content-length': String(range.end - range.start + 1),
+          'content-range': `bytes ${range.start}-${range.end}/${blob.size}`,
+        },
       })
     },
 
@@ -98,6 +100,15 @@ function headersOf(digest: Digest, size: number): Record<string, string> {
     // Bun makes one up from the name of the file, and browsers must not show what is in a blob.
     'content-disposition': 'attachment',
   }
+}
+
+/** Signed for a while only, so nobody may keep it; the answer there names its own length. */
+function redirect(url: string, { 'docker-content-digest': digest }: Record<string, string>) {
+  const headers = { location: url, 'cache-control': 'no-store' }
+  return new Response(null, {
+    status: 307,
+    headers: digest === undefined ? headers : { ...headers, 'docker-content-digest': digest },
+  })
 }
 
 function notModified(digest: Digest): Response {

@@ -31,6 +31,8 @@ export interface V2Settings {
   bodyIdleMs: number
   /** Projects that a push creates are public. */
   publicByDefault: boolean
+  /** Addresses and CIDR ranges of clients that are never sent to the store itself. */
+  redirectExcept: readonly string[]
 }
 
 /** A request that may do what its route is for. */

@@ -12,6 +12,11 @@ export interface BlobStore {
    * hash of an upload is worth keeping.
    */
   readonly isRemote: boolean
+  /**
+   * Writes, reads and removes a few bytes, so that a start fails rather than the first push.
+   * @throws AppError with a sentence for whoever wrote the settings
+   */
+  prove(): Promise<void>
   /** A key that nobody has had before. Nothing is stored yet. */
   newKey(): string
   /**

@@ -125,6 +125,20 @@ export function createS3Store(
   return {
     isRemote: true,
 
+    async prove() {
+      const name = `probe-${newHex(16)}`
+      const bytes = Buffer.from(name)
+      await bucket.put(name, bytes)
+      const found = await readBytes(bucket, name, { start: 0, end: bytes.length - 1 })
+      if (!found || Buffer.compare(found, bytes) !== 0) {
+        throw new AppError('unavailable', 'the S3 storage gives back other bytes than it was given')
+      }
+      await bucket.abort({ name, id: await bucket.begin(name) })
+      for await (const _ of bucket.list(name)) break
+      for await (const _ of bucket.uploads(name)) break
+      await bucket.remove([name])
+    },
+
     newKey() {
       const hex = newHex(16)
       return `${hex.slice(0, 2)}/${hex.slice(2)}`

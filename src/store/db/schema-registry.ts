@@ -206,6 +206,8 @@ export interface UploadTable {
   storage_key: string
   /** What the driver needs to go on, such as the parts of a multipart upload. */
   storage_state: string | null
+  /** Of the hashes up to `offset`, where the store is far away; null: not kept. */
+  hash_state: string | null
   /** The bytes themselves while they are few. */
   buffer: Uint8Array | null
   created_at: number

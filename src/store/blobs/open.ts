@@ -1,0 +1,15 @@
+import { join } from 'node:path'
+import type { Config } from '../../lib/config.ts'
+import type { BlobStore } from './blob-store.ts'
+import { openFileStore } from './file-store.ts'
+
+/** The store that the settings name. @throws AppError invalid_input */
+export async function openBlobStore({
+  data,
+  storage,
+}: Pick<Config, 'data' | 'storage'>): Promise<BlobStore> {
+  if (storage.driver === 'file') return openFileStore(join(data, 'blobs'))
+  // Loaded only here: it takes 35 MB that processes with files need not have.
+  const { openS3Store } = await import('./s3-store.ts')
+  return openS3Store(storage.s3, { folder: join(data, 'cache') })
+}
