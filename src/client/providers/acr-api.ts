@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
+import { chooseChallenge, parseChallenges } from '../challenge.ts'
 import type { ProviderContext } from '../provider.ts'
 import { signAlibaba } from './alibaba-signer.ts'
 import { type ApiCall, callApi, callJson, type Said } from './api-call.ts'
@@ -38,8 +39,8 @@ export async function acrPlace(context: ProviderContext): Promise<AcrPlace> {
     const registry = nameOf(context)
     const url = `${address}/v2/`
     const { headers } = await callApi(context, { registry, purpose: 'tell its challenge', url })
-    const challenge = headers.get('www-authenticate') ?? ''
-    const [host, region, ...rest] = (/service="?([^",\s]+)/i.exec(challenge)?.[1] ?? '').split(':')
+    const challenge = chooseChallenge(parseChallenges(headers.get('www-authenticate')))
+    const [host, region, ...rest] = (challenge?.parameters.service ?? '').split(':')
     if (host !== 'registry.aliyuncs.com' || !region) {
       const message = `${registry} does not present itself as Alibaba Cloud Container Registry; check the address and the provider`
       throw new AppError('invalid_input', message, { field: 'address' })

@@ -55,7 +55,7 @@ describe.each([
   test('refuses a wrong secret', async () => {
     start()
     const error = await failureOf(provider.login(contextFor({ secretKey: 'another one' })))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain('SignatureDoesNotMatch')
     expect(error.message).toContain('Alibaba ACR at team-registry.cn-hangzhou.cr.aliyuncs.com')
     expect(error.message).not.toContain('another one')
@@ -64,9 +64,9 @@ describe.each([
   test('refuses an unknown key, and a clock that is off', async () => {
     start()
     const unknown = await failureOf(provider.login(contextFor({ accessKey: 'LTAIunknown' })))
-    expect(isAppError(unknown, 'denied')).toBe(true)
+    expect(isAppError(unknown, 'remote_denied')).toBe(true)
     const late = await failureOf(provider.login(contextFor({}, () => Date.now() + 7_200_000)))
-    expect(isAppError(late, 'denied')).toBe(true)
+    expect(isAppError(late, 'remote_denied')).toBe(true)
     expect(late.message).toContain('the clock of this machine')
   })
 
@@ -88,7 +88,7 @@ describe.each([
   test('lists nothing for a docker user, and says what to store', async () => {
     start()
     const error = await failureOf(listAll(provider, contextFor({ accessKey: 'somebody' })))
-    expect(isAppError(error, 'method_unsupported')).toBe(true)
+    expect(isAppError(error, 'remote_error')).toBe(true)
     expect(error.message).toContain('AccessKey')
   })
 
@@ -111,7 +111,7 @@ describe.each([
   test('says who can help where the key may not create', async () => {
     start().isReader = true
     const error = await failureOf(provider.ensureRepository?.(contextFor(), 'team/app'))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain('cr:CreateNamespace')
   })
 

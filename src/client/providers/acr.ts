@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AppError } from '../../lib/errors.ts'
 import type { Endpoint, Provider, ProviderContext } from '../provider.ts'
+import { remoteFault } from '../remote-error.ts'
 import { type AcrPlace, acrPlace, callEnterprise, callPersonal } from './acr-api.ts'
 import { isRefusal } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
@@ -83,7 +84,7 @@ const base: Omit<Provider, 'name'> = {
     const { endpoint } = context
     if (!hasAccessKey(endpoint)) {
       const message = `Alibaba ACR at ${hostOf(endpoint)} lists repositories only for an AccessKey, not for a docker user and password; store the AccessKey of a RAM user instead`
-      throw new AppError('method_unsupported', message)
+      throw remoteFault('unsupported', message)
     }
     const namespace = namespaceOf(endpoint, options.namespace)
     const { page } = decodeCursor(Place, options.next) ?? { page: 1 }

@@ -1,12 +1,18 @@
 import type { z } from 'zod'
 import { AppError, type ErrorCode, isAppError } from '../../lib/errors.ts'
+import { readBody } from '../../lib/guarded-fetch-body.ts'
 import { redactText } from '../../lib/redact.ts'
 import type { ProviderContext } from '../provider.ts'
+import { parseRetryAfter } from '../rate-limit.ts'
+import { type AnswerProblem, remoteFault } from '../remote-error.ts'
 
 /** A page of 1,000 repositories with all that vendors tell of them. */
 const BODY_LIMIT = 8 * 1024 * 1024
 /** What of a refusal is shown. */
 const SAID_LIMIT = 300
+const LIMITS = { answer: 30_000, idle: 30_000, total: 120_000 }
+/** The key is good, but not for this. */
+const NOT_ALLOWED = /AccessDenied|Forbidden|NoPermission|UnauthorizedOperation|^SVCSTG/
 
 export interface ApiCall {
   /** Whom the message names: "Docker Hub", "Harbor at harbor.example.com". */
@@ -30,7 +36,7 @@ export interface Said {
   /** The vendor's code, such as `AuthFailure.SignatureFailure`. */
   code: string
   message: string
-  kind: 'denied' | 'throttled' | 'absent' | 'invalid' | 'unavailable'
+  kind: 'denied' | 'throttled' | 'absent' | 'invalid' | 'redirect' | 'unavailable'
   advice?: string
 }
 
@@ -40,23 +46,27 @@ export interface ApiAnswer {
   text: string
 }
 
-/** Any answer, with at most 8 MiB of body. @throws AppError `unavailable` when none comes */
+/**
+ * Any answer, with at most 8 MiB of body. Redirects are not followed.
+ * @throws AppError of the fetch, or `remote_error`
+ */
 export async function callApi(context: ProviderContext, call: ApiCall): Promise<ApiAnswer> {
   const fetch = call.isVendorApi ? (context.apiFetch ?? context.fetch) : context.fetch
+  const response = await fetch(call.url, {
+    method: call.method ?? 'GET',
+    headers: { accept: 'application/json', ...call.headers },
+    ...(call.body === undefined ? {} : { body: call.body }),
+    signal: context.signal,
+    limits: LIMITS,
+  })
+  const { status, headers } = response
   try {
-    const response = await fetch(call.url, {
-      method: call.method ?? 'GET',
-      headers: { accept: 'application/json', ...call.headers },
-      ...(call.body === undefined ? {} : { body: call.body }),
-      signal: context.signal,
-    })
-    const text = await readText(response, call)
-    return { status: response.status, headers: response.headers, text }
+    const text = new TextDecoder().decode(await readBody(response, BODY_LIMIT))
+    return { status, headers, text }
   } catch (error) {
-    if (isAppError(error) || context.signal?.aborted) throw error
-    const why = error instanceof Error ? error.message : String(error)
-    const message = `${call.registry} cannot be reached at ${hostOf(call.url)}: ${cleanText(context, call, why)}`
-    throw new AppError('unavailable', message, {}, error)
+    if (!isAppError(error, 'remote_error')) throw error
+    const message = `${call.registry} did not answer the request to ${call.purpose} as its API is documented: ${error.message}`
+    throw new AppError('remote_error', message, error.details)
   }
 }
 
@@ -68,12 +78,13 @@ export async function callJson<T>(
 ): Promise<{ value: T; headers: Headers }> {
   const answer = await callApi(context, call)
   if (answer.status < 200 || answer.status > 299) throw refusalOf(context, call, answer)
-  const said = call.readRefusal?.(parseJson(answer.text))
+  const body = parseJson(answer.text)
+  const said = call.readRefusal?.(body)
   if (said) throw refusalOf(context, call, answer, said)
-  const parsed = schema.safeParse(parseJson(answer.text))
+  const parsed = schema.safeParse(body)
   if (parsed.success) return { value: parsed.data, headers: answer.headers }
-  const message = `${call.registry} answered ${answer.status} to the request to ${call.purpose}, but not as its API is documented; check the address`
-  throw new AppError('unavailable', message)
+  const message = `${call.registry} answered the request to ${call.purpose} with ${answer.status}, but not as its API is documented; check the address`
+  throw remoteFault('answer', message)
 }
 
 /** What a refusal means, in the words of the one who refused. */
@@ -83,35 +94,61 @@ export function refusalOf(
   answer: ApiAnswer,
   given?: Said,
 ): AppError {
+  const { status, headers } = answer
   const said = given ?? call.readRefusal?.(parseJson(answer.text)) ?? saidPlainly(answer)
-  const kind = kindOfStatus(answer.status) ?? said.kind
+  const kind = status === 429 ? 'throttled' : status >= 500 ? 'unavailable' : said.kind
   const quoted = cleanText(context, call, [said.code, said.message].filter(Boolean).join(': '))
-  const about = quoted === '' ? `${answer.status}` : quoted
-  const details = { vendorCode: said.code, vendorStatus: answer.status }
+  const about = quoted === '' ? `${status}` : quoted
+  const wait = kind === 'throttled' ? parseRetryAfter(headers, context.clock.now()) : undefined
+  const retryAfter = wait === undefined ? undefined : Math.max(1, Math.ceil(wait / 1000))
   const advice = said.advice ?? call.advice ?? 'check the user and the secret of this registry'
-  if (kind === 'throttled') {
-    const seconds = retryAfterOf(answer.headers, context.clock.now())
-    const message = `${call.registry} takes no more requests for now (${about}); ${
-      seconds === undefined ? 'try again later' : `try again in ${seconds} seconds`
-    }`
-    const wait = seconds === undefined ? {} : { retryAfter: seconds }
-    return new AppError('rate_limited', message, { ...details, ...wait })
+  const { registry, purpose } = call
+  const meaning: Record<Said['kind'], [ErrorCode, AnswerProblem, string]> = {
+    denied: [
+      'remote_denied',
+      NOT_ALLOWED.test(said.code) || (status === 403 && given === undefined)
+        ? 'permission'
+        : 'login',
+      `${registry} refuses to ${purpose} (${about}); ${advice}`,
+    ],
+    throttled: [
+      'rate_limited',
+      'overloaded',
+      `${registry} takes no more requests for now (${about}); try again ${
+        retryAfter === undefined ? 'later' : `in ${retryAfter} seconds`
+      }`,
+    ],
+    absent: [
+      'not_found',
+      'absent',
+      `${registry} does not know what is needed to ${purpose} (${about})`,
+    ],
+    invalid: ['remote_error', 'rejected', `${registry} refuses to ${purpose} (${about})`],
+    redirect: [
+      'remote_error',
+      'redirect',
+      `${registry} answers the request to ${purpose} from somewhere else (${status}); check the address`,
+    ],
+    unavailable: ['remote_error', 'server', `${registry} failed to ${purpose} (${about})`],
   }
-  const whatToDo: Record<Exclude<Said['kind'], 'throttled'>, [ErrorCode, string]> = {
-    denied: ['denied', `; ${advice}`],
-    absent: ['not_found', said.advice ? `; ${said.advice}` : ''],
-    invalid: ['invalid_input', said.advice ? `; ${said.advice}` : ''],
-    unavailable: ['unavailable', '; try again later'],
-  }
-  const [code, ending] = whatToDo[kind]
-  const verb = kind === 'unavailable' ? 'could not' : 'refused to'
-  return new AppError(code, `${call.registry} ${verb} ${call.purpose} (${about})${ending}`, details)
+  const [code, problem, message] = meaning[kind]
+  return new AppError(code, message, {
+    problem,
+    status,
+    remoteCodes: [said.code],
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  })
 }
 
-/** True for a refusal whose code of the vendor's own matches. */
+/** True for a refusal with a code of the vendor's own that matches. */
 export function isRefusal(error: unknown, code: RegExp): boolean {
-  const vendorCode = isAppError(error) ? error.details.vendorCode : undefined
-  return typeof vendorCode === 'string' && code.test(vendorCode)
+  const codes = isAppError(error) ? error.details.remoteCodes : undefined
+  return Array.isArray(codes) && codes.some((each) => code.test(String(each)))
+}
+
+/** True for a refusal with this status. */
+export function isStatus(error: unknown, status: number): boolean {
+  return isAppError(error) && error.details.status === status
 }
 
 /** undefined for what is not JSON. */
@@ -123,35 +160,9 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Whole seconds from `Retry-After` (RFC 9110, 10.2.3) or Docker Hub's `X-Retry-After` (a time). */
-function retryAfterOf(headers: Headers, now: number): number | undefined {
-  const untilTime = Number(headers.get('x-retry-after') ?? Number.NaN)
-  if (Number.isFinite(untilTime)) return Math.max(1, Math.ceil(untilTime - now / 1000))
-  const text = headers.get('retry-after')?.trim()
-  if (!text) return undefined
-  if (/^\d{1,9}$/.test(text)) return Math.max(1, Number(text))
-  const date = Date.parse(text)
-  return Number.isNaN(date) ? undefined : Math.max(1, Math.ceil((date - now) / 1000))
-}
-
-function kindOfStatus(status: number): Said['kind'] | undefined {
-  if (status === 429) return 'throttled'
-  if (status === 401 || status === 403) return undefined
-  return status >= 500 ? 'unavailable' : undefined
-}
-
 /** The forms that most registries share; else the status alone. */
 function saidPlainly({ status, text }: ApiAnswer): Said {
-  const kind =
-    status === 401 || status === 403
-      ? 'denied'
-      : status === 404
-        ? 'absent'
-        : status >= 300 && status < 400
-          ? 'unavailable'
-          : status >= 500
-            ? 'unavailable'
-            : 'invalid'
+  const kind = kindOf(status)
   const body = parseJson(text)
   const first = isRecord(body) && Array.isArray(body.errors) ? body.errors[0] : undefined
   const place = isRecord(first) ? first : isRecord(body) ? body : {}
@@ -165,6 +176,12 @@ function saidPlainly({ status, text }: ApiAnswer): Said {
   ].find((value) => typeof value === 'string')
   const code = typeof place.code === 'string' ? place.code : `${status}`
   return { code, message: typeof message === 'string' ? message : '', kind }
+}
+
+function kindOf(status: number): Said['kind'] {
+  if (status === 401 || status === 403) return 'denied'
+  if (status === 404) return 'absent'
+  return status >= 300 && status < 400 ? 'redirect' : 'invalid'
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -184,22 +201,4 @@ function cleanText(context: ProviderContext, call: ApiCall, text: string): strin
   clean = redactText(clean).replace(/[\p{C}\s]+/gu, ' ')
   const line = clean.trim()
   return line.length > SAID_LIMIT ? `${line.slice(0, SAID_LIMIT)}…` : line
-}
-
-async function readText(response: Response, call: ApiCall): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength
-    if (size > BODY_LIMIT) {
-      const message = `${call.registry} answered the request to ${call.purpose} with more than ${BODY_LIMIT / 1024 / 1024} MiB; check the address`
-      throw new AppError('unavailable', message)
-    }
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : url
 }

@@ -25,7 +25,11 @@ export const azure: Provider = {
     const claims = claimsOf(stored.password)
     // Already one of the registry.
     if (!claims || claims.aud === service) {
-      return claims ? { ...stored, expiresAt: claims.exp * 1000 } : stored
+      return {
+        ...stored,
+        refreshToken: stored.password,
+        ...(claims ? { expiresAt: claims.exp * 1000 } : {}),
+      }
     }
     const call: ApiCall = {
       registry: `Azure Container Registry at ${service}`,
@@ -47,6 +51,7 @@ export const azure: Provider = {
     return {
       username: TOKEN_USER,
       password: value.refresh_token,
+      refreshToken: value.refresh_token,
       ...(expiry === undefined ? {} : { expiresAt: expiry * 1000 }),
     }
   },

@@ -75,9 +75,11 @@ describe('refusals', () => {
     start()
     const context = contextFor({ secretKey: 'dckr_pat_another-secret' })
     const error = await failureOf(listAll(dockerhub, context))
-    expect(isAppError(error, 'denied')).toBe(true)
-    expect(error.message).toContain('Docker Hub refused to log in')
+    expect(isAppError(error, 'remote_denied')).toBe(true)
+    expect(error.message).toContain('Docker Hub refuses to log in')
     expect(error.message).not.toContain('dckr_pat')
+    // Every attempt counts against the account.
+    expect(cloud?.seen.length).toBe(1)
   })
 
   test('a namespace that does not exist', async () => {

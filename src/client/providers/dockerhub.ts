@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { AppError, isAppError } from '../../lib/errors.ts'
+import { AppError } from '../../lib/errors.ts'
 import type { Endpoint, Login, Provider, ProviderContext } from '../provider.ts'
-import { type ApiCall, callJson } from './api-call.ts'
+import { type ApiCall, callJson, isStatus } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { cloudAddress, hostnameOf, namespaceOf, storedLogin } from './endpoint.ts'
 import { createTokenMemory } from './token-memory.ts'
@@ -64,17 +64,17 @@ function isHub(endpoint: Endpoint): boolean {
 /** Once more with a new token, when the one that was kept is refused. */
 async function callWithToken(context: ProviderContext, call: ApiCall) {
   const login = storedLogin(context.endpoint)
-  const attempt = async () => {
-    const token = await apiToken(context)
+  const callWith = async (token: string | undefined) => {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
     return (await callJson(context, { ...call, headers }, Repositories)).value
   }
+  const kept = await apiToken(context)
   try {
-    return await attempt()
+    return await callWith(kept)
   } catch (error) {
-    if (!login || !isAppError(error) || error.details.vendorStatus !== 401) throw error
+    if (!login || !isStatus(error, 401)) throw error
     tokens.forget(credentialOf(context, login))
-    return attempt()
+    return callWith(await apiToken(context))
   }
 }
 

@@ -68,7 +68,7 @@ describe('refusals', () => {
   test('a wrong secret', async () => {
     start()
     const error = await failureOf(ecr.login(contextFor({ secretKey: 'another secret' })))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain('Amazon ECR at 123456789012.dkr.ecr.eu-west-1.amazonaws.com')
     expect(error.message).toContain('InvalidSignatureException')
     expect(error.message).not.toContain('another secret')
@@ -77,14 +77,14 @@ describe('refusals', () => {
   test('an unknown key', async () => {
     start()
     const error = await failureOf(ecr.login(contextFor({ accessKey: 'AKIAUNKNOWN' })))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain('UnrecognizedClientException')
   })
 
   test('a session that is over', async () => {
     start().hasExpired = true
     const error = await failureOf(ecr.login(contextFor()))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain('store those of an IAM user')
   })
 
@@ -158,7 +158,7 @@ describe('before a push', () => {
     const { forbidden } = start()
     forbidden.add('CreateRepository')
     const error = await failureOf(ecr.ensureRepository?.(contextFor(), 'team/app'))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain('allow ecr:CreateRepository to this access key')
     forbidden.add('DescribeRepositories')
     await ecr.ensureRepository?.(contextFor(), 'team/app')

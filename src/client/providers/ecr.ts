@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AppError } from '../../lib/errors.ts'
 import type { Endpoint, Login, Provider, ProviderContext } from '../provider.ts'
+import { remoteFault } from '../remote-error.ts'
 import { type ApiCall, callJson, isRefusal, type Said } from './api-call.ts'
 import { signAws } from './aws-signer.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
@@ -107,10 +108,7 @@ function loginOf({ authorizationToken, expiresAt }: z.infer<typeof Authorization
   const pair = Buffer.from(authorizationToken, 'base64').toString('utf8')
   const colon = pair.indexOf(':')
   if (colon < 1) {
-    throw new AppError(
-      'unavailable',
-      'Amazon ECR gave a login that cannot be read; try again later',
-    )
+    throw remoteFault('answer', 'Amazon ECR gave a login that cannot be read')
   }
   return {
     username: pair.slice(0, colon),

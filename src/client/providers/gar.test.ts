@@ -45,9 +45,9 @@ describe('login', () => {
   test('asks again only when the token is about to end', async () => {
     const { seen } = start()
     const first = await gar.login(contextFor())
-    time += 3_500_000
+    time += 3_200_000
     expect(await gar.login(contextFor())).toEqual(first)
-    time += 80_000
+    time += 50_000
     expect((await gar.login(contextFor()))?.password).not.toBe(first?.password)
     expect(seen.length).toBe(2)
   })
@@ -79,11 +79,11 @@ describe('login', () => {
   test('says what to do when the key was deleted or the clock is off', async () => {
     start().isKeyDeleted = true
     const deleted = await failureOf(gar.login(contextFor()))
-    expect(isAppError(deleted, 'denied')).toBe(true)
+    expect(isAppError(deleted, 'remote_denied')).toBe(true)
     expect(deleted.message).toContain('Invalid JWT Signature')
     start()
     const late = await failureOf(gar.login(contextFor({}, () => time - 3_600_000)))
-    expect(isAppError(late, 'denied')).toBe(true)
+    expect(isAppError(late, 'remote_denied')).toBe(true)
     expect(late.message).toContain('the clock of this machine')
   })
 })
@@ -134,7 +134,7 @@ describe('listing', () => {
     expect((await listAll(gar, contextFor())).repositories).toEqual(all)
     const token = { accessKey: 'oauth2accesstoken', secretKey: 'ya29.stored' }
     const ended = await failureOf(listAll(gar, contextFor(token), 'my-project'))
-    expect(isAppError(ended, 'denied')).toBe(true)
+    expect(isAppError(ended, 'remote_denied')).toBe(true)
     expect(ended.message).not.toContain('ya29.stored')
   })
 
@@ -148,7 +148,7 @@ describe('listing', () => {
   test('of another project is refused', async () => {
     start()
     const error = await failureOf(listAll(gar, contextFor(), 'their-project/apps'))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
   })
 })
 

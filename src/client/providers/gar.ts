@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { AppError, isAppError } from '../../lib/errors.ts'
-import type { Endpoint, Provider, ProviderContext } from '../provider.ts'
-import { type ApiCall, callJson } from './api-call.ts'
+import type { Endpoint, Login, Provider, ProviderContext } from '../provider.ts'
+import { remoteFault } from '../remote-error.ts'
+import { type ApiCall, callJson, isStatus } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { cloudAddress, hostnameOf, hostOf, isWithin, namespaceOf, storedLogin } from './endpoint.ts'
 import { exchangeServiceKey, forgetServiceToken, readServiceKey } from './google-token.ts'
@@ -102,7 +103,7 @@ export const gar: Provider = {
       })
     } catch (error) {
       // ALREADY_EXISTS: somebody was faster.
-      if (!(isAppError(error) && error.details.vendorStatus === 409)) throw error
+      if (!isStatus(error, 409)) throw error
     }
     // The creation is an operation that runs on.
     for (let tries = 0; tries < CREATION_TRIES; tries += 1) {
@@ -111,7 +112,7 @@ export const gar: Provider = {
       await Bun.sleep(Math.min(100 * 2 ** tries, 2000))
     }
     const message = `Google Artifact Registry has not finished to ${purpose}; try again in a minute`
-    throw new AppError('unavailable', message)
+    throw remoteFault('server', message)
   },
 }
 
@@ -122,7 +123,7 @@ async function isThere(context: ProviderContext, path: string): Promise<boolean>
     return true
   } catch (error) {
     if (isAppError(error, 'not_found')) return false
-    if (isAppError(error) && error.details.vendorStatus === 403) return true
+    if (isStatus(error, 403)) return true
     throw error
   }
 }
@@ -174,8 +175,7 @@ async function send<T>(
   more: { method?: string; body?: string } = {},
 ): Promise<T> {
   const base = context.apiUrl?.('google-artifacts') ?? 'https://artifactregistry.googleapis.com'
-  const attempt = async () => {
-    const login = await gar.login(context)
+  const callWith = async (login: Login | undefined) => {
     const call: ApiCall = {
       registry: `Google Artifact Registry at ${hostOf(context.endpoint)}`,
       purpose,
@@ -191,12 +191,13 @@ async function send<T>(
     }
     return (await callJson(context, call, schema)).value
   }
+  const kept = await gar.login(context)
   try {
-    return await attempt()
+    return await callWith(kept)
   } catch (error) {
     const key = readServiceKey(context.endpoint)
-    if (!key || !isAppError(error) || error.details.vendorStatus !== 401) throw error
+    if (!key || !isStatus(error, 401)) throw error
     forgetServiceToken(context, key)
-    return attempt()
+    return callWith(await gar.login(context))
   }
 }

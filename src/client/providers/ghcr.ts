@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import type { Provider, ProviderContext } from '../provider.ts'
+import { remoteFault } from '../remote-error.ts'
 import { type ApiCall, callJson } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { cloudAddress, hostnameOf, isWithin, namespaceOf, storedLogin } from './endpoint.ts'
@@ -24,7 +25,7 @@ export const ghcr: Provider = {
     if (endpoint.secretKey === '') {
       const message =
         'GitHub lists packages only for a token: store a classic personal access token with read:packages'
-      throw new AppError('method_unsupported', message)
+      throw remoteFault('unsupported', message)
     }
     const namespace = namespaceOf(endpoint, options.namespace) ?? endpoint.accessKey
     const owner = namespace.split('/')[0] ?? ''

@@ -1,10 +1,12 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
-import { AppError, isAppError } from '../../lib/errors.ts'
+import { isAppError } from '../../lib/errors.ts'
+import { chooseChallenge, parseChallenges } from '../challenge.ts'
 import type { Provider, ProviderContext } from '../provider.ts'
+import { remoteFault } from '../remote-error.ts'
+import { isTrustedRealm } from '../trusted-realm.ts'
 import { type ApiCall, callApi, callJson } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { hostnameOf, hostOf, isWithin, namespaceOf, ownAddress, storedLogin } from './endpoint.ts'
+import { hostOf, isWithin, namespaceOf, ownAddress, storedLogin } from './endpoint.ts'
 
 const PAGE_SIZE = 100
 /** Each is asked for its repositories. */
@@ -33,7 +35,7 @@ export const gitlab: Provider = {
     const { endpoint } = context
     if (endpoint.secretKey === '') {
       const message = `GitLab lists repositories only for an access token with read_api, and none is stored for ${hostOf(endpoint)}`
-      throw new AppError('method_unsupported', message)
+      throw remoteFault('unsupported', message)
     }
     const namespace = namespaceOf(endpoint, options.namespace)
     const api = await apiAddress(context)
@@ -85,7 +87,7 @@ async function readProject(context: ProviderContext, api: string, id: number): P
       if (!hasMore) break
     } catch (error) {
       // The registry is off in this project, or not for this member.
-      if (isAppError(error, 'not_found', 'denied')) break
+      if (isAppError(error, 'not_found', 'remote_denied')) break
       throw error
     }
   }
@@ -107,40 +109,28 @@ function hasNextPage(headers: Headers): boolean {
 }
 
 /**
- * The token goes only to the registry's own host or to one beside it: whoever answers for the
- * registry names the realm, but shall not name any host of the world.
+ * The token goes only to a host that belongs to the registry: whoever answers for the registry names
+ * the realm, but shall not name any host of the world.
  */
 async function apiAddress(context: ProviderContext): Promise<string> {
   const { endpoint } = context
-  const given = context.apiUrl?.('gitlab')
-  if (given !== undefined) return `${given}/api/v4`
-  const registry = hostnameOf(endpoint)
-  if (registry === 'registry.gitlab.com') return 'https://gitlab.com/api/v4'
+  const registry = new URL(ownAddress(endpoint))
+  if (registry.hostname === 'registry.gitlab.com') return 'https://gitlab.com/api/v4'
   const { headers } = await callApi(context, {
     registry: `the registry at ${hostOf(endpoint)}`,
     purpose: 'tell its challenge',
-    url: `${ownAddress(endpoint)}/v2/`,
+    url: `${registry.href.replace(/\/+$/, '')}/v2/`,
   })
-  const challenge = headers.get('www-authenticate') ?? ''
-  const realm = /realm="([^"]+)"/i.exec(challenge)?.[1] ?? ''
+  const challenges = parseChallenges(headers.get('www-authenticate'))
+  const realm = chooseChallenge(challenges)?.parameters.realm ?? ''
   if (URL.canParse(realm)) {
-    const { origin, hostname, protocol } = new URL(realm)
-    const isKept = protocol === 'https:' || endpoint.address.startsWith('http:')
-    if (isKept && isBeside(registry, hostname)) return `${origin}/api/v4`
+    const url = new URL(realm)
+    // GitLab may be below a path: `https://example.com/gitlab/jwt/auth`.
+    const base = url.origin + url.pathname.replace(/\/jwt\/auth$/, '')
+    if (isTrustedRealm(url, registry, endpoint.trustedRealms)) return `${base}/api/v4`
   }
-  const message = `the registry at ${hostOf(endpoint)} does not name a GitLab on its own domain as the one that issues its tokens, so the token is not sent there; check the address`
-  throw new AppError('unavailable', message)
-}
-
-/** `registry.example.com` and `gitlab.example.com`; under `com.cn` or `co.uk` it takes a part more. */
-export function isBeside(registry: string, other: string): boolean {
-  if (registry === other) return true
-  if (isIP(registry) !== 0) return false
-  const parent = registry.split('.').slice(1)
-  const [second = '', top = ''] = parent.slice(-2)
-  const isShared = top.length === 2 && second.length <= 3
-  if (parent.length < (isShared ? 3 : 2)) return false
-  return other === parent.join('.') || other.endsWith(`.${parent.join('.')}`)
+  const message = `the registry at ${hostOf(endpoint)} does not name a GitLab of its own domain as the one that issues its tokens, so the token is not sent there; check the address`
+  throw remoteFault('realm', message)
 }
 
 function callOf(context: ProviderContext, api: string, purpose: string, path: string): ApiCall {

@@ -10,6 +10,8 @@ import { createTokenMemory } from './token-memory.ts'
 const AUDIENCE = 'https://oauth2.googleapis.com/token'
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform'
 const ASSERTION_LIFE_S = 3600
+/** More than the client's own margin, or it would get the old one again. */
+const EARLY_MS = 6 * 60_000
 
 const ServiceKey = z.object({
   type: z.literal('service_account'),
@@ -22,7 +24,7 @@ export type ServiceKey = z.infer<typeof ServiceKey>
 
 const AccessToken = z.object({ access_token: z.string().min(1), expires_in: z.number() })
 
-const tokens = createTokenMemory<{ token: string; expiresAt: number }>()
+const tokens = createTokenMemory<{ token: string; expiresAt: number }>(EARLY_MS)
 
 /**
  * The service account's key, stored as JSON or base64 of it; undefined: something else.

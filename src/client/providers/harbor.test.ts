@@ -46,7 +46,7 @@ describe('refusals', () => {
   test('a wrong secret', async () => {
     start()
     const error = await failureOf(listAll(harbor, contextFor({ secretKey: 'another one' })))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain(`Harbor at ${new URL(cloud?.url ?? '').host}`)
     expect(error.message).not.toContain('another one')
   })
@@ -83,7 +83,7 @@ describe('before a push', () => {
   test('says whom to ask when the account may not', async () => {
     start().mayCreate = false
     const error = await failureOf(harbor.ensureRepository?.(contextFor(), 'team/app'))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain('ask an administrator of Harbor to create the project "team"')
   })
 })

@@ -46,7 +46,8 @@ export const jfrog: Provider = {
       keys = await readKeys(context)
     } catch (error) {
       // A proxy may let only the registry through; then its catalog is all there is.
-      if (isAppError(error, 'not_found', 'denied', 'unavailable') && !place) return undefined
+      if (isAppError(error, 'not_found', 'remote_denied', 'remote_error') && !place)
+        return undefined
       throw error
     }
     const ofHost = keys.find(({ key }) => isKeyOfHost(endpoint, key))

@@ -62,7 +62,7 @@ describe('refusals', () => {
   test('a wrong secret', async () => {
     start()
     const error = await failureOf(listAll(swr, contextFor({ secretKey: 'another one' })))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain('APIG.0301')
     expect(error.message).toContain('Huawei SWR at swr.cn-north-4.myhuaweicloud.com')
     expect(error.message).not.toContain('another one')
@@ -100,7 +100,7 @@ describe('listing', () => {
 
   test('is refused to a docker login with what to store', async () => {
     const error = await failureOf(listAll(swr, contextFor({ accessKey: 'cn-north-4@AK' })))
-    expect(isAppError(error, 'method_unsupported')).toBe(true)
+    expect(isAppError(error, 'remote_error')).toBe(true)
   })
 })
 
@@ -124,7 +124,7 @@ describe('before a push', () => {
   test('a name that another account has is said to be so', async () => {
     start().taken.add('team')
     const error = await failureOf(swr.ensureRepository?.(contextFor(), 'team/app'))
-    expect(isAppError(error, 'conflict')).toBe(true)
+    expect(isAppError(error, 'remote_error')).toBe(true)
     expect(error.message).toContain('belongs to another account')
   })
 
@@ -133,6 +133,6 @@ describe('before a push', () => {
     await swr.ensureRepository?.(contextFor(), 'team/app')
     const wrong = contextFor({ secretKey: 'another one' })
     const error = await failureOf(swr.ensureRepository?.(wrong, 'team/app'))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
   })
 })

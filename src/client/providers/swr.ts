@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import { signRequest } from '../../lib/huawei-signature.ts'
 import type { Endpoint, Login, Provider, ProviderContext } from '../provider.ts'
+import { remoteFault } from '../remote-error.ts'
 import { type ApiCall, callApi, callJson, isRefusal, refusalOf, type Said } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import {
@@ -42,7 +43,7 @@ export const swr: Provider = {
     if (isDockerLogin(endpoint)) {
       const message =
         'Huawei SWR lists repositories only for an access key (AK and SK), not for a docker login; store the AK and SK instead'
-      throw new AppError('method_unsupported', message)
+      throw remoteFault('unsupported', message)
     }
     const namespace = namespaceOf(endpoint, options.namespace)
     const { offset } = decodeCursor(Place, options.next) ?? { offset: 0 }
@@ -85,7 +86,7 @@ export const swr: Provider = {
     if (await hasOrganisation(context, namespace)) return
     if (answer.status !== 409) throw refusalOf(context, create, answer)
     const message = `the organisation "${namespace}" of Huawei SWR belongs to another account: a name is taken once per region; choose another`
-    throw new AppError('conflict', message)
+    throw remoteFault('rejected', message)
   },
 }
 
@@ -97,7 +98,7 @@ async function hasOrganisation(context: ProviderContext, name: string): Promise<
     const { value } = await callJson(context, call, Organisations)
     return value.namespaces?.some((organisation) => organisation.name === name) ?? false
   } catch (error) {
-    if (isAppError(error, 'denied') && !isRefusal(error, /^APIG/)) return true
+    if (isAppError(error, 'remote_denied') && !isRefusal(error, /^APIG/)) return true
     throw error
   }
 }

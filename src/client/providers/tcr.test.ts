@@ -64,7 +64,7 @@ describe('refusals', () => {
   test('a wrong secret', async () => {
     start()
     const error = await failureOf(tcrEnterprise.login(contextFor({ secretKey: 'another one' })))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain('AuthFailure.SignatureFailure')
     expect(error.message).not.toContain('another one')
   })
@@ -81,7 +81,7 @@ describe('refusals', () => {
     start()
     const context = contextFor({}, () => Date.now() + 3_600_000)
     const error = await failureOf(tcrEnterprise.login(context))
-    expect(isAppError(error, 'denied')).toBe(true)
+    expect(isAppError(error, 'remote_denied')).toBe(true)
     expect(error.message).toContain('the clock of this machine')
   })
 
@@ -112,7 +112,7 @@ describe('listing', () => {
   test('is refused to a docker user with what to store', async () => {
     start()
     const error = await failureOf(listAll(tcrEnterprise, contextFor({ accessKey: '1000' })))
-    expect(isAppError(error, 'method_unsupported')).toBe(true)
+    expect(isAppError(error, 'remote_error')).toBe(true)
     expect(error.message).toContain('API key')
   })
 })

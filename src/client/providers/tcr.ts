@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AppError } from '../../lib/errors.ts'
 import type { Endpoint, Provider, ProviderContext } from '../provider.ts'
+import { remoteFault } from '../remote-error.ts'
 import { type ApiCall, callJson, isRefusal, type Said } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import {
@@ -62,7 +63,7 @@ const base: Omit<Provider, 'name'> = {
   async listRepositories(context, options) {
     if (!hasApiKey(context.endpoint)) {
       const message = `Tencent TCR at ${hostOf(context.endpoint)} lists repositories only for an API key (SecretId and SecretKey) of an enterprise instance, not for a docker login`
-      throw new AppError('method_unsupported', message)
+      throw remoteFault('unsupported', message)
     }
     const namespace = namespaceOf(context.endpoint, options.namespace)
     const { page } = decodeCursor(Place, options.next) ?? { page: 1 }
@@ -163,7 +164,7 @@ async function readInstance(context: ProviderContext): Promise<Instance> {
   const found = Registries?.find(({ RegistryName }) => RegistryName === name)
   if (found) return { RegistryId: found.RegistryId, RegionName: found.RegionName }
   const message = `the API key sees no instance "${name}" of Tencent TCR: check the address and that the key may call tcr:DescribeInstances`
-  throw new AppError('not_found', message)
+  throw new AppError('not_found', message, { problem: 'absent' })
 }
 
 function apiAddress(context: ProviderContext): string {
