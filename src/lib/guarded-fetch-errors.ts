@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { AppError } from './errors.ts'
 
 /** `details.problem` of `remote_unreachable`. */
@@ -69,8 +70,12 @@ export function remoteFailure(problem: RemoteProblem, message: string, cause?: u
 }
 
 /** What `fetch` threw, as a sentence for the person who gave the address. */
-export function toRemoteFailure(error: unknown, host: string): unknown {
+export function toRemoteFailure(error: unknown, host: string, caCertificate?: string): unknown {
   if (error instanceof AppError) return error
+  // Bun does not say more than that the socket did not open.
+  if (caCertificate !== undefined && !isCertificate(caCertificate)) {
+    return remoteFailure('certificate_authority', SENTENCES.certificate_authority(host), error)
+  }
   const code = codeOf(error)
   const problem = PROBLEMS[code] ?? (/CERT|_CA$/.test(code) ? 'certificate_untrusted' : undefined)
   if (problem) return remoteFailure(problem, SENTENCES[problem](host), error)
@@ -87,6 +92,14 @@ export function isNeverArrived(error: unknown): boolean {
 
 export function nameFailure(host: string, cause: unknown): AppError {
   return remoteFailure('name', SENTENCES.name(host), cause)
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined
+  } catch {
+    return false
+  }
 }
 
 function codeOf(error: unknown): string {

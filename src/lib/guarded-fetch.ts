@@ -81,7 +81,10 @@ export function createGuardedFetch({
       }
     } catch (error) {
       watch.close()
-      const failure = body.failure() ?? watch.reason() ?? toRemoteFailure(error, target.host)
+      const failure =
+        body.failure() ??
+        watch.reason() ??
+        toRemoteFailure(error, target.host, request.caCertificate)
       await body.cancel(failure)
       throw failure
     }
