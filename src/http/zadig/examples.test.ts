@@ -94,6 +94,25 @@ test('the other fields of the document are kept as they came', async () => {
   })
 })
 
+test('what a missing enable_tls means is a setting', async () => {
+  const other = await startTestZadig({ ENTREPOT_ZADIG_ENABLE_TLS_DEFAULT: 'false' })
+  try {
+    const { enable_tls: _, ...body } = TENCENT
+    const verified = async (from: TestZadig) =>
+      (await from.db.query.selectFrom('registry').select('verify_tls').execute()).map(
+        ({ verify_tls }) => verify_tls,
+      )
+    await other.add(body)
+    await other.add(TENCENT)
+    expect(await verified(other)).toEqual([0, 1])
+    await zadig.add(body)
+    await zadig.add({ ...body, enable_tls: false })
+    expect((await verified(zadig)).slice(-2)).toEqual([1, 0])
+  } finally {
+    await other.stop()
+  }
+})
+
 test.each([
   ['acr', 'http://registry.cn-shanghai.aliyuncs.com', 'team'],
   ['acr-enterprise', 'http://registry.cn-shanghai.aliyuncs.com', 'team'],
