@@ -40,9 +40,9 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
   const uploads = {
     bodyIdleMs: config.uploads.idleTimeout,
     publicByDefault: config.projects.publicByDefault,
+    redirectExcept: config.storage.s3.redirectExcept,
   }
 
-    redirectExcept: config.storage.s3.redirectExcept,
   return [
     {
       owns: under('/v2'),
