@@ -13,6 +13,11 @@ export function ownAddress({ address }: Endpoint): string {
   return address.replace(/\/+$/, '')
 }
 
+/** Those of them that are never spoken to without TLS: the address, as HTTPS. */
+export function secureAddress(endpoint: Endpoint): string {
+  return ownAddress(endpoint).replace(/^http:/i, 'https:')
+}
+
 /**
  * Clouds speak only HTTPS, whatever was stored (Zadig's own examples print `http://`), and have
  * nothing in front of `/v2/`.

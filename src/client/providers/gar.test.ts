@@ -119,6 +119,17 @@ describe('listing', () => {
     ])
   })
 
+  test('of a former gcr.io host has no repository in the names', async () => {
+    start().repositories.set('gcr.io', { format: 'DOCKER', images: ['web', 'team/web'] })
+    const context = contextFor({ address: 'https://gcr.io' })
+    const { repositories } = await listAll(gar, context, 'my-project')
+    expect(repositories).toEqual(['my-project/web', 'my-project/team/web'])
+    await gar.ensureRepository?.(context, 'my-project/other')
+    expect(cloud?.seen.some(({ method, path }) => method === 'POST' && path !== '/token')).toBe(
+      false,
+    )
+  })
+
   test('asks for the project that it cannot know', async () => {
     start()
     const token = { accessKey: 'oauth2accesstoken', secretKey: 'ya29.stored' }

@@ -60,7 +60,10 @@ function answer(seen: Seen): Response {
 }
 
 function contextFor(endpoint: object = {}) {
-  return contextOf({ provider: 'gitlab', address: cloud?.url ?? '', ...user, ...endpoint })
+  return contextOf(
+    { provider: 'gitlab', address: 'https://gitlab.example.com', ...user, ...endpoint },
+    { apis: { registry: cloud?.url ?? '' } },
+  )
 }
 
 describe('listing', () => {

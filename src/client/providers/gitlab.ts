@@ -6,7 +6,7 @@ import { remoteFault } from '../remote-error.ts'
 import { isTrustedRealm } from '../trusted-realm.ts'
 import { type ApiCall, callApi, callJson } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { hostOf, isWithin, namespaceOf, ownAddress, storedLogin } from './endpoint.ts'
+import { hostOf, isWithin, namespaceOf, secureAddress, storedLogin } from './endpoint.ts'
 
 const PAGE_SIZE = 100
 /** Each is asked for its repositories. */
@@ -28,7 +28,7 @@ type Place = z.infer<typeof Place>
 export const gitlab: Provider = {
   name: 'gitlab',
   limits: { concurrency: 6, pageSize: PAGE_SIZE },
-  registryUrl: ownAddress,
+  registryUrl: secureAddress,
   login: async ({ endpoint }) => storedLogin(endpoint),
 
   async listRepositories(context, options) {
@@ -114,7 +114,7 @@ function hasNextPage(headers: Headers): boolean {
  */
 async function apiAddress(context: ProviderContext): Promise<string> {
   const { endpoint } = context
-  const registry = new URL(ownAddress(endpoint))
+  const registry = new URL(context.apiUrl?.('registry') ?? secureAddress(endpoint))
   if (registry.hostname === 'registry.gitlab.com') return 'https://gitlab.com/api/v4'
   const { headers } = await callApi(context, {
     registry: `the registry at ${hostOf(endpoint)}`,

@@ -37,8 +37,14 @@ describe('where the registry is', () => {
     ],
     ['tcr', 'http://team.tencentcloudcr.com', 'https://team.tencentcloudcr.com'],
     ['ghcr', 'http://ghcr.io', 'https://ghcr.io'],
+    ['azure', 'http://team.azurecr.io', 'https://team.azurecr.io'],
   ] as const)('%s is spoken to over HTTPS, without a path: %s', (provider, address, expected) => {
     expect(urlOf(provider, address)).toBe(expected)
+  })
+
+  test.each(['quay', 'gitlab'] as const)('%s keeps its address, but not plain HTTP', (provider) => {
+    const expected = 'https://example.com:5050/registry'
+    expect(urlOf(provider, 'http://example.com:5050/registry/')).toBe(expected)
   })
 
   test.each([

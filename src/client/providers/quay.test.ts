@@ -53,7 +53,10 @@ function refuse(status: number, detail: string): Response {
 }
 
 function contextFor(endpoint: object = {}) {
-  return contextOf({ provider: 'quay', address: cloud?.url ?? '', ...user, ...endpoint })
+  return contextOf(
+    { provider: 'quay', address: 'https://quay.example.com', ...user, ...endpoint },
+    { apis: { registry: cloud?.url ?? '' } },
+  )
 }
 
 describe('listing', () => {

@@ -7,7 +7,7 @@ import {
   hostOf,
   isWithin,
   namespaceOf,
-  ownAddress,
+  secureAddress,
   splitRepository,
   storedLogin,
 } from './endpoint.ts'
@@ -26,7 +26,7 @@ export const quay: Provider = {
   name: 'quay',
   // More than 100 tags at once are refused.
   limits: { concurrency: 6, pageSize: 100 },
-  registryUrl: ownAddress,
+  registryUrl: secureAddress,
   login: async ({ endpoint }) => storedLogin(endpoint),
 
   async listRepositories(context, options) {
@@ -81,11 +81,13 @@ function hasApiToken({ accessKey }: Endpoint): boolean {
   return accessKey === TOKEN_USER
 }
 
-function callOf({ endpoint }: ProviderContext, purpose: string, path: string): ApiCall {
+function callOf(context: ProviderContext, purpose: string, path: string): ApiCall {
+  const { endpoint, apiUrl } = context
+  const base = apiUrl?.('registry') ?? secureAddress(endpoint)
   return {
     registry: `Quay at ${hostOf(endpoint)}`,
     purpose,
-    url: `${ownAddress(endpoint)}/api/v1${path}`,
+    url: `${base}/api/v1${path}`,
     headers: { authorization: `Bearer ${endpoint.secretKey}` },
     advice: 'check the application token and its permissions',
   }

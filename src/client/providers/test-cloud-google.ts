@@ -54,7 +54,7 @@ export function startGoogle(options: { now?: () => number } = {}): GoogleCloud {
       return refuse(429, 'RESOURCE_EXHAUSTED', 'Quota exceeded for quota metric')
     }
     const place =
-      /^\/v1\/projects\/my-project\/locations\/europe-west1\/repositories(?:\/([^/]+))?(\/packages)?$/
+      /^\/v1\/projects\/my-project\/locations\/(?:europe-west1|us)\/repositories(?:\/([^/]+))?(\/packages)?$/
     const match = place.exec(seen.path)
     if (!match) return refuse(403, 'PERMISSION_DENIED', 'The caller does not have permission')
     const [, id, packages] = match
