@@ -12,6 +12,7 @@ import type { LocalRegistry } from '../../registry/registry.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { Face, RequestContext } from '../context.ts'
 import { asAppError } from '../v2/errors.ts'
+import { accessKeyEndpoints } from './access-keys.ts'
 import { artifactContentEndpoints } from './artifact-contents.ts'
 import { artifactEndpoints } from './artifacts.ts'
 import { auditEndpoints } from './audit.ts'
@@ -74,8 +75,10 @@ export function createApi(deps: ApiDeps): Face {
     ...registryTrustEndpoints(deps),
     ...registryEndpoints(deps),
     ...registryUseEndpoints(deps),
+    ...transferEndpoints(deps),
     ...sessionEndpoints(deps),
     ...meEndpoints(deps),
+    ...accessKeyEndpoints(deps),
     ...userEndpoints(deps),
     ...auditEndpoints(deps),
     ...jobEndpoints(deps),

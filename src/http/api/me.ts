@@ -7,6 +7,7 @@ import { listReply } from './pages.ts'
 import { type Endpoint, endpoint, NOTHING, route } from './route.ts'
 import { expiry, id, idInPath, pageOf, time } from './schemas.ts'
 import { openSession } from './session-cookie.ts'
+import { withinLogin } from './within-login.ts'
 
 /* What everybody may do with the own account. */
 
@@ -154,14 +155,4 @@ export async function meOf(users: Users, principal: Principal, account: number) 
 function accountOf({ account }: Principal): number {
   if (account === null) throw new AppError('unauthenticated', 'sign in first')
   return account
-}
-
-/** A token that soon expires is no way to one that never does. */
-function withinLogin({ login }: Principal, wanted: number | null): number | null {
-  const limit = login?.expiresAt ?? null
-  if (limit === null || wanted === null) return wanted ?? limit
-  if (wanted <= limit) return wanted
-  throw new AppError('denied', 'the new token may not outlive what you signed in with', {
-    field: 'expiresAt',
-  })
 }

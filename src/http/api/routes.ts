@@ -1,3 +1,4 @@
+import { accessKeyRoutes } from './access-keys.ts'
 import { artifactContentRoutes } from './artifact-contents.ts'
 import { artifactRoutes } from './artifacts.ts'
 import { auditRoutes } from './audit.ts'
@@ -30,8 +31,10 @@ export const API_ROUTES: readonly ApiRoute[] = [
   registryRoutes,
   registryTrustRoutes,
   registryUseRoutes,
+  transferRoutes,
   sessionRoutes,
   meRoutes,
+  accessKeyRoutes,
   userRoutes,
   systemRobotRoutes,
   auditRoutes,
