@@ -122,6 +122,8 @@ const givenServer = (url: string): Server => {
   }
 }
 
+const WITH = 'ENTREPOT_WITH_'
+
 /**
  * Starts the real program as a child process on a free port and an empty data folder, and resolves
  * once `/readyz` answers 200. Throws with the program's output when it ends or is not ready in 60 s.
@@ -142,11 +144,18 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('ENTREPOT_')),
   )
+  // `ENTREPOT_WITH_STORAGE_DRIVER=s3` runs any of the tests against a server with that setting.
+  const wanted = Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      name.startsWith(WITH) ? [[`ENTREPOT_${name.slice(WITH.length)}`, value]] : [],
+    ),
+  )
   const child = Bun.spawn([bun, '--max-http-header-size=65536', mainFile, 'serve'], {
     // Not the project's folder: a `.env` or a `./data` there must not reach the server under test.
     cwd: dirname(dataDir),
     env: {
       ...inherited,
+      ...wanted,
       ENTREPOT_LISTEN: host,
       ENTREPOT_DATA: dataDir,
       ENTREPOT_ADMIN_PASSWORD: admin.password,
