@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { basic } from '../../accounts/test-accounts.ts'
-import { createSelfSigned } from '../../lib/self-signed.ts'
 import { onEachEngine } from '../../store/db/test-databases.ts'
 import { createTestApi, type TestApi } from './test-api.ts'
 
@@ -290,41 +289,5 @@ onEachEngine('hand-outs', (create) => {
     for (const form of forms) expect(seen.filter((text) => text.includes(form))).toEqual([])
     // The search finds what is there.
     expect(seen.filter((text) => text.includes('harbor-main')).length).toBeGreaterThan(3)
-  })
-
-  describe('trust', () => {
-    const trust = (status: number, path: string, as = 'dev') =>
-      api.expect(status, 'GET', path, { as })
-
-    test('is of the registries that one may see', async () => {
-      const ofShop = await integrate({ verifyTls: false, projects: ['shop'] })
-      const address = 'http://plain.example.com'
-      const ofBank = await integrate({ name: 'b', provider: 'native', address, projects: ['bank'] })
-      const hosts = async (path: string, as: string) => {
-        const { body } = await trust(200, path, as)
-        return (body.hosts as { host: string }[]).map(({ host }) => host)
-      }
-      expect(await hosts('/registries/trust', 'dev')).toEqual(['harbor.example.com:8443'])
-      expect(await hosts('/registries/trust', 'other')).toEqual(['plain.example.com'])
-      expect(await hosts('/registries/trust', 'root')).toHaveLength(2)
-      expect(await hosts(`/registries/${ofShop}/trust`, 'dev')).toHaveLength(1)
-      await trust(404, `/registries/${ofBank}/trust`)
-      await trust(404, '/registries/absent/trust')
-    })
-
-    test('has the files of each client', async () => {
-      const now = api.accounts.clock()
-      const { cert } = createSelfSigned({ names: ['harbor.example.com'], now, days: 30 })
-      await integrate({ verifyTls: false, caCertificate: cert })
-      const { body } = await trust(200, '/registries/trust')
-      const clients = body.clients as { client: string; apply: { action: string } }[]
-      expect(clients.map(({ client, apply }) => `${client}: ${apply.action}`)).toEqual([
-        'docker: reload',
-        'containerd: none',
-        'podman: reload',
-        'buildkit: restart',
-      ])
-      expect((body.hosts as { ca: string }[])[0]?.ca.trim()).toBe(cert.trim())
-    })
   })
 })
