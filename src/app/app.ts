@@ -93,21 +93,31 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
 
 /** The process that does the work in the background. */
 export async function startJobs(context: ProcessContext): Promise<RunningProcess> {
-  const { log } = context
+  const { config, log } = context
   const parts = await buildParts(context, { checkpoints: true })
   const { db } = parts
   const clock = systemClock
   const queue = createJobQueue({ db, clock })
-  const { jobs, schedules } = createBackground(parts, context)
+  const { jobs, longJobs, schedules } = createBackground(parts, context)
   const worker = createJobWorker({ db, queue, jobs, log, clock })
   const scheduler = createScheduler({ db, queue, log, clock, schedules })
+  const longWorker = createJobWorker({
+    db,
+    queue,
+    jobs: longJobs,
+    log,
+    clock,
+    concurrency: config.transfers.atOnce,
+    leaseMs: config.transfers.lease,
+  })
   worker.start()
   await scheduler.start()
+  longWorker.start()
   return {
     ready: () => databaseAnswers(db),
     async stop() {
       await scheduler.stop()
-      await worker.stop()
+      await Promise.all([worker.stop(), longWorker.stop()])
       await db.close()
     },
   }

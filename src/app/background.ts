@@ -1,4 +1,5 @@
 import { createAccountsJob } from '../accounts/jobs.ts'
+import { createTransferSweep } from '../hub/transfers/sweep.ts'
 import { createHistoryJob } from '../jobs/history.ts'
 import type { Job } from '../jobs/job.ts'
 import type { Schedule } from '../jobs/scheduler.ts'
@@ -6,12 +7,20 @@ import { systemClock } from '../lib/clock.ts'
 import type { ProcessContext } from '../lib/process.ts'
 import { createRegistryJobs } from '../registry/jobs.ts'
 import type { Parts } from './parts.ts'
+import { createTransferWork } from './transfer-work.ts'
 
 /** Every kind of work in the background, and when it begins by itself. */
 export function createBackground(
-  { db, store, accounts, registry }: Parts,
-  { config }: ProcessContext,
-): { jobs: Job[]; schedules: Schedule[] } {
+  parts: Parts,
+  context: ProcessContext,
+): {
+  jobs: Job[]
+  /** What may take hours, and has workers of its own so that the rest does not wait for it. */
+  longJobs: Job[]
+  schedules: Schedule[]
+} {
+  const { db, store, accounts, registry } = parts
+  const { config } = context
   const clock = systemClock
   const ofRegistry = createRegistryJobs({
     db,
@@ -22,11 +31,14 @@ export function createBackground(
   })
   const history = createHistoryJob({ db, clock })
   const sweepAccounts = createAccountsJob(accounts)
+  const sweepTransfers = createTransferSweep({ db, clock })
   return {
-    jobs: [...ofRegistry.jobs, history, sweepAccounts],
+    jobs: [...ofRegistry.jobs, history, sweepAccounts, sweepTransfers],
+    longJobs: [createTransferWork(parts, context, clock)],
     schedules: [
       ...ofRegistry.schedules,
       { name: history.name, type: history, payload: {}, cron: '43 3 * * *' },
+      { name: sweepTransfers.name, type: sweepTransfers, payload: {}, cron: '37 * * * *' },
       { name: sweepAccounts.name, type: sweepAccounts, payload: {}, cron: '29 * * * *' },
     ],
   }

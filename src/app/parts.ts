@@ -2,6 +2,7 @@ import { type Accounts, createAccounts } from '../accounts/accounts.ts'
 import { createChartRecorder } from '../charts/recorder.ts'
 import { TOKEN_SERVICE } from '../http/v2/challenge.ts'
 import { createRegistries, type Registries } from '../hub/registries/registries.ts'
+import { transfersOf } from '../hub/transfers/transfer-rows.ts'
 import { systemClock } from '../lib/clock.ts'
 import { newHex } from '../lib/ids.ts'
 import type { ProcessContext } from '../lib/process.ts'
@@ -59,7 +60,7 @@ export async function buildParts(
     writer: `${name}-${newHex(8)}`,
     watch: createChartRecorder({ clock, log }),
   })
-  const registries = createRegistries({ db, clock, sealer })
+  const registries = createRegistries({ db, clock, sealer, useSources: [transfersOf] })
   return { db, store, sealer, accounts, registry, registries }
 }
 

@@ -291,6 +291,25 @@ export const configSchema = z.object({
           'needs no entry: who adds it allows that host and port.',
       }),
   }),
+  transfers: z.object({
+    atOnce: integer({ min: 1, max: 64 }).prefault(4).meta({
+      description: 'Images that one server copies between registries at the same time.',
+    }),
+    perRegistry: integer({ min: 1, max: 64 })
+      .prefault(2)
+      .meta({
+        description:
+          'Images that are copied from or to the same registry of others at the same time, by all ' +
+          'servers together. The rest waits, so that it does not run into the limits of the registry.',
+      }),
+    lease: duration({ min: '2s', max: '5m' })
+      .prefault('30s')
+      .meta({
+        description:
+          'When the server that copies an image says nothing for this long, another one, or the ' +
+          'same after its restart, goes on with it.',
+      }),
+  }),
   trustedProxies: addressRanges()
     .prefault([])
     .meta({

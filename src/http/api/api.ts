@@ -37,6 +37,7 @@ import { SESSION_PATH, sessionEndpoints } from './session.ts'
 import { identifySession } from './session-cookie.ts'
 import { systemEndpoints } from './system.ts'
 import { tagEndpoints } from './tags.ts'
+import { transferEndpoints } from './transfers.ts'
 import { userEndpoints } from './users.ts'
 
 /** A body that took longer has outlived part of the time that a grant is good for. */

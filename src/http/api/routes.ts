@@ -16,6 +16,7 @@ import type { ApiRoute } from './route.ts'
 import { sessionRoutes } from './session.ts'
 import { systemRoutes } from './system.ts'
 import { tagRoutes } from './tags.ts'
+import { transferRoutes } from './transfers.ts'
 import { userRoutes } from './users.ts'
 
 /** Every route of `/api/v1`, as data. */

@@ -130,14 +130,13 @@ async function demandEnds(
   }
 }
 
-/** Registries of others are used by those who push in the project. */
 async function demandUse(
   { authorizer }: TransferAccess,
   principal: Principal,
   { id, name, is_public: isPublic }: Project,
 ): Promise<void> {
   const project = { id, name, isPublic: isPublic === 1 }
-  await authorizer.demand(principal, 'repository:push', { kind: 'project', project })
+  await authorizer.demand(principal, 'registry:use', { kind: 'project', project })
 }
 
 async function projectOf(

@@ -1,7 +1,6 @@
-import { z } from 'zod'
 import type { ActingFor } from '../../accounts/acting-for.ts'
 import type { Principal } from '../../accounts/principal.ts'
-import { defineJob, type Job, type JobContext, type JobType, Postponed } from '../../jobs/job.ts'
+import { defineJob, type Job, type JobContext, Postponed } from '../../jobs/job.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
@@ -20,16 +19,8 @@ import { whatNext } from './failures.ts'
 import { parsePlatform } from './platforms.ts'
 import { createRecorder, type RecordedProgress } from './recorder.ts'
 import { optionsOf, type Transfer, type TransferEnd, transferOf } from './transfer.ts'
+import { transferJobType, type transferPayload } from './transfer-job-type.ts'
 import { beginRun, type TransferRow, writeRun } from './transfer-rows.ts'
-
-const payload = z.object({ transfer: z.int() })
-
-/** Failures are counted in the transfer itself; these are only for crashes. */
-export const transferJobType: JobType<typeof payload> = {
-  name: 'transfer',
-  schema: payload,
-  retry: { attempts: 1_000 },
-}
 
 const WRITE_MS = 1_000
 const ASK_AGAIN_MS = 5_000
@@ -52,7 +43,7 @@ export interface TransferJobDeps {
 }
 
 /** Does a transfer, or goes on with it where the run before was cut off. */
-export function createTransferJob(deps: TransferJobDeps): Job<typeof payload> {
+export function createTransferJob(deps: TransferJobDeps): Job<typeof transferPayload> {
   return defineJob({
     ...transferJobType,
     async run({ transfer: id }, context) {

@@ -5,7 +5,7 @@ import { AppError } from '../../lib/errors.ts'
 import type { Also, Db, Tx } from '../../store/db/database.ts'
 import { type AskedTransfer, resolveTransfer, type TransferAccess } from './ends.ts'
 import { type Transfer, type TransferState, transferOf } from './transfer.ts'
-import { transferJobType } from './transfer-job.ts'
+import { transferJobType } from './transfer-job-type.ts'
 import { selectTransfers } from './transfer-rows.ts'
 
 export interface TransferPage {
