@@ -31,10 +31,10 @@ export function createUploads({
     blob: BlobContent,
     from: number,
     source: BlobSource,
-    call: RegistryCall,
+    call: RegistryCall & { keepsOpen: boolean },
     onOffset: (session: Session, offset: number) => Promise<void>,
   ): Promise<void> {
-    const chunk = chunkOf(session, blob.size, from)
+    const chunk = chunkOf(session, blob.size, from > 0 || call.keepsOpen)
     let offset = from
     while (chunk !== undefined && offset < blob.size) {
       const length = Math.min(chunk, blob.size - offset)
@@ -45,11 +45,14 @@ export function createUploads({
     await sessions.finish(session, blob, offset, source, call)
   }
 
-  /** Bytes of one PATCH; undefined: everything goes with the PUT. */
-  function chunkOf({ leastChunk }: Session, size: number, from: number): number | undefined {
+  /**
+   * Bytes of one PATCH; undefined: everything goes with the PUT. What is to be gone on with goes by
+   * PATCH: of a PUT that breaks off registries keep nothing, and the rest of one has to say where
+   * it belongs.
+   */
+  function chunkOf({ leastChunk }: Session, size: number, isPart: boolean): number | undefined {
     if (provider.chunkSize !== undefined) return Math.max(provider.chunkSize, leastChunk)
-    // The rest of an upload that broke needs to say where it belongs.
-    return provider.uploadByPatch || from > 0 ? Math.max(1, size) : undefined
+    return provider.uploadByPatch || isPart ? Math.max(1, size) : undefined
   }
 
   return {
@@ -90,6 +93,7 @@ export function createUploads({
       let safe = 0
       let failures = 0
       let hadLogin = false
+      const keepsOpen = onSession !== undefined
 
       /** Fails with `error` where going on makes no sense. */
       async function recover(error: unknown) {
@@ -110,10 +114,17 @@ export function createUploads({
           try {
             session ??= await start(repository, { signal })
             await tell(session)
-            await sendAll(session, blob, offset, source, { signal }, async (present, end) => {
-              offset = end
-              await tell(present)
-            })
+            await sendAll(
+              session,
+              blob,
+              offset,
+              source,
+              { signal, keepsOpen },
+              async (present, end) => {
+                offset = end
+                await tell(present)
+              },
+            )
             return
           } catch (error) {
             await recover(error instanceof SourceFailure ? error.cause : error)
