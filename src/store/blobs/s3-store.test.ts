@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadConfig } from '../../lib/config.ts'
-import { newHex } from '../../lib/ids.ts'
+import { isAppError } from '../../lib/errors.ts'
 import { blobStoreContract } from './blob-store.contract.ts'
-import type { S3Settings } from './s3-client.ts'
+import type { BlobStore } from './blob-store.ts'
 import { openS3Store } from './s3-store.ts'
-import { findS3Program, startS3Server, type TestS3Server } from './test-s3-server.ts'
+import { type Fault, type S3FaultProxy, startS3Faults } from './test-s3-faults.ts'
+import { findS3Program, s3SettingsOf, startS3Server, type TestS3Server } from './test-s3-server.ts'
 
 const program = findS3Program()
 if (!program) test.skip('the S3 driver (.ci/install-tools builds Garage, an S3 server)', () => {})
@@ -15,26 +15,107 @@ else suite(program)
 
 function suite(garage: string) {
   let server: TestS3Server
+  let proxy: S3FaultProxy
 
   beforeAll(async () => {
     server = await startS3Server(garage)
+    proxy = await startS3Faults(server.endpoint)
   })
-  afterAll(() => server.stop())
-
-  function settingsOf(more: Record<string, unknown> = {}): S3Settings {
-    const { endpoint, region, bucket, accessKeyId, secretAccessKey } = server
-    const access = { endpoint, region, bucket, accessKeyId, secretAccessKey }
-    const values = Object.entries({ prefix: newHex(4), ...access, ...more })
-    const flags = Object.fromEntries(values.map(([name, value]) => [`storage.s3.${name}`, value]))
-    return loadConfig({ flags, environment: {} }).config.storage.s3
-  }
+  afterAll(async () => {
+    await proxy.stop()
+    await server.stop()
+  })
 
   function open(more: Record<string, unknown> = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'entrepot-cache-'))
     const remove = async () => rmSync(folder, { recursive: true, force: true })
-    return { store: openS3Store(settingsOf(more), { folder }), remove }
+    return { store: openS3Store(s3SettingsOf(server, more), { folder }), remove }
   }
 
   blobStoreContract('S3, with redirects', async () => open())
   blobStoreContract('S3, without redirects', async () => open({ redirect: 'never' }))
+
+  blobStoreContract('S3, while every sixth request fails', async () => {
+    const faults: Fault[] = ['error', 'busy', 'cut', 'lost', 'half', 'slow']
+    let requests = 0
+    proxy.decide = () => {
+      const turn = ++requests
+      return turn % 6 === 3 ? faults[((turn / 6) % faults.length) | 0] : undefined
+    }
+    return open({ redirect: 'never', endpoint: proxy.endpoint })
+  })
+
+  describe('faults of an S3 server', () => {
+    const START = { offset: 0, state: null }
+    const bytes = new Uint8Array(20_000_000).fill(5)
+
+    function failing(pattern: RegExp, fault: Fault, times = Number.POSITIVE_INFINITY) {
+      let left = times
+      proxy.decide = ({ method, url }) =>
+        pattern.test(`${method} ${url}`) && left-- > 0 ? fault : undefined
+      const { store, remove } = open({ endpoint: proxy.endpoint, redirect: 'never' })
+      return { store, [Symbol.asyncDispose]: remove }
+    }
+
+    async function push(store: BlobStore): Promise<string> {
+      const key = store.newKey()
+      const appender = await store.append(key, START)
+      try {
+        for (let at = 0; at < bytes.length; at += 100_000) {
+          await appender.write(bytes.subarray(at, at + 100_000))
+        }
+        await store.complete(key, await appender.checkpoint({ isLast: true }))
+      } finally {
+        await appender.close()
+      }
+      return key
+    }
+
+    for (const [what, pattern] of [
+      ['a part', /^PUT .*partNumber=2/],
+      ['the beginning', /^POST .*uploads/],
+      ['the completion', /^POST .*uploadId/],
+    ] as const) {
+      for (const fault of ['error', 'busy', 'cut', 'lost', 'half'] as const) {
+        test(`${what} is asked for again after "${fault}"`, async () => {
+          await using opened = failing(pattern, fault, 1)
+          const key = await push(opened.store)
+          expect(proxy.counts.get(fault)).toBeGreaterThan(0)
+          expect(await opened.store.size(key)).toBe(bytes.length)
+        })
+      }
+    }
+
+    test('a server that never answers well is "unavailable", with its own words', async () => {
+      await using opened = failing(/^PUT /, 'error')
+      const failure = await push(opened.store).catch((error: unknown) => error)
+      expect(isAppError(failure, 'unavailable')).toBe(true)
+      expect(String(failure)).toContain('InternalError')
+    }, 60_000)
+
+    test('an answer that breaks off is gone on with from where it did', async () => {
+      await using opened = failing(/^GET .*x-id=GetObject/, 'half', 3)
+      const key = await push(opened.store)
+      const hash = new Bun.CryptoHasher('sha256')
+      for await (const chunk of (await opened.store.stream(key, bytes.length)) ?? []) {
+        hash.update(chunk)
+      }
+      expect(hash.digest('hex')).toBe(Bun.SHA256.hash(bytes, 'hex'))
+    })
+
+    test('a start says which setting is wrong', async () => {
+      const missing = open({ bucket: 'elsewhere' })
+      await expect(missing.store.prove()).rejects.toThrow(
+        'there is no bucket "elsewhere"; create it, or correct storage.s3.bucket',
+      )
+      await missing.remove()
+      const stranger = open({ accessKeyId: 'GK0123456789abcdef01234567' })
+      await expect(stranger.store.prove()).rejects.toThrow('access')
+      await stranger.remove()
+      const { store, remove } = open()
+      await store.prove()
+      expect(await Array.fromAsync(store.list())).toEqual([])
+      await remove()
+    })
+  })
 }

@@ -1,7 +1,9 @@
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { loadConfig } from '../../lib/config.ts'
 import { newHex } from '../../lib/ids.ts'
+import type { S3Settings } from './s3-client.ts'
 
 /** A real S3 server over an empty folder: Garage, as `.ci/install-tools` builds it. */
 export interface TestS3Server {
@@ -73,6 +75,17 @@ export async function startS3Server(program: string): Promise<TestS3Server> {
     }
   }
   return { endpoint, region: 'garage', ...access, stop }
+}
+
+/** Settings for a bucket of the server, with a prefix that nobody else has. */
+export function s3SettingsOf(
+  { endpoint, region, bucket, accessKeyId, secretAccessKey }: TestS3Server,
+  more: Record<string, unknown> = {},
+): S3Settings {
+  const access = { endpoint, region, bucket, accessKeyId, secretAccessKey }
+  const values = Object.entries({ prefix: newHex(4), ...access, ...more })
+  const flags = Object.fromEntries(values.map(([name, value]) => [`storage.s3.${name}`, value]))
+  return loadConfig({ flags, environment: {} }).config.storage.s3
 }
 
 function answers(endpoint: string): Promise<boolean> {
