@@ -38,9 +38,10 @@ export const createProject = async (
   server: Server,
   name: string,
   options: { readonly public?: boolean; readonly quota?: number } = {},
+  as: Credentials = server.admin,
 ): Promise<void> => {
   if (server.pid === 0) return
-  await call(server, '/projects', { name, ...options })
+  await call(server, '/projects', { name, ...options }, as)
 }
 
 /** A token of a user, which stands in for the password. */
@@ -52,4 +53,21 @@ export const createApiToken = async (
   const created = (await call(server, '/tokens', { name }, user)) as { token?: unknown }
   if (typeof created.token !== 'string') throw new Error('no token in the answer')
   return created.token
+}
+
+/** An access key of a user, with which requests are signed. */
+export const createAccessKey = async (
+  server: Server,
+  user: Credentials,
+  name: string,
+): Promise<{ readonly accessKey: string; readonly secretKey: string }> => {
+  const created = (await call(server, '/me/access-keys', { name }, user)) as {
+    accessKey?: unknown
+    secretKey?: unknown
+  }
+  const { accessKey, secretKey } = created
+  if (typeof accessKey !== 'string' || typeof secretKey !== 'string') {
+    throw new Error('no access key in the answer')
+  }
+  return { accessKey, secretKey }
 }
