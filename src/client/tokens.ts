@@ -58,7 +58,7 @@ export async function requestToken(
 
 function realmOf({ registry, challenge, login, trustedRealms }: TokenRequest): URL {
   const text = challenge.parameters.realm ?? ''
-  const realm = URL.canParse(text, registry.href) ? new URL(text, registry.href) : undefined
+  const realm = URL.canParse(text) ? new URL(text) : undefined
   if (!realm || !['http:', 'https:'].includes(realm.protocol)) {
     throw remoteFault('realm', `${registry.host} names no valid address of its token server`)
   }

@@ -168,7 +168,9 @@ export function createTransport({
   /** Exponential with full jitter, but as long as the registry wants where it says so. */
   async function backOff(error: unknown, failures: number, signal?: AbortSignal): Promise<void> {
     if (!isWorthRetrying(error) || failures >= patience.tries) throw error
-    const asked = isAppError(error) ? error.details.retryAfter : undefined
+    const { problem, retryAfter: asked } = isAppError(error) ? error.details : {}
+    // It is left alone so that nobody waits for it.
+    if (problem === 'paused') throw error
     const delay =
       asked === undefined
         ? Math.random() * Math.min(patience.longestWait, FIRST_DELAY_MS * 2 ** failures)
