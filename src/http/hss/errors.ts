@@ -28,7 +28,7 @@ const GATEWAY_TEXTS: Record<GatewayCode, string> = {
   'APIGW.0801': 'The service is unavailable',
 }
 
-export const HSS_ERRORS: Record<
+const HSS_ERRORS: Record<
   ErrorCode,
   readonly [status: number, code: keyof typeof TEXTS | GatewayCode]
 > = {
@@ -105,7 +105,7 @@ function isHssCode(code: string): code is keyof typeof TEXTS {
 }
 
 /** Chinese unless asked otherwise, as HSS does. */
-export function wantsEnglish(headers: Headers): boolean {
+function wantsEnglish(headers: Headers): boolean {
   return /^en\b/i.test((headers.get('x-language') ?? '').trim())
 }
 

@@ -11,6 +11,7 @@ import { asAppError } from '../v2/errors.ts'
 import { apiUnknown, hssErrorResponse, jsonResponse } from './errors.ts'
 import { createGate } from './gate.ts'
 import { createIdentify } from './identify.ts'
+import { uploadCommandEndpoint } from './image-upload-command.ts'
 import { parseBody, parseQuery, readBytes } from './input.ts'
 import { createKeystone } from './keystone.ts'
 import { registryEndpoints } from './registries.ts'
@@ -38,7 +39,9 @@ export function createHss(deps: HssDeps): Face {
   const enter = createGate({ authorizer: accounts.authorizer, projects: registry.projects })
   const keystone = createKeystone({ accounts, projects: registry.projects, identify })
   const byName = new Map(
-    registryEndpoints(deps).map((endpoint) => [endpoint.route.name, endpoint] as const),
+    [...registryEndpoints(deps), uploadCommandEndpoint(deps)].map(
+      (endpoint) => [endpoint.route.name, endpoint] as const,
+    ),
   )
   const calls = HSS_ROUTES.map(({ path, name, method }) => {
     const endpoint = byName.get(name)

@@ -108,7 +108,7 @@ export const listOf = <const V extends readonly [string, ...string[]]>(values: V
 }
 
 /** Of a query. */
-export const whole = (min: number, max: number) => {
+const whole = (min: number, max: number) => {
   const error = `be a whole number from ${min} to ${max}`
   return z
     .string()

@@ -37,6 +37,7 @@ const NEEDS: Record<string, Action> = {
   'POST /image/registries': MANAGE,
   'GET /image/registries': READ,
   'GET /image/registries/statistics': READ,
+  'GET /image/registries/image-upload-command': READ,
   'POST /image/registries/batch-delete': MANAGE,
   'PUT /image/registries/{id}': MANAGE,
   'DELETE /image/registries/{id}': MANAGE,

@@ -1,134 +1,23 @@
-import { z } from 'zod'
 import type { Authorizer } from '../../accounts/authorize.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import type { ProviderName } from '../../client/provider.ts'
-import { PROVIDER_NAMES } from '../../client/provider.ts'
-import type { RegistryFilter } from '../../hub/registries/list.ts'
 import type { RegistryRecord } from '../../hub/registries/record.ts'
 import { requestCheck } from '../../hub/registries/request-check.ts'
 import type { RegistrySettings } from '../../hub/registries/settings.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import type { Project } from '../../registry/projects.ts'
-import type { Row } from '../../store/db/schema.ts'
 import type { HssDeps } from './hss.ts'
-import {
-  ALL_ENTERPRISE_PROJECTS,
-  asFields,
-  enterpriseProject,
-  listOf,
-  oneEnterpriseProject,
-  oneOf,
-  paging,
-  text,
-} from './input.ts'
-import { type Change, type Endpoint, endpoint, route } from './route.ts'
+import { asFields } from './input.ts'
+import { registryRoutes } from './registry-routes.ts'
+import { filterOf, HEALTH, partsOf, viewOf } from './registry-view.ts'
+import { type Change, type Endpoint, endpoint } from './route.ts'
 
 /*
  * The registry family. The records are the hub's: what is added here is seen by every face, and the
  * other way round.
  */
 
-const TYPES = ['SwrPrivate', 'SwrShared', 'SwrEnterprise', 'Harbor', 'Jfrog', 'Other'] as const
-type RegistryType = (typeof TYPES)[number]
-
-const STATUSES = ['success', 'fail', 'accessing'] as const
-const HEALTH: Record<(typeof STATUSES)[number], readonly Row<'registry'>['health'][]> = {
-  success: ['ok'],
-  fail: ['failing'],
-  accessing: ['unknown', 'checking'],
-}
-
 const ADDABLE: Record<'Harbor' | 'Jfrog', ProviderName> = { Harbor: 'harbor', Jfrog: 'jfrog' }
-
-/** Fields that are set at any time. */
-const settings = {
-  api_version: oneOf(['V1', 'V2']),
-  protocol: oneOf(['http', 'https']),
-  registry_addr: text(1, 256).refine((address) => !address.includes('://'), {
-    error:
-      'be a host or IP address with an optional port, without a scheme: harbor.example.com:8443',
-  }),
-  registry_username: text(1, 128),
-  registry_password: text(1, 128),
-  connect_cluster_id: text(1, 64),
-  get_scan_image_channel: oneOf(['Swr', 'Other']),
-}
-const namespace = text(1, 128).optional()
-const id = text(1, 64)
-
-const optional = <T extends Record<string, z.ZodType>>(shape: T) =>
-  z.object(shape).partial().shape as { [K in keyof T]: z.ZodOptional<T[K]> }
-
-export const registryRoutes = {
-  add: route({
-    name: 'AddRegistry',
-    method: 'POST',
-    path: '/image/registries',
-    permission: 'project-registry:manage',
-    query: { enterprise_project_id: oneEnterpriseProject },
-    body: {
-      registry_name: text(1, 128),
-      registry_type: oneOf(['Harbor', 'Jfrog']),
-      ...settings,
-      namespace,
-    },
-  }),
-  list: route({
-    name: 'ListRegistry',
-    method: 'GET',
-    path: '/image/registries',
-    permission: 'project-registry:read',
-    query: {
-      enterprise_project_id: enterpriseProject,
-      ...paging,
-      registry_name: text(1, 128).optional(),
-      registry_id: id.optional(),
-      registry_type: listOf(TYPES).optional(),
-      registry_addr: text(1, 256).optional(),
-      status: oneOf(STATUSES).optional(),
-    },
-  }),
-  statistics: route({
-    name: 'ListRegistryStatistics',
-    method: 'GET',
-    path: '/image/registries/statistics',
-    permission: 'project-registry:read',
-    query: {
-      enterprise_project_id: enterpriseProject,
-      registry_type: listOf(TYPES).optional(),
-    },
-  }),
-  removeMany: route({
-    name: 'BatchDeleteRegistry',
-    method: 'POST',
-    path: '/image/registries/batch-delete',
-    permission: 'project-registry:manage',
-    query: { enterprise_project_id: oneEnterpriseProject },
-    body: {
-      ids: z
-        .array(id, { error: 'be a list of 1 to 100 ids' })
-        .min(1, 'be a list of 1 to 100 ids')
-        .max(100, 'be a list of 1 to 100 ids'),
-    },
-  }),
-  update: route({
-    name: 'UpdateRegistry',
-    method: 'PUT',
-    path: '/image/registries/{id}',
-    permission: 'project-registry:manage',
-    params: { id },
-    query: { enterprise_project_id: oneEnterpriseProject },
-    body: { ...optional(settings), namespace },
-  }),
-  remove: route({
-    name: 'DeleteRegistry',
-    method: 'DELETE',
-    path: '/image/registries/{id}',
-    permission: 'project-registry:manage',
-    params: { id },
-    query: { enterprise_project_id: oneEnterpriseProject },
-  }),
-}
 
 /** The names of the domain and those of the fields. */
 const FIELDS = {
@@ -317,65 +206,6 @@ function settingsOf(body: {
     scanNamespace: body.namespace,
     connectClusterId: body.connect_cluster_id,
     scanImageChannel: body.get_scan_image_channel,
-  }
-}
-
-function filterOf(
-  project: Project,
-  query: {
-    enterprise_project_id: string
-    registry_name?: string | undefined
-    registry_id?: string | undefined
-    registry_type?: string[] | undefined
-    registry_addr?: string | undefined
-    status?: (typeof STATUSES)[number] | undefined
-  },
-): RegistryFilter {
-  const { enterprise_project_id: eps, registry_type: types, status } = query
-  return {
-    project: project.id,
-    enterpriseProjectId: eps === ALL_ENTERPRISE_PROJECTS ? undefined : eps,
-    name: query.registry_name,
-    id: query.registry_id,
-    providers: types && PROVIDER_NAMES.filter((provider) => types.includes(typeOf(provider))),
-    // As addresses are kept.
-    host: query.registry_addr?.replace(/^[^/]*/, (host) => host.toLowerCase()).replace(/\/+$/, ''),
-    health: status && HEALTH[status],
-  }
-}
-
-function typeOf(provider: ProviderName): RegistryType {
-  if (provider === 'harbor') return 'Harbor'
-  if (provider === 'jfrog') return 'Jfrog'
-  return provider === 'swr' ? 'SwrPrivate' : 'Other'
-}
-
-function partsOf(address: string): { protocol: string; address: string } {
-  const at = address.indexOf('://')
-  return { protocol: address.slice(0, at), address: address.slice(at + 3) }
-}
-
-/** A RegistryInfo of the vendor. */
-function viewOf(record: RegistryRecord) {
-  const { protocol, address } = partsOf(record.address)
-  const status = STATUSES.find((name) => HEALTH[name].includes(record.health))
-  return {
-    id: record.id,
-    registry_name: record.name,
-    registry_type: typeOf(record.provider),
-    api_version: record.apiVersion,
-    protocol,
-    registry_addr: address,
-    registry_username: record.accessKey,
-    ...(record.scanImageChannel === 'Other' ? { namespace: record.scanNamespace } : {}),
-    connect_cluster_id: record.connectClusterId,
-    get_scan_image_channel: record.scanImageChannel,
-    status,
-    ...(status === 'fail' ? { fail_reason: record.healthCode ?? 'SERVER_ERROR' } : {}),
-    // Not the vendor's: why, for people.
-    ...(record.healthReason === '' ? {} : { fail_detail: record.healthReason }),
-    images_num: record.imagesNum,
-    ...(record.latestSyncAt === null ? {} : { latest_sync_time: record.latestSyncAt }),
   }
 }
 

@@ -1,4 +1,4 @@
-import { registryRoutes } from './registries.ts'
+import { registryRoutes } from './registry-routes.ts'
 import type { HssRoute } from './route.ts'
 
 /** Every call of HSS that there is, as data; the fixed paths stand before those with an id. */
