@@ -32,8 +32,8 @@ export interface ClientMemory {
   widened: Map<string, string[]>
   /** Repositories of a registry that are known to exist. */
   ensured: FreshCache<true>
-  /** Registries without the referrers API → epoch milliseconds until which that is believed. */
-  lacksReferrers: Map<string, number>
+  /** Whether a registry has the referrers API, as far as is known. */
+  referrersApi: Map<string, { has: boolean; until: number }>
   throttleOf(key: string, host: string, limits: Limits): Throttle
   observedOf(key: string): Observed
 }
@@ -55,7 +55,7 @@ export function createClientMemory({
     tokens: createFreshCache(clock, 10_000),
     widened: new Map(),
     ensured: createFreshCache(clock, 10_000),
-    lacksReferrers: new Map(),
+    referrersApi: new Map(),
     throttleOf: (key, host, limits) =>
       kept(throttles, key, () => createThrottle({ host, limits, clock, sleep })),
     observedOf: (key) => kept(observed, key, () => ({})),

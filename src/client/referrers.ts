@@ -24,12 +24,12 @@ const TRIES = 5
 export function createReferrers({
   transport,
   manifests,
-  lacksApi,
+  api,
 }: {
   transport: Transport
   manifests: Manifests
-  /** True while the registry is known to have no referrers API; told by `note`. */
-  lacksApi: { get(): boolean; note(): void }
+  /** Whether the registry has the referrers API; undefined: not known yet. */
+  api: { has(): boolean | undefined; note(has: boolean): void }
 }) {
   const { host } = transport
   /** One change of a fallback tag after the other, since each rewrites all of it. */
@@ -41,7 +41,7 @@ export function createReferrers({
     digest: Digest,
     { signal, artifactType }: RegistryCall & { artifactType?: string | undefined },
   ): Promise<Descriptor[] | undefined> {
-    if (lacksApi.get()) return undefined
+    if (api.has() === false) return undefined
     const found: Descriptor[] = []
     const start = transport.pathUrl(`${repository}/referrers/${digest}`)
     if (artifactType) start.searchParams.set('artifactType', artifactType)
@@ -65,9 +65,10 @@ export function createReferrers({
       if (response.status !== 200 || !isIndex) {
         const said = new TextDecoder().decode(await readBody(response, MANIFEST_SIZE_LIMIT))
         // Some that have it say so of a repository that is not there.
-        if (!said.includes('NAME_UNKNOWN')) lacksApi.note()
+        if (!said.includes('NAME_UNKNOWN')) api.note(false)
         return undefined
       }
+      api.note(true)
       const link = linkOf(response.headers, url)
       found.push(...descriptorsOf(await readBody(response, MANIFEST_SIZE_LIMIT)))
       next = link && link.origin === start.origin ? link : undefined
@@ -152,18 +153,25 @@ export function createReferrers({
       })
     },
 
-    /** The subject of a manifest that is about to be deleted, where a fallback tag lists it. */
-    async removed(
+    /** Deletes a manifest by `remove`, and takes it off the fallback tag of its subject. */
+    async without(
       repository: string,
-      manifest: ManifestContent | undefined,
-      call: RegistryCall = {},
-    ): Promise<void> {
+      digest: Digest,
+      call: RegistryCall,
+      remove: () => Promise<boolean>,
+    ): Promise<boolean> {
+      if (api.has()) return remove()
+      // One that cannot be read can still be deleted.
+      const reading = manifests.read(repository, { kind: 'digest', digest }, call)
+      const manifest = await reading.catch(() => undefined)
       const subject = manifest && (parse(manifest)?.subject?.digest as Digest | undefined)
-      if (!subject || !manifest) return
+      const isRemoved = await remove()
+      if (!subject || !isRemoved) return isRemoved
       await rewrite(repository, subject, call, (listed) => {
-        const rest = listed.filter(({ digest }) => digest !== manifest.digest)
+        const rest = listed.filter((descriptor) => descriptor.digest !== digest)
         return rest.length === listed.length ? undefined : rest
       })
+      return true
     },
   }
 }

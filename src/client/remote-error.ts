@@ -24,7 +24,7 @@ export type AnswerProblem =
 
 const ERROR_BODY_LIMIT = 64 * 1024
 const MOST_SHOWN = 300
-const CONTROL_CHARACTERS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu
+const CONTROL_CHARACTERS = /[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu
 /** Passes by itself. 500 is also said for lasting faults, but nobody can tell. */
 const TEMPORARY = [408, 500, 502, 503, 504]
 const TEMPORARY_CONNECTION = ['timeout', 'closed', 'refused', 'unreachable', 'name', 'paused']

@@ -57,7 +57,7 @@ export interface RemoteRegistry extends Registry {
 const PATIENCE: Patience = { tries: 5, longestWait: 60_000 }
 const ENSURED_MS = 600_000
 /** A registry may be updated to one that has the referrers API. */
-const LACKS_MS = 3_600_000
+const API_MS = 3_600_000
 
 /**
  * The client to any registry (distribution-spec 1.1, with what those of this world do otherwise).
@@ -122,9 +122,12 @@ export function createRemoteRegistry({
   const referrers = createReferrers({
     transport,
     manifests,
-    lacksApi: {
-      get: () => (memory.lacksReferrers.get(key) ?? 0) > clock(),
-      note: () => memory.lacksReferrers.set(key, clock() + LACKS_MS),
+    api: {
+      has() {
+        const known = memory.referrersApi.get(key)
+        return known && known.until > clock() ? known.has : undefined
+      },
+      note: (has) => memory.referrersApi.set(key, { has, until: clock() + API_MS }),
     },
   })
 
@@ -188,16 +191,9 @@ export function createRemoteRegistry({
     listRepositories: (options) => lists.repositories(options),
     listReferrers: (name, digest, options) => referrers.list(nameOf(name), digest, options),
     deleteTag: (name, tag, call) => manifests.remove(nameOf(name), tag, call),
-    async deleteManifest(name, digest, call = {}) {
-      const repository = nameOf(name)
-      // Where a tag lists referrers, nobody else takes this one off the list.
-      const manifest =
-        (memory.lacksReferrers.get(key) ?? 0) > clock()
-          ? await manifests.read(repository, { kind: 'digest', digest }, call)
-          : undefined
-      const isDeleted = await manifests.remove(repository, digest, call)
-      if (isDeleted) await referrers.removed(repository, manifest, call)
-      return isDeleted
-    },
+    deleteManifest: (name, digest, call = {}) =>
+      referrers.without(nameOf(name), digest, call, () =>
+        manifests.remove(nameOf(name), digest, call),
+      ),
   }
 }

@@ -78,7 +78,10 @@ export async function startFaultServer(): Promise<FaultServer> {
     request.on('error', () => {})
     if (fault?.hang) return
     if (fault?.takeOnly !== undefined) return takeOnly(request, seen, fault.takeOnly)
-    void readAll(request).then((body) => {
+    // A request that breaks off has no answer.
+    const whole = readAll(request).catch(() => undefined)
+    void whole.then((body) => {
+      if (!body) return
       const isDenied = server.wants && !server.wants(headers.authorization)
       const denial = { status: 401, headers: { 'www-authenticate': server.challenge } }
       write(response, seen, fault ?? (isDenied ? denial : answer(seen, body)))
@@ -105,7 +108,10 @@ export async function startFaultServer(): Promise<FaultServer> {
     if (kind === 'manifests') return manifest(method, repository, rest, seen, body)
     if (kind === 'blobs/uploads') return upload(seen, repository, rest, body)
     if (kind === 'blobs') return blob(seen, rest)
-    if (kind === 'referrers' && server.hasReferrers) return { body: emptyIndex(), headers: INDEX }
+    if (kind === 'referrers') {
+      if (server.hasReferrers) return { body: emptyIndex(), headers: INDEX }
+      return { status: 404, body: '404 page not found' }
+    }
     return { status: 404, body: errors('NAME_UNKNOWN', 'no such thing here') }
   }
 

@@ -1,5 +1,5 @@
-import { isAppError } from '../lib/errors.ts'
 import { createGuardedFetch, type GuardedFetch } from '../lib/guarded-fetch.ts'
+import { failureOf as failureOfPromise } from '../lib/test-failure.ts'
 import { createClientMemory } from './client-memory.ts'
 import type { Endpoint, Login, Provider } from './provider.ts'
 import { createRemoteRegistry, type RemoteRegistry } from './remote-registry.ts'
@@ -61,16 +61,13 @@ export function remoteOf(
   return { registry, slept, clock }
 }
 
-/** The `AppError` that `work` fails with, as one object. */
+/** The `AppError` that `work` fails with, as one object; of a list also while it is read. */
 export async function failureOf(work: Promise<unknown> | AsyncIterable<unknown>) {
-  try {
-    if (Symbol.asyncIterator in work) for await (const _ of work);
-    else await work
-  } catch (error) {
-    if (isAppError(error)) return { code: error.code, ...error.details, message: error.message }
-    throw error
-  }
-  throw new Error('it did not fail')
+  return failureOfPromise(Symbol.asyncIterator in work ? readOut(work) : work)
+}
+
+async function readOut(list: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of list);
 }
 
 export async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Buffer> {

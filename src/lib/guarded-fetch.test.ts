@@ -1,12 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createServer, type Server, type Socket } from 'node:net'
-import { isAppError } from './errors.ts'
 import { createGuardedFetch, type GuardedRequest } from './guarded-fetch.ts'
-import { kindOfAddress, rangeList } from './guarded-fetch-address.ts'
 import { readBody, readJson } from './guarded-fetch-body.ts'
-import { createNames } from './guarded-fetch-names.ts'
-import { followRedirects } from './guarded-fetch-redirects.ts'
 import { createSelfSigned } from './self-signed.ts'
+import { failureOf } from './test-failure.ts'
 
 const DAY = 86_400_000
 const LOOPBACK = ['127.0.0.0/8', '::1/128']
@@ -56,124 +53,6 @@ async function serveRaw(answer: (socket: Socket, path: string) => void): Promise
   const address = server.address()
   return typeof address === 'object' && address ? address.port : 0
 }
-
-async function failureOf(work: Promise<unknown>) {
-  try {
-    await work
-  } catch (error) {
-    if (isAppError(error)) return { code: error.code, ...error.details, message: error.message }
-    throw error
-  }
-  throw new Error('it did not fail')
-}
-
-describe('addresses', () => {
-  test.each([
-    ['8.8.8.8', 'public'],
-    ['2606:4700::1111', 'public'],
-    ['::ffff:8.8.8.8', 'public'],
-    ['64:ff9b::808:808', 'public'],
-    ['10.1.2.3', 'private'],
-    ['172.31.255.255', 'private'],
-    ['192.168.0.1', 'private'],
-    ['100.103.7.8', 'private'],
-    ['fd12::1', 'private'],
-    ['::ffff:10.0.0.1', 'private'],
-    ['127.9.9.9', 'loopback'],
-    ['::1', 'loopback'],
-    ['::ffff:127.0.0.1', 'loopback'],
-    ['0:0:0:0:0:ffff:7f00:1', 'loopback'],
-    ['64:ff9b::7f00:1', 'loopback'],
-    ['169.254.1.1', 'link-local'],
-    ['fe80::1', 'link-local'],
-    ['169.254.169.254', 'metadata'],
-    ['::ffff:a9fe:a9fe', 'metadata'],
-    ['64:ff9b::a9fe:a9fe', 'metadata'],
-    ['100.100.100.200', 'metadata'],
-    ['fd00:ec2::254', 'metadata'],
-    ['168.63.129.16', 'metadata'],
-    ['224.0.0.1', 'multicast'],
-    ['ff02::1', 'multicast'],
-    ['0.0.0.0', 'reserved'],
-    ['::', 'reserved'],
-    ['::127.0.0.1', 'reserved'],
-    ['2002:7f00:1::', 'reserved'],
-    ['2001:0:1::', 'reserved'],
-    ['255.255.255.255', 'reserved'],
-    ['nonsense', 'reserved'],
-  ] as const)('%s is %s', (address, kind) => {
-    expect(kindOfAddress(address)).toBe(kind)
-  })
-
-  const targetOf = (text: string) => {
-    const url = new URL(text)
-    const hostname = url.hostname.replace(/^\[|\]$/g, '')
-    return { url, hostname, host: url.host, port: url.port || '443' }
-  }
-  const namesOf = (addresses: string[], allowed: string[] = []) =>
-    createNames({ allowed: rangeList(allowed), clock: () => 0, resolve: async () => addresses })
-
-  test('a private one needs exactly its host and port', async () => {
-    const names = namesOf(['10.0.0.5'])
-    const target = targetOf('https://harbor.corp:8443/')
-    expect(await names.addressesOf(target, ['harbor.corp:8443'])).toEqual(['10.0.0.5'])
-    for (const allowed of [[], ['harbor.corp:443'], ['harbor.corp'], ['xharbor.corp:8443']]) {
-      const failure = await failureOf(names.addressesOf(target, allowed))
-      expect(failure).toMatchObject({ code: 'address_refused', kind: 'private' })
-      expect(failure.message).toContain('exactly harbor.corp:8443')
-      expect(failure.message).not.toContain('10.0.0.5')
-    }
-    const literal = targetOf('https://[fd00::7]:8443/')
-    expect(await names.addressesOf(literal, ['[fd00::7]:8443'])).toEqual(['fd00::7'])
-  })
-
-  test('nothing but the setting opens loopback and metadata', async () => {
-    for (const address of ['127.0.0.1', '169.254.169.254', 'fd00:ec2::254', '::ffff:127.0.0.1']) {
-      const target = targetOf('https://registry.test/')
-      const closed = namesOf([address]).addressesOf(target, ['registry.test:443'])
-      expect(await failureOf(closed)).toMatchObject({ code: 'address_refused' })
-      const open = namesOf([address], ['127.0.0.0/8', '169.254.169.254', 'fd00:ec2::/64'])
-      expect(await open.addressesOf(target, [])).toEqual([address])
-    }
-  })
-
-  test('of several only those that may be asked are', async () => {
-    const target = targetOf('https://registry.test/')
-    const names = namesOf(['127.0.0.1', '8.8.8.8', '10.0.0.1'])
-    expect(await names.addressesOf(target, [])).toEqual(['8.8.8.8'])
-  })
-
-  test.each([
-    'http://127.0.0.1:1/',
-    'http://2130706433/',
-    'http://0x7f.1/',
-    'http://0177.0.0.1/',
-    'http://[::1]/',
-    'http://[::ffff:127.0.0.1]/',
-    'http://localhost:1/',
-    'http://0.0.0.0/',
-    'http://169.254.169.254/latest/meta-data/',
-    'http://[fd00:ec2::254]/',
-  ])('%s is not asked', async (url) => {
-    expect(await failureOf(createGuardedFetch()(url))).toMatchObject({ code: 'address_refused' })
-  })
-
-  test.each([
-    'file:///etc/passwd',
-    'gopher://registry.test/',
-    'registry.test',
-    'https://u:p@a.test/',
-  ])('%s is no address', async (url) => {
-    expect(await failureOf(guarded(url))).toMatchObject({ code: 'invalid_input' })
-  })
-
-  test('an unknown name is told', async () => {
-    const fetch = createGuardedFetch({ resolve: () => Promise.reject(new Error('ENOTFOUND')) })
-    const failure = await failureOf(fetch('https://nowhere.test/secret?token=secret'))
-    expect(failure).toMatchObject({ code: 'remote_unreachable', problem: 'name' })
-    expect(failure.message).not.toContain('secret')
-  })
-})
 
 describe('a connection', () => {
   test('goes to the judged address, with the name in Host and TLS', async () => {
@@ -362,67 +241,5 @@ describe('a body', () => {
       guarded(`http://a.test:${deaf}/`, { method: 'PUT', body: endless, limits }),
     )
     expect(await failure).toMatchObject({ problem: 'timeout' })
-  })
-})
-
-describe('redirects', () => {
-  const seen: (string | null)[] = []
-  let port = 0
-  let elsewhere = 0
-  beforeAll(() => {
-    elsewhere = serve((request) => {
-      seen.push(request.headers.get('authorization'))
-      return new Response('elsewhere')
-    })
-    port = serve((request) => {
-      const to = new URL(request.url).searchParams.get('to') ?? ''
-      return to === ''
-        ? new Response('end')
-        : new Response(null, { status: 307, headers: { location: to } })
-    })
-  })
-  const follow = (to: string) =>
-    followRedirects(
-      guarded,
-      new URL(`http://a.test:${port}/?to=${encodeURIComponent(to)}`),
-      (url) => ({
-        headers: url.host === `a.test:${port}` ? { authorization: 'Basic secret' } : {},
-      }),
-    )
-
-  test('are answers, unless one follows them', async () => {
-    const response = await guarded(`http://a.test:${port}/?to=/x`)
-    expect([response.status, response.headers.get('location')]).toEqual([307, '/x'])
-    expect(await (await follow('/')).response.text()).toBe('end')
-  })
-
-  test('each hop is judged and asked with what belongs there', async () => {
-    const { response, url } = await follow(`http://b.test:${elsewhere}/`)
-    expect([await response.text(), url.hostname, seen]).toEqual(['elsewhere', 'b.test', [null]])
-    const strict = createGuardedFetch({
-      allowedNetworks: ['127.0.0.1/32'],
-      resolve: async (name) => [name === 'a.test' ? '127.0.0.1' : '127.0.0.9'],
-    })
-    for (const to of ['http://b.test/', 'http://169.254.169.254/', 'http://[::1]/']) {
-      const start = new URL(`http://a.test:${port}/?to=${encodeURIComponent(to)}`)
-      const failure = await failureOf(followRedirects(strict, start, () => ({})))
-      expect(failure).toMatchObject({ code: 'address_refused' })
-    }
-  })
-
-  test('end after five, and never lead from https to http', async () => {
-    const circle = serve(() => new Response(null, { status: 302, headers: { location: '/' } }))
-    const start = new URL(`http://a.test:${circle}/`)
-    const failure = await failureOf(followRedirects(guarded, start, () => ({})))
-    expect(failure).toMatchObject({ problem: 'redirect' })
-    const location = `http://a.test:${port}/`
-    const down = serve(
-      () => new Response(null, { status: 302, headers: { location } }),
-      certificate,
-    )
-    const secure = new URL(`https://registry.test:${down}/`)
-    const options = { caCertificate: certificate.cert }
-    const downgrade = await failureOf(followRedirects(guarded, secure, () => options))
-    expect(downgrade).toMatchObject({ problem: 'redirect' })
   })
 })
