@@ -1,4 +1,5 @@
-import { AppError, type ErrorCode, isAppError } from '../lib/errors.ts'
+import { isWorthRetrying } from '../client/remote-error.ts'
+import { AppError, isAppError } from '../lib/errors.ts'
 import { algorithmOf } from '../oci/digest.ts'
 import type { BlobContent, OpenBlob, TransferCall } from '../oci/registry.ts'
 import type { LocalAccess } from './as-registry.ts'
@@ -9,13 +10,12 @@ import type { UploadOwner } from './upload-session.ts'
  * written down. Smaller pieces would sync more often, which fast networks notice.
  */
 const PIECE_BYTES = 32 * 1024 * 1024
-const PIECE_MS = 2_000
+const PIECE_MS = 500
 /** Less is taken in one piece, which needs no session. */
 const WHOLE_BYTES = 1024 * 1024
 /** Tries to open the source again without a byte in between. */
 const TRIES = 4
 const FIRST_PAUSE_MS = 250
-const PASSING: readonly ErrorCode[] = ['unavailable', 'remote_unreachable', 'remote_error']
 
 /**
  * Takes a blob as an upload of its own: whole, or where somebody remembers the session in pieces,
@@ -125,7 +125,8 @@ function longer(digest: string, size: number): AppError {
   return new AppError('digest_mismatch', `${digest} has more than the ${size} bytes announced`)
 }
 
-/** The connection was lost, or the other side is busy: the next try may go better. */
+/** The connection was lost: the next try may go better. Who asks for a pause gets a longer one. */
 function isPassing(error: unknown): boolean {
-  return !isAppError(error) || PASSING.includes(error.code)
+  if (!isAppError(error)) return true
+  return error.code === 'unavailable' || (error.code !== 'rate_limited' && isWorthRetrying(error))
 }

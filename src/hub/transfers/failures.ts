@@ -1,3 +1,4 @@
+import { isWorthRetrying } from '../../client/remote-error.ts'
 import { retryDelay } from '../../jobs/job.ts'
 import { AppError, type ErrorCode, isAppError } from '../../lib/errors.ts'
 
@@ -10,9 +11,6 @@ const MOST_WAIT_MS = 24 * 60 * 60_000
 /** The next try may go better without anybody doing anything. */
 const PASSING: readonly ErrorCode[] = [
   'unavailable',
-  'rate_limited',
-  'remote_unreachable',
-  'remote_error',
   'internal',
   'storage_full',
   'read_only',
@@ -21,27 +19,28 @@ const PASSING: readonly ErrorCode[] = [
   'upload_invalid',
   'upload_unknown',
   'upload_range_invalid',
-  // What was there has been collected: it is sent on the next try.
-  'manifest_blob_unknown',
 ]
 
 export type WhatNext =
   | { state: 'failed'; error: AppError }
   | { state: 'queued'; error: AppError; until: number; failures: number }
 
-/** Whether a transfer that failed is tried again, and when. A pause that was asked for is kept. */
+/**
+ * Whether a transfer that failed is tried again, and when. A pause that was asked for is kept.
+ * `isPast`: what led to the failure has been forgotten, so the next try is another one.
+ */
 export function whatNext(
   failure: unknown,
-  { failures, now }: { failures: number; now: number },
+  { failures, now, isPast = false }: { failures: number; now: number; isPast?: boolean },
 ): WhatNext {
   const error = isAppError(failure) ? failure : unexpected(failure)
   const { retryAfter } = error.details
-  if (retryAfter !== undefined && (error.code === 'rate_limited' || isPassing(error))) {
+  if (retryAfter !== undefined && isPassing(error)) {
     const wait = Math.min(Math.round(retryAfter * 1000), MOST_WAIT_MS)
     return { state: 'queued', error, until: now + wait, failures }
   }
   const count = failures + 1
-  if (!isPassing(error) || count >= MOST_FAILURES) return { state: 'failed', error }
+  if (!(isPast || isPassing(error)) || count >= MOST_FAILURES) return { state: 'failed', error }
   return {
     state: 'queued',
     error,
@@ -50,7 +49,19 @@ export function whatNext(
   }
 }
 
-const isPassing = ({ code }: AppError): boolean => PASSING.includes(code)
+function isPassing(error: AppError): boolean {
+  const { problem } = error.details
+  const isGarbled = error.code === 'remote_error' && (problem === 'digest' || problem === 'size')
+  return PASSING.includes(error.code) || isWorthRetrying(error) || isGarbled
+}
+
+/** The target does not have a blob that it had, or was thought to have. */
+export function isBlobMissing(error: unknown): boolean {
+  if (!isAppError(error)) return false
+  const { remoteCodes } = error.details
+  if (error.code === 'manifest_blob_unknown') return true
+  return Array.isArray(remoteCodes) && remoteCodes.includes('MANIFEST_BLOB_UNKNOWN')
+}
 
 function unexpected(failure: unknown): AppError {
   const text = failure instanceof Error ? failure.message || failure.name : String(failure)

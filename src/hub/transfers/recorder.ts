@@ -44,8 +44,8 @@ export interface TransferRecorder {
   checkpointText(): string
   /** Bytes that are at the target by the doing of this transfer. */
   arrived(): number
-  /** The target turned out not to have what it had: ask it again. */
-  forgetDone(): void
+  /** Asks the target again for everything. False: nothing was taken from the run before. */
+  forgetDone(): boolean
 }
 
 /** Gathers what a copy tells; `save` writes it down so that it survives the process. */
@@ -68,12 +68,14 @@ export function createRecorder({
   let digest: Digest | undefined
   let manifests = 0
   let isPlanned = false
+  let wasRestored = false
   restore()
 
   function restore(): void {
     if (restored === undefined) return
     const found = checkpointSchema.safeParse(JSON.parse(restored))
     if (!found.success) return
+    wasRestored = found.data.done.length > 0
     for (const [blob, state] of found.data.done) done.set(blob as Digest, state)
     for (const [blob, session] of Object.entries(found.data.sessions)) {
       sessions.set(blob as Digest, session)
@@ -177,6 +179,7 @@ export function createRecorder({
     arrived: () => sum('sent', 'running', 'mounted'),
     forgetDone() {
       done.clear()
+      return wasRestored
     },
   }
 }

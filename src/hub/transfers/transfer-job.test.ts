@@ -162,7 +162,11 @@ onEachEngine('the job of a transfer', (create) => {
     const ours = buildIn(harbor, 'vendor/app')
     ours.image([large], {}, 'large')
     const quay = await its.external('quay')
-    quay.breakWrite(sha256(large), MB, new AppError('remote_unreachable', 'quay does not answer'))
+    quay.breakWrite(
+      sha256(large),
+      MB,
+      new AppError('remote_unreachable', 'quay hung up', { problem: 'closed' }),
+    )
     its.work()
     const { id } = await its.transfers.create(
       {

@@ -15,7 +15,7 @@ import type { OpenedRegistry } from '../registries/registries.ts'
 import { copyImage } from './copy-image.ts'
 import type { CopyRequest } from './copy-types.ts'
 import { demandTransfer, type TransferAccess } from './ends.ts'
-import { whatNext } from './failures.ts'
+import { isBlobMissing, whatNext } from './failures.ts'
 import { parsePlatform } from './platforms.ts'
 import { createRecorder, type RecordedProgress } from './recorder.ts'
 import { optionsOf, type Transfer, type TransferEnd, transferOf } from './transfer.ts'
@@ -182,9 +182,9 @@ async function createRun(
       await writeRun(db, { id, run }, { ...values, state: 'queued', speed: 0 })
       throw error
     }
-    if (isAppError(error, 'manifest_blob_unknown')) recorder.forgetDone()
+    const isPast = isBlobMissing(error) && recorder.forgetDone()
     const moved = recorder.arrived() > row.bytes_sent + row.bytes_mounted
-    const next = whatNext(error, { failures: moved ? 0 : row.failures, now: clock() })
+    const next = whatNext(error, { failures: moved ? 0 : row.failures, now: clock(), isPast })
     if (next.state === 'failed') {
       log.warn('transfer failed', { transfer: id, error })
       return finish('failed', next.error)
