@@ -50,11 +50,14 @@ export const pusher: Pusher = { account: null, mayCreateProject: true, publicPro
 
 export async function createTestRegistry(
   create: () => Promise<TestDatabase>,
-  options: ProcessOptions = {},
+  options: ProcessOptions & {
+    /** Of all processes; files unless another one is given. */
+    openStore?: (folder: string) => Promise<BlobStore>
+  } = {},
 ): Promise<TestRegistry> {
   const database = await create()
   const folder = mkdtempSync(join(tmpdir(), 'entrepot-registry-'))
-  const store = await openFileStore(folder)
+  const store = await (options.openStore ?? openFileStore)(folder)
   let now = Date.parse('2026-03-01T12:00:00Z')
   const clock = () => now
   let attempts = 0

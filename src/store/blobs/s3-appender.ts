@@ -29,6 +29,7 @@ export interface AppenderStart {
   upload: string | undefined
   parts: readonly S3Part[]
   tailName: 0 | 1
+  hadTail: boolean
   rest: Uint8Array
 }
 
@@ -43,7 +44,7 @@ export async function openS3Appender(
   const stop = new AbortController()
   let upload: S3Upload | undefined =
     start.upload === undefined ? undefined : { name, id: start.upload }
-  let tailName = start.tailName
+  let { tailName, hadTail } = start
   let sendingBytes = 0
   let offset = parts.reduce((sum, [, size]) => sum + size, start.rest.length)
   let failure: unknown
@@ -107,6 +108,7 @@ export async function openS3Appender(
   /** Both at once: the object to go on from, and the last part to complete with. */
   async function sendTail(to: S3Upload, part: PartBuffer): Promise<S3Tail> {
     tailName = tailName === 0 ? 1 : 0
+    hadTail = true
     const tail = { name: tailName, size: part.length }
     const [etag] = await Promise.all([
       bucket.part(to, tailNumber(tail), part.body(), stop.signal),
@@ -137,7 +139,7 @@ export async function openS3Appender(
     await settle()
     if (!upload) throw new AppError('internal', 'parts without a multipart upload')
     const tail = filling && filling.length > 0 ? await sendTail(upload, filling) : undefined
-    return { upload: upload.id, parts: parts.map(([tag, size]) => [tag, size]), tail }
+    return { upload: upload.id, parts: parts.map(([tag, size]) => [tag, size]), tail, hadTail }
   }
 
   if (start.rest.length > 0) {

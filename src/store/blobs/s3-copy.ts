@@ -13,6 +13,7 @@ export const NOTHING_YET: AppenderStart = {
   upload: undefined,
   parts: [],
   tailName: 1,
+  hadTail: false,
   rest: new Uint8Array(),
 }
 

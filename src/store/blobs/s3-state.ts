@@ -20,7 +20,14 @@ export interface S3Tail {
 /** What the row of an upload keeps for us. */
 export type S3State =
   /** So few bytes that the object itself holds them. */
-  { object: number } | { upload: string; parts: S3Part[]; tail?: S3Tail | undefined }
+  | { object: number }
+  | {
+      upload: string
+      parts: S3Part[]
+      tail?: S3Tail | undefined
+      /** There were tails, whose objects have to go. */
+      hadTail?: boolean | undefined
+    }
 
 const form = z.union([
   z.object({ object: z.number() }),
@@ -34,6 +41,7 @@ const form = z.union([
         size: z.number(),
       })
       .optional(),
+    hadTail: z.boolean().optional(),
   }),
 ])
 

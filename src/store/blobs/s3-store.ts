@@ -69,7 +69,7 @@ export function createS3Store(
         rest: await demandBytes(bucket, name, { start: 0, end: state.object - 1 }),
       }
     }
-    const { upload, tail } = state
+    const { upload, parts: sent, tail, hadTail = false } = state
     // A commit that failed afterwards has completed it: its object begins with the same bytes.
     if (!(await bucket.hasUpload({ name, id: upload }))) {
       return copyPrefix(bucket, name, name, position.offset)
@@ -78,7 +78,7 @@ export function createS3Store(
       tail === undefined
         ? NO_BYTES
         : await demandBytes(bucket, tailObject(name, tail.name), { start: 0, end: tail.size - 1 })
-    return { upload, parts: state.parts, tailName: tail?.name ?? 1, rest }
+    return { upload, parts: sent, tailName: tail?.name ?? 1, hadTail, rest }
   }
 
   /** Makes an object of exactly these bytes out of one that begins with them. */
@@ -97,11 +97,11 @@ export function createS3Store(
   async function completeParts(name: string, position: BlobPosition): Promise<boolean> {
     const state = readState(position)
     if (!state || 'object' in state) return true
-    const { upload, tail } = state
+    const { upload, tail, hadTail } = state
     const list = state.parts.map(([etag], i) => ({ number: i + 1, etag }))
     if (tail) list.push({ number: tailNumber(tail), etag: tail.etag })
     const done = await bucket.complete({ name, id: upload }, list)
-    if (done && tail) forgetTails(name)
+    if (done && hadTail) forgetTails(name)
     return done
   }
 
