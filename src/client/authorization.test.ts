@@ -151,7 +151,7 @@ test('what the registry says is missing is asked for, once', async () => {
   expect(tokenRequests()).toHaveLength(2)
   answerToken = () => ({ body: '{"token": "thin"}' })
   const failure = await failureOf(tagsOf(remoteOf(server.url, { endpoint: KEYS })))
-  expect(failure).toMatchObject({ code: 'remote_denied', problem: 'login' })
+  expect(failure).toMatchObject({ code: 'remote_denied', problem: 'permission' })
   expect(tokenRequests()).toHaveLength(4)
 })
 

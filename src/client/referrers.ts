@@ -177,7 +177,7 @@ export function createReferrers({
 }
 
 /** `sha256-<hex>`; of longer digests the first 64 characters. */
-export function fallbackTag(digest: Digest): string {
+function fallbackTag(digest: Digest): string {
   return `${algorithmOf(digest)}-${hexOf(digest).slice(0, 64)}`
 }
 

@@ -45,13 +45,14 @@ export async function toRemoteError(
     host,
     doing,
     isAnonymous,
+    hasToken = false,
     now,
-  }: { host: string; doing: string; isAnonymous: boolean; now: number },
+  }: { host: string; doing: string; isAnonymous: boolean; hasToken?: boolean; now: number },
 ): Promise<AppError> {
   const { status } = response
   const said = await readErrors(response)
   const retryAfter = parseRetryAfter(response.headers, now)
-  const [code, problem, sentence] = judge(status, isAnonymous)
+  const [code, problem, sentence] = judge(status, isAnonymous, hasToken)
   const words = said.text === '' ? '' : `: ${said.text}`
   return new AppError(code, `${host} ${sentence.replace('…', doing)} (${status})${words}`, {
     problem,
@@ -71,13 +72,18 @@ export function isWorthRetrying(error: unknown): boolean {
   return error.code === 'remote_error' && problem === 'server'
 }
 
-function judge(status: number, isAnonymous: boolean): [ErrorCode, AnswerProblem, string] {
-  if (status === 401) {
-    return isAnonymous
-      ? ['remote_denied', 'anonymous', 'wants a login to …']
-      : ['remote_denied', 'login', 'does not accept this login to …']
+function judge(
+  status: number,
+  isAnonymous: boolean,
+  hasToken: boolean,
+): [ErrorCode, AnswerProblem, string] {
+  if (status === 401 && isAnonymous) return ['remote_denied', 'anonymous', 'wants a login to …']
+  // With a token the login itself was good.
+  if (status === 401 && !hasToken) {
+    return ['remote_denied', 'login', 'does not accept this login to …']
   }
-  if (status === 403) return ['remote_denied', 'permission', 'does not let this account …']
+  if (status === 401 || status === 403)
+    return ['remote_denied', 'permission', 'does not let this account …']
   if (status === 404) return ['not_found', 'absent', 'does not know what is needed to …']
   if (status === 405 || status === 501) {
     return ['remote_error', 'unsupported', 'has no way to …']

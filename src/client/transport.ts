@@ -161,6 +161,7 @@ export function createTransport({
       host: url.host,
       doing: call.doing,
       isAnonymous: grant.login === undefined,
+      hasToken: grant.token !== undefined,
       now: clock(),
     })
   }
