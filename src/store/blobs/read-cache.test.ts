@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openReadCache, type ReadCache } from './read-cache.ts'
+
+let folder: string
+let cache: ReadCache
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'entrepot-cache-'))
+  cache = openReadCache({ folder, limitBytes: 1_000 })
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+async function* bytes(...sizes: number[]) {
+  for (const size of sizes) yield new Uint8Array(size).fill(size)
+}
+
+const files = () =>
+  readdirSync(folder, { recursive: true })
+    .map((name) => join(folder, String(name)))
+    .filter((path) => statSync(path).isFile())
+
+function age(path: string, ms: number): void {
+  const at = new Date(Date.now() - ms)
+  utimesSync(path, at, at)
+}
+
+test('makes a copy once for all who ask at the same time', async () => {
+  let asked = 0
+  const source = async () => {
+    asked++
+    return bytes(100, 50)
+  }
+  const paths = await Promise.all([1, 2, 3].map(() => cache.fill('ab/1', 150, source)))
+  expect(asked).toBe(1)
+  expect(new Set(paths).size).toBe(1)
+  expect(statSync(paths[0] ?? '').size).toBe(150)
+  expect(await cache.fill('ab/1', 150, source)).toBe(paths[0])
+  expect(asked).toBe(1)
+})
+
+test('keeps nothing of a source that breaks, is too short or is not there', async () => {
+  async function* broken() {
+    yield new Uint8Array(10)
+    throw new Error('broken')
+  }
+  await expect(cache.fill('ab/1', 20, async () => broken())).rejects.toThrow('broken')
+  await expect(cache.fill('ab/1', 20, async () => bytes(19))).rejects.toThrow('19 bytes')
+  expect(await cache.fill('ab/1', 20, async () => undefined)).toBeUndefined()
+  expect(await cache.find('ab/1', 20)).toBeUndefined()
+  expect(files()).toEqual([])
+  expect(await cache.fill('ab/1', 20, async () => bytes(20))).toBeString()
+})
+
+test('what was not used for longest makes room, and what is in use stays', async () => {
+  const copies: string[] = []
+  for (const [i, hours] of [3, 2, 1].entries()) {
+    const path = (await cache.fill(`ab/${i}`, 300, async () => bytes(300))) ?? ''
+    age(path, hours * 3_600_000)
+    copies.push(path)
+  }
+  // Used: it is the youngest now.
+  expect(await cache.find('ab/0', 300)).toBe(copies[0])
+  await cache.fill('ab/3', 300, async () => bytes(300))
+  expect(copies.map((path) => existsSync(path))).toEqual([true, false, true])
+  await cache.fill('ab/4', 900, async () => bytes(900))
+  expect(existsSync(copies[0] ?? '')).toBeTrue()
+  expect(existsSync(copies[2] ?? '')).toBeFalse()
+})
+
+test('what a process that died left half is removed after a while', async () => {
+  const dead = join(folder, 'ab.part')
+  await Bun.write(dead, 'half')
+  await cache.fill('ab/1', 10, async () => bytes(10))
+  expect(existsSync(dead)).toBeTrue()
+  age(dead, 2 * 3_600_000)
+  await cache.fill('ab/2', 100, async () => bytes(100))
+  expect(existsSync(dead)).toBeFalse()
+})
