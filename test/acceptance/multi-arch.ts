@@ -30,10 +30,13 @@ const manifest = (mediaType: string, fields: object, tag?: string): Manifest => 
 
 /**
  * @param layers bytes of the layers of each platform; the first is the same for all of them
+ * @param attached false: nothing hangs on it, as registries without a referrers API list it only
+ *   when a client keeps its fallback tag
  */
 export const multiArchOf = (
   architectures: readonly string[],
   layers: readonly number[],
+  { attached = true } = {},
 ): MultiArch => {
   const blobs: Blob[] = []
   const keep = (blob: Blob): Blob => {
@@ -62,6 +65,7 @@ export const multiArchOf = (
       platform: { os: 'linux', architecture: architectures[i] },
     })),
   })
+  if (!attached) return { index, manifests: images, blobs }
   const small = (size: number) => [keep(blobOf(randomBytes(size)))]
   const sbom = imageOf(small(900), 'sbom', {
     artifactType: 'application/spdx+json',
