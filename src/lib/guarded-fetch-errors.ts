@@ -65,23 +65,25 @@ const SENTENCES: Record<RemoteProblem, (host: string) => string> = {
   not_http: (host) => `${host} does not speak HTTP on that port, or the answer is broken`,
 }
 
-export function remoteFailure(problem: RemoteProblem, message: string, cause?: unknown): AppError {
-  return new AppError('remote_unreachable', message, { problem }, cause)
+export function remoteFailure(problem: RemoteProblem, message: string): AppError {
+  return new AppError('remote_unreachable', message, { problem })
 }
 
-/** What `fetch` threw, as a sentence for the person who gave the address. */
+/**
+ * What `fetch` threw, as a sentence for the person who gave the address. Without the cause: that
+ * holds the whole address, perhaps with a signature.
+ */
 export function toRemoteFailure(error: unknown, host: string, caCertificate?: string): unknown {
   if (error instanceof AppError) return error
   // Bun does not say more than that the socket did not open.
   if (caCertificate !== undefined && !isCertificate(caCertificate)) {
-    return remoteFailure('certificate_authority', SENTENCES.certificate_authority(host), error)
+    return remoteFailure('certificate_authority', SENTENCES.certificate_authority(host))
   }
   const code = codeOf(error)
   const problem = PROBLEMS[code] ?? (/CERT|_CA$/.test(code) ? 'certificate_untrusted' : undefined)
-  if (problem) return remoteFailure(problem, SENTENCES[problem](host), error)
-  // Only names of errors: a message may hold the whole address with its signature.
+  if (problem) return remoteFailure(problem, SENTENCES[problem](host))
   const shown = /^\w{1,60}$/.test(code) ? ` (${code})` : ''
-  return remoteFailure('closed', `the request to ${host} failed${shown}`, error)
+  return remoteFailure('closed', `the request to ${host} failed${shown}`)
 }
 
 /** True when the request cannot have reached the server. */
@@ -90,8 +92,8 @@ export function isNeverArrived(error: unknown): boolean {
   return problem === 'refused' || problem === 'unreachable'
 }
 
-export function nameFailure(host: string, cause: unknown): AppError {
-  return remoteFailure('name', SENTENCES.name(host), cause)
+export function nameFailure(host: string): AppError {
+  return remoteFailure('name', SENTENCES.name(host))
 }
 
 function isCertificate(pem: string): boolean {

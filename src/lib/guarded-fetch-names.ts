@@ -58,10 +58,8 @@ export function createNames({
   async function resolved({ hostname, host }: Target): Promise<string[]> {
     const kept = known.get(hostname)
     if (kept && kept.until > clock()) return kept.addresses
-    const addresses = await resolve(hostname).catch((error) => {
-      throw nameFailure(host, error)
-    })
-    if (addresses.length === 0) throw nameFailure(host, undefined)
+    const addresses = await resolve(hostname).catch(() => [])
+    if (addresses.length === 0) throw nameFailure(host)
     if (known.size >= MOST_NAMES) known.clear()
     known.set(hostname, { addresses, until: clock() + KEEP_MS })
     return addresses

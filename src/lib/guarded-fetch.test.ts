@@ -101,7 +101,9 @@ describe('a connection', () => {
     ['certificate_authority', certificate, { caCertificate: 'not PEM' }],
   ] as const)('names what is wrong: %s', async (problem, tls, options) => {
     const port = serve(() => new Response('reached'), tls)
-    const failure = await failureOf(guarded(`https://registry.test:${port}/?sig=secret`, options))
+    const asked = guarded(`https://registry.test:${port}/?sig=secret`, options)
+    expect(Bun.inspect(await asked.catch((error) => error))).not.toContain('secret')
+    const failure = await failureOf(asked)
     expect(failure).toMatchObject({ code: 'remote_unreachable', problem })
     expect(failure.message).toContain(`registry.test:${port}`)
     expect(failure.message).not.toContain('secret')
