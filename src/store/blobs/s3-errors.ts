@@ -34,7 +34,7 @@ export async function onS3<T>(bucket: string, work: () => Promise<T>): Promise<T
   }
 }
 
-export function s3Failure(bucket: string, error: unknown): unknown {
+function s3Failure(bucket: string, error: unknown): unknown {
   if (error instanceof AppError || isMissing(error) || isNoUpload(error)) return error
   const code = codeOfS3(error)
   if (FULL.includes(code) || statusOf(error) === 507) {
@@ -65,7 +65,7 @@ export function isNoUpload(error: unknown): boolean {
   return codeOfS3(error) === 'NoSuchUpload'
 }
 
-export function codeOfS3(error: unknown): string {
+function codeOfS3(error: unknown): string {
   return error instanceof Error ? error.name : ''
 }
 

@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function bytesOf(part: PartBuffer): Promise<Buffer> {
   const body = part.body()
-  return Buffer.from(body instanceof Blob ? await body.arrayBuffer() : body)
+  return body instanceof Blob ? Buffer.from(await body.arrayBuffer()) : Buffer.from(body)
 }
 
 test.each([

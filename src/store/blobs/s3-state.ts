@@ -65,7 +65,7 @@ export function positionOf(state: S3State): BlobPosition {
   return { offset: sizeOf(state), state: JSON.stringify(state) }
 }
 
-export function sizeOf(state: S3State): number {
+function sizeOf(state: S3State): number {
   if ('object' in state) return state.object
   return state.parts.reduce((sum, [, size]) => sum + size, state.tail?.size ?? 0)
 }

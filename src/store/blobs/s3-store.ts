@@ -5,7 +5,7 @@ import { newHex } from '../../lib/ids.ts'
 import type { BlobAppender, BlobPosition, BlobStore } from './blob-store.ts'
 import { openReadCache } from './read-cache.ts'
 import { type AppenderStart, openS3Appender, tailObject } from './s3-appender.ts'
-import { createS3Bucket, type S3Bucket } from './s3-bucket.ts'
+import { createS3Bucket } from './s3-bucket.ts'
 import { createS3, type S3Settings } from './s3-client.ts'
 import { copyPrefix, demandBytes, NOTHING_YET } from './s3-copy.ts'
 import { createPartBuffers } from './s3-part-buffers.ts'
@@ -27,15 +27,7 @@ const MANY_KEYS = 20
  * @throws AppError invalid_input
  */
 export function openS3Store(settings: S3Settings, { folder }: { folder: string }): BlobStore {
-  return createS3Store(createS3Bucket(createS3(settings)), settings, { folder })
-}
-
-/** As `openS3Store`, on a bucket that is open already. */
-export function createS3Store(
-  bucket: S3Bucket,
-  settings: Pick<S3Settings, 'redirect' | 'redirectExpires' | 'cacheSize'>,
-  { folder }: { folder: string },
-): BlobStore {
+  const bucket = createS3Bucket(createS3(settings))
   const parts = join(folder, 'parts')
   mkdirSync(parts, { recursive: true, mode: 0o700 })
   const cache = openReadCache({ folder: join(folder, 'blobs'), limitBytes: settings.cacheSize })
