@@ -4,6 +4,7 @@ import { type LoadedConfig, loadConfig } from '../lib/config.ts'
 import { SETTINGS } from '../lib/config-schema.ts'
 import { isAppError } from '../lib/errors.ts'
 import type { ProcessEntry } from '../lib/process.ts'
+import { addCopyVerb } from './copy-verb.ts'
 import type { Role } from './messages.ts'
 import { addUseVerbs } from './use-verbs.ts'
 
@@ -65,6 +66,7 @@ export function createProgram({ loadEntry, command }: ProgramDeps): Command {
     })
 
   addUseVerbs(program, report)
+  addCopyVerb(program, report)
 
   program
     .command('version')

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
 import { createProject } from './admin-api.ts'
 import { type DockerRegistry, dockerRegistry, startDockerRegistry } from './docker-registry.ts'
 import { type MultiArch, missingFrom, multiArchOf, pushMultiArch } from './multi-arch.ts'
 import { createRawRegistry, type RawRegistry } from './raw-registry.ts'
-import { type Server, startServer } from './server.ts'
+import { projectRoot, type Server, startServer } from './server.ts'
 import { addRegistry, callApi, copy, finished, type Transfer } from './transfers-api.ts'
 
 /**
@@ -100,6 +101,35 @@ describe.skipIf(!dockerRegistry)('docker-registry', () => {
     expect(failed.state).toBe('failed')
     expect(await theirs.headManifest('sparse', '1.0')).toBeUndefined()
   })
+})
+
+test('the command line copies, tells how far it is, and fails with a sentence', async () => {
+  const entrepot = async (...args: string[]) => {
+    const child = Bun.spawn([process.execPath, join(projectRoot, 'src/main.ts'), 'copy', ...args], {
+      cwd: here.dataDir,
+      env: {
+        PATH: process.env.PATH ?? '',
+        ENTREPOT_URL: here.url,
+        ENTREPOT_TOKEN: `${here.admin.username}:${here.admin.password}`,
+      },
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const [out, err] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ])
+    return { exitCode: await child.exited, out, err }
+  }
+  const copied = await entrepot('shop/app:1.0', 'branch://mirror/cli:x', '--wait')
+  expect(copied).toMatchObject({ exitCode: 0, out: `${image.index.digest}\n` })
+  expect(copied.err).toContain(`done: ${image.blobs.length} of ${image.blobs.length} blobs`)
+  const theirs = createRawRegistry(there.url, there.admin)
+  expect(await theirs.headManifest('mirror/cli', 'x')).toBe(image.index.digest)
+  const refused = await entrepot('shop/app:none', 'branch://', '--wait')
+  expect(refused).toMatchObject({ exitCode: 1, out: '' })
+  expect(refused.err).toContain('entrepot: self:shop/app has no tag "none"')
 })
 
 test('what cannot be says so, and is over', async () => {

@@ -13,6 +13,7 @@ import {
 import { type Charts, createCharts } from '../../charts/charts.ts'
 import { createChartRecorder } from '../../charts/recorder.ts'
 import { createRegistries, type Registries } from '../../hub/registries/registries.ts'
+import { transfersOf } from '../../hub/transfers/transfer-rows.ts'
 import { createHandouts, type HandoutsDeps } from '../../hub/use/handouts.ts'
 import { createJobQueue, type JobQueue } from '../../jobs/queue.ts'
 import { createLog } from '../../lib/log.ts'
@@ -93,7 +94,12 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     writer: 'test',
     watch: createChartRecorder({ clock, log }),
   })
-  const registries = createRegistries({ db, clock, sealer: testSealer })
+  const registries = createRegistries({
+    db,
+    clock,
+    sealer: testSealer,
+    useSources: [transfersOf],
+  })
   const loginTo: HandoutsDeps['loginTo'] = async ({ endpoint }) =>
     endpoint.accessKey === ''
       ? undefined
