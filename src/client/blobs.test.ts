@@ -180,3 +180,14 @@ test('is looked up with HEAD, or by its first byte', async () => {
   expect(await registry.hasBlob('a', digestOf('x'))).toBe(false)
   expect(ranges()).toEqual(['bytes=0-0', 'bytes=0-0'])
 })
+
+test('is looked up by its first byte where the storage signs for GET only', async () => {
+  storage.blobs.set(blob.digest, bytes)
+  storage.fault = ({ method }) => (method === 'HEAD' ? { status: 403 } : undefined)
+  const location = `${storage.url}/v2/a/blobs/${blob.digest}?X-Signature=secret`
+  server.fault = ({ path }) =>
+    path.includes('/blobs/') ? { status: 307, headers: { location } } : undefined
+  expect(await remote.registry.hasBlob('a', blob.digest)).toBe(true)
+  expect(storage.seen.map(({ method }) => method)).toEqual(['HEAD', 'GET'])
+  storage.fault = () => undefined
+})
