@@ -40,13 +40,33 @@ test('makes a copy once for all who ask at the same time', async () => {
   expect(asked).toBe(1)
 })
 
+test('asks for what is large in pieces, several at once', async () => {
+  const size = 100 * 1024 * 1024 + 3
+  const whole = new Uint8Array(size)
+  for (let i = 0; i < size; i += 1009) whole[i] = i % 251
+  let now = 0
+  let most = 0
+  const path = await cache.fill('ab/1', size, async ({ start, end }) => {
+    most = Math.max(most, ++now)
+    return (async function* () {
+      for (let at = start; at <= end; at += 5_000_000) {
+        yield whole.subarray(at, Math.min(at + 5_000_000, end + 1))
+        await Bun.sleep(1)
+      }
+      now--
+    })()
+  })
+  expect(most).toBe(4)
+  expect(Buffer.compare(Buffer.from(await Bun.file(path ?? '').arrayBuffer()), whole)).toBe(0)
+})
+
 test('keeps nothing of a source that breaks, is too short or is not there', async () => {
   async function* broken() {
     yield new Uint8Array(10)
     throw new Error('broken')
   }
   await expect(cache.fill('ab/1', 20, async () => broken())).rejects.toThrow('broken')
-  await expect(cache.fill('ab/1', 20, async () => bytes(19))).rejects.toThrow('19 bytes')
+  await expect(cache.fill('ab/1', 20, async () => bytes(19))).rejects.toThrow('19 bytes of 20')
   expect(await cache.fill('ab/1', 20, async () => undefined)).toBeUndefined()
   expect(await cache.find('ab/1', 20)).toBeUndefined()
   expect(files()).toEqual([])

@@ -1,7 +1,17 @@
 import { mkdirSync } from 'node:fs'
-import { mkdir, open, readdir, rename, stat, unlink, utimes } from 'node:fs/promises'
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  stat,
+  unlink,
+  utimes,
+} from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { newHex } from '../../lib/ids.ts'
+import type { ByteRange } from '../../oci/range.ts'
 import { onDisk } from './file-errors.ts'
 
 /*
@@ -18,16 +28,42 @@ const IN_USE_MS = 60_000
 const ABANDONED_MS = 3_600_000
 /** How much may be added before the folder is measured again, as a share of its limit. */
 const MEASURE_SHARE = 0.05
+const PIECE_BYTES = 32 * 1024 * 1024
+const AT_ONCE = 4
 
 export interface ReadCache {
   /** The copy, if there is one. */
   find(key: string, size: number): Promise<string | undefined>
-  /** Makes the copy, once for all who ask; undefined when there are no such bytes. */
-  fill(
-    key: string,
-    size: number,
-    source: () => Promise<AsyncIterable<Uint8Array> | undefined>,
-  ): Promise<string | undefined>
+  /**
+   * Makes the copy, once for all who ask; undefined when there are no such bytes. Large ones are
+   * asked for in pieces, several at once, since nothing can be sent before the last one came.
+   */
+  fill(key: string, size: number, source: Source): Promise<string | undefined>
+}
+
+type Source = (range: ByteRange) => Promise<AsyncIterable<Uint8Array> | undefined>
+
+function piecesOf(size: number): ByteRange[] {
+  return Array.from({ length: Math.ceil(size / PIECE_BYTES) }, (_, i) => ({
+    start: i * PIECE_BYTES,
+    end: Math.min((i + 1) * PIECE_BYTES, size) - 1,
+  }))
+}
+
+/** False: there are no such bytes. */
+async function copyPiece(file: FileHandle, piece: ByteRange, source: Source): Promise<boolean> {
+  const stream = await source(piece)
+  if (!stream) return false
+  let at = piece.start
+  for await (const chunk of stream) {
+    for (let done = 0; done < chunk.length; ) {
+      const wrote = await onDisk(() => file.write(chunk, done, chunk.length - done, at))
+      done += wrote.bytesWritten
+      at += wrote.bytesWritten
+    }
+  }
+  if (at === piece.end + 1) return true
+  throw new Error(`a copy has ${at - piece.start} bytes of ${piece.end - piece.start + 1}`)
 }
 
 /** @param limitBytes of all copies together; one that is larger is kept while it is in use */
@@ -43,37 +79,32 @@ export function openReadCache({
   let unmeasured = Number.POSITIVE_INFINITY
   const pathOf = (key: string) => join(folder, key)
 
-  async function copy(
-    key: string,
-    size: number,
-    source: () => Promise<AsyncIterable<Uint8Array> | undefined>,
-  ): Promise<string | undefined> {
+  async function copy(key: string, size: number, source: Source): Promise<string | undefined> {
     await makeRoom(size)
-    const stream = await source()
-    if (!stream) return undefined
     const path = pathOf(key)
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const unfinished = `${path}.${newHex(8)}${UNFINISHED}`
     const file = await onDisk(() => open(unfinished, 'wx', 0o600))
-    let written = 0
-    try {
-      for await (const chunk of stream) {
-        for (let done = 0; done < chunk.length; ) {
-          const at = written + done
-          const wrote = await onDisk(() => file.write(chunk, done, chunk.length - done, at))
-          done += wrote.bytesWritten
-        }
-        written += chunk.length
+    const pieces = piecesOf(size).values()
+    // False once a piece was not there or broke off: the others need not go on.
+    let isWhole = true
+    const copyPieces = async () => {
+      for (const piece of pieces) {
+        if (!isWhole) return
+        const isThere = await copyPiece(file, piece, source).catch((error: unknown) => {
+          isWhole = false
+          throw error
+        })
+        isWhole &&= isThere
       }
-      await file.close()
-      if (written !== size) throw new Error(`${key} has ${written} bytes instead of ${size}`)
-      await rename(unfinished, path)
-    } catch (error) {
-      await file.close().catch(() => {})
-      await unlink(unfinished).catch(() => {})
-      throw error
     }
-    return path
+    const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, copyPieces))
+    await file.close()
+    if (isWhole) await rename(unfinished, path)
+    else await unlink(unfinished)
+    const failed = ended.find((one) => one.status === 'rejected')
+    if (failed) throw failed.reason
+    return isWhole ? path : undefined
   }
 
   /** Removes what was not used for longest, until `size` bytes more stay below the limit. */

@@ -188,9 +188,7 @@ export function openS3Store(settings: S3Settings, { folder }: { folder: string }
         const bytes = await readBytes(bucket, name, { start, end })
         return bytes && { kind: 'file', file: new Blob([bytes]) }
       }
-      const path = await cache.fill(key, size, () =>
-        streamRange(bucket, name, { start: 0, end: size - 1 }),
-      )
+      const path = await cache.fill(key, size, (piece) => streamRange(bucket, name, piece))
       return path === undefined
         ? undefined
         : { kind: 'file', file: Bun.file(path).slice(start, end + 1) }
