@@ -95,7 +95,7 @@ describe('where settings come from', () => {
 
 describe('problems', () => {
   test('are reported together, each with key, value and what would be right', () => {
-    const file = fileWith('wokers: 2\nlog: debug\nstorage: {s3: {}}\nprojects: {creator: all}\n')
+    const file = fileWith('wokers: 2\nlog: debug\nwarehouse: {s3: {}}\nprojects: {creator: all}\n')
     const problems = problemsOf(
       {
         ENTREPOT_WORKERS: 'many',
@@ -110,7 +110,7 @@ describe('problems', () => {
     expect(problems).toEqual([
       `wokers: is no setting (from ${from}); did you mean workers?`,
       'log: "debug" must be a group of settings: level, format',
-      `storage: is no setting (from ${from})`,
+      `warehouse: is no setting (from ${from})`,
       `projects.creator: is no setting (from ${from}); did you mean projects.creators?`,
       'listen.address: "127.0.0.1" (from the command line) must be an address and a port, such as 127.0.0.1:5000, [::]:5000 or 0.0.0.0:5000',
       'publicUrl: "https://example.com/registry" (from ENTREPOT_PUBLIC_URL) must be a web address without a path, such as https://registry.example.com',
@@ -204,5 +204,35 @@ describe('what is shown of settings', () => {
       expect(meta.description, key).toEndWith('.')
       expect(schema.safeParse(null).error?.issues[0]?.message, key).toMatch(/\w/)
     }
+  })
+})
+
+describe('a bucket', () => {
+  test('is needed for the driver s3, and a key with its secret', () => {
+    const environment = {
+      ENTREPOT_STORAGE_DRIVER: 's3',
+      ENTREPOT_STORAGE_S3_ACCESS_KEY_ID: 'an-id',
+      ENTREPOT_STORAGE_S3_CACHE_SIZE: '10MB',
+    }
+    expect(problemsOf(environment)).toEqual([
+      'storage.s3.cacheSize: "10MB" (from ENTREPOT_STORAGE_S3_CACHE_SIZE) must be a number of bytes from 100MB on, such as 500MB, 10GiB or 1TB',
+      'storage.s3.bucket: must be set too, because storage.driver is s3',
+      'storage.s3.secretAccessKey: must be set too, because storage.s3.accessKeyId is',
+    ])
+  })
+
+  test('has room for copies in bytes, however they are written', () => {
+    const cacheSize = (value: string) =>
+      load({ ENTREPOT_STORAGE_S3_CACHE_SIZE: value }).config.storage.s3.cacheSize
+    expect(['100MB', '1.5 GiB', '2gb', '123456789'].map(cacheSize)).toEqual([
+      100_000_000, 1_610_612_736, 2_000_000_000, 123_456_789,
+    ])
+  })
+
+  test('keeps its secret to itself', () => {
+    const secret = { ENTREPOT_STORAGE_S3_SECRET_ACCESS_KEY: 'do-not-show' }
+    expect(
+      printConfig(load({ ...secret, ENTREPOT_STORAGE_S3_ACCESS_KEY_ID: 'an-id' })),
+    ).not.toContain('do-not-show')
   })
 })
