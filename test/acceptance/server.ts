@@ -122,7 +122,13 @@ const givenServer = (url: string): Server => {
   }
 }
 
+/** `ENTREPOT_WITH_STORAGE_DRIVER=s3` runs any of the tests against a server with that setting. */
 const WITH = 'ENTREPOT_WITH_'
+const wanted = Object.fromEntries(
+  Object.entries(process.env).flatMap(([name, value]) =>
+    name.startsWith(WITH) ? [[`ENTREPOT_${name.slice(WITH.length)}`, value]] : [],
+  ),
+)
 
 /**
  * Starts the real program as a child process on a free port and an empty data folder, and resolves
@@ -143,12 +149,6 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
 
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('ENTREPOT_')),
-  )
-  // `ENTREPOT_WITH_STORAGE_DRIVER=s3` runs any of the tests against a server with that setting.
-  const wanted = Object.fromEntries(
-    Object.entries(process.env).flatMap(([name, value]) =>
-      name.startsWith(WITH) ? [[`ENTREPOT_${name.slice(WITH.length)}`, value]] : [],
-    ),
   )
   const child = Bun.spawn([bun, '--max-http-header-size=65536', mainFile, 'serve'], {
     // Not the project's folder: a `.env` or a `./data` there must not reach the server under test.
@@ -252,7 +252,7 @@ export const runVerb = async (
 ): Promise<{ exitCode: number; output: string }> => {
   const child = Bun.spawn([bun, '--max-http-header-size=65536', mainFile, verb], {
     cwd: server.dataDir,
-    env: { ...process.env, ENTREPOT_DATA: server.dataDir, ...env },
+    env: { ...process.env, ...wanted, ENTREPOT_DATA: server.dataDir, ...env },
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',

@@ -161,10 +161,12 @@ const readWhole = async (name: string, pauseFor: (bytes: number) => number): Pro
       const bytes = Buffer.from(data)
       let body: Uint8Array = bytes
       if (!head.includes('\r\n\r\n')) {
-        const text = bytes.toString('latin1')
-        const end = text.indexOf('\r\n\r\n')
-        head += text.slice(0, end + 4)
-        body = bytes.subarray(end + 4)
+        // The head may come in several pieces.
+        const before = head.length
+        head += bytes.toString('latin1')
+        const end = head.indexOf('\r\n\r\n')
+        body = end < 0 ? new Uint8Array() : bytes.subarray(end + 4 - before)
+        if (end >= 0) head = head.slice(0, end + 4)
       }
       hasher.update(body)
       size += body.length
