@@ -34,6 +34,7 @@ async function main(args: string[]): Promise<void> {
   // The same program in three roles, so that each is a process with a CPU time of its own.
   if (args[0] === '--generator') return (await import('./generator.ts')).runGenerator()
   if (args[0] === '--responder') return (await import('./responder.ts')).runResponder()
+  if (args[0] === 'copy') return (await import('./copy.ts')).benchCopy(args.slice(1))
   if (args.includes('--help')) return print(usage)
   if (args.includes('--list')) {
     return print(workloads.map(({ name, title }) => `${name.padEnd(23)}${title}`).join('\n'))

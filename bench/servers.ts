@@ -37,8 +37,11 @@ const user = 'admin'
 const password = 'Bench-password-of-1-run'
 const root = join(import.meta.dir, '..')
 
-/** Ourselves as `npm start` runs it: authentication, fsync, logs and workers by default. */
-export function entrepot(): Contestant {
+/**
+ * Ourselves as `npm start` runs it: authentication, fsync, logs and workers by default.
+ * @param settings further `ENTREPOT_…` variables
+ */
+export function entrepot(settings: Record<string, string> = {}): Contestant {
   return {
     name: 'entrepot',
     about: 'default settings: tokens, fsync, workers',
@@ -56,6 +59,7 @@ export function entrepot(): Contestant {
           ENTREPOT_LISTEN: `127.0.0.1:${port}`,
           ENTREPOT_DATA: join(dir, 'data'),
           ENTREPOT_ADMIN_PASSWORD: password,
+          ...settings,
         },
         ready: '/readyz',
         database: join(dir, 'data', 'entrepot.db'),

@@ -76,8 +76,8 @@ export async function copy(
 }
 
 async function follow(api: ApiClient, id: number, { write, isTerminal }: Progress): Promise<View> {
-  let pause = FIRST_PAUSE_MS
-  let answeredAt = Date.now()
+  const begunAt = Date.now()
+  let answeredAt = begunAt
   let lineAt = 0
   for (;;) {
     const transfer = await api
@@ -98,8 +98,8 @@ async function follow(api: ApiClient, id: number, { write, isTerminal }: Progres
       if (isTerminal) write('\n')
       return transfer
     }
-    await Bun.sleep(pause)
-    pause = Math.min(pause * 1.5, LAST_PAUSE_MS)
+    // Little of what has been waited already, so that a short copy is told of as soon.
+    await Bun.sleep(Math.min(Math.max((now - begunAt) / 10, FIRST_PAUSE_MS), LAST_PAUSE_MS))
   }
 }
 

@@ -199,7 +199,7 @@ export function asRegistry(deps: AsRegistryDeps): Registry {
 }
 
 /** What is not there is no error for those who only ask. */
-export async function present<T>(asked: Promise<T>): Promise<T | undefined> {
+async function present<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { BlobContent } from '../../oci/registry.ts'
 import type { CopyRequest } from './copy-types.ts'
+import { readAhead } from './read-ahead.ts'
 
 /** Blobs on their way at once; each holds a few chunks in memory. */
 const AT_ONCE = 4
@@ -39,9 +40,10 @@ export async function moveBlobs(
     await target.registry.writeBlob(
       target.repository,
       blob,
-      (offset, ownSignal) => {
+      async (offset, ownSignal) => {
         const both = ownSignal ? AbortSignal.any([signal, ownSignal]) : signal
-        return source.registry.readBlob(source.repository, blob, { offset, signal: both })
+        const call = { offset, signal: both }
+        return readAhead(await source.registry.readBlob(source.repository, blob, call))
       },
       {
         signal,

@@ -28,12 +28,12 @@ export function parsePlatform(text: string): Platform {
   return { os, architecture, ...(variant === undefined ? {} : { variant }) }
 }
 
-export function formatPlatform({ os, architecture, variant }: Platform): string {
+function formatPlatform({ os, architecture, variant }: Platform): string {
   return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`
 }
 
 /** What the descriptor says it runs on; undefined: nothing. */
-export function platformOf({ raw }: Descriptor): Platform | undefined {
+function platformOf({ raw }: Descriptor): Platform | undefined {
   const { platform } = raw
   if (!isJsonObject(platform)) return undefined
   const { os, architecture, variant } = platform

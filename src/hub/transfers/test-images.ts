@@ -22,7 +22,7 @@ export function bytesOf(name: string, size: number): Uint8Array {
 
 const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip'
 
-export function descriptorOf(bytes: Uint8Array, mediaType = LAYER): JsonObject {
+function descriptorOf(bytes: Uint8Array, mediaType = LAYER): JsonObject {
   return { mediaType, digest: sha256(bytes), size: bytes.length }
 }
 
