@@ -122,10 +122,10 @@ export function createUploadSessions(transport: Transport) {
 
   async function sendPart(
     session: Session,
-    part: { source: BlobSource; offset: number; length: number; total: number },
+    part: { source: BlobSource; offset: number; length: number; isPlaced: boolean },
     { signal }: RegistryCall,
   ): Promise<number> {
-    const { source, offset, length } = part
+    const { source, offset, length, isPlaced } = part
     const answer = await transport.send({
       method: 'PATCH',
       url: session.url,
@@ -135,7 +135,7 @@ export function createUploadSessions(transport: Transport) {
         'content-type': 'application/octet-stream',
         'content-length': String(length),
         // One piece for all is a stream, which has no range (and Artifactory wants none).
-        ...(length === part.total ? {} : { 'content-range': `${offset}-${offset + length - 1}` }),
+        ...(isPlaced ? { 'content-range': `${offset}-${offset + length - 1}` } : {}),
       },
       body: () => source.part(offset, length),
       expect: [200, 201, 202, 204],

@@ -141,6 +141,34 @@ test('goes on in another process, by the name that was told', async () => {
   expect(opens[0]).toBeGreaterThanOrEqual(100_000)
 })
 
+test('what a killed process had on its way is not followed by the same bytes again', async () => {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const controller = new AbortController()
+  server.fault = ({ method }) => {
+    if (method === 'PATCH') controller.abort(new Error('killed'))
+    return undefined
+  }
+  const { signal } = controller
+  const killed = remote.registry.writeBlob('a', blob, opened(bytes), { signal, onSession: resolve })
+  await expect(killed).rejects.toThrow('killed')
+  const session = await promise
+  const id = new URL(session.split(' ')[1] ?? '').pathname.split('/').at(-1) ?? ''
+
+  // Asked for before its bytes are counted, the upload seems empty; then they are there.
+  let asked = 0
+  server.uploads.set(id, Buffer.alloc(0))
+  server.fault = ({ method }) => {
+    if (method === 'PATCH' && ++asked === 1) {
+      server.uploads.set(id, Buffer.from(bytes.subarray(0, 70_000)))
+    }
+    return undefined
+  }
+  const second = remoteOf(server.url).registry
+  await second.writeBlob('a', blob, opened(bytes), { session, onSession: () => {} })
+  expect(asked).toBe(2)
+  expect(arrived()).toBe(true)
+})
+
 test.each(['nonsense', '0 http://169.254.169.254/x', '0 https://elsewhere.test/x', 'gone'])(
   'a name that is of no use (%s) is replaced without an error',
   async (name) => {

@@ -31,14 +31,17 @@ export function createUploads({
     blob: BlobContent,
     from: number,
     source: BlobSource,
-    call: RegistryCall & { keepsOpen: boolean },
+    call: RegistryCall & { keepsOpen: boolean; isTakenUp: boolean },
     onOffset: (session: Session, offset: number) => Promise<void>,
   ): Promise<void> {
     const chunk = chunkOf(session, blob.size, from > 0 || call.keepsOpen)
     let offset = from
     while (chunk !== undefined && offset < blob.size) {
       const length = Math.min(chunk, blob.size - offset)
-      const part = { source, offset, length, total: blob.size }
+      // Of one that was taken up an earlier request may still be on its way: saying where the
+      // bytes belong has the registry refuse them (416) instead of adding them behind it.
+      const isPlaced = call.isTakenUp || length !== blob.size
+      const part = { source, offset, length, isPlaced }
       offset = await sessions.sendPart(session, part, call)
       await onOffset(session, offset)
     }
@@ -94,6 +97,7 @@ export function createUploads({
       let failures = 0
       let hadLogin = false
       const keepsOpen = onSession !== undefined
+      let isTakenUp = false
 
       /** Fails with `error` where going on makes no sense. */
       async function recover(error: unknown) {
@@ -112,6 +116,7 @@ export function createUploads({
         if (session) [session, offset] = await takeUp(session, blob, signal)
         for (;;) {
           try {
+            isTakenUp = session !== undefined
             session ??= await start(repository, { signal })
             await tell(session)
             await sendAll(
@@ -119,7 +124,7 @@ export function createUploads({
               blob,
               offset,
               source,
-              { signal, keepsOpen },
+              { signal, keepsOpen, isTakenUp },
               async (present, end) => {
                 offset = end
                 await tell(present)
@@ -150,7 +155,9 @@ export function createUploads({
     signal: AbortSignal | undefined,
   ): Promise<[Session | undefined, number]> {
     const offset = await sessions.offsetOf(session, signal)
-    if (offset !== undefined && offset <= blob.size) return [session, offset]
+    // Where the whole is to go without a range, an upload without bytes is as good as none.
+    const isUsable = offset !== undefined && (offset > 0 || !provider.uploadByPatch)
+    if (isUsable && offset <= blob.size) return [session, offset]
     await cancel(session)
     return [undefined, 0]
   }

@@ -13,8 +13,8 @@ import { addRegistry, callApi, finished, getTransfer, type Transfer } from './tr
  * image larger (2048 is what it has to bear), ENTREPOT_TRANSFER_KILLS the kills more,
  * ENTREPOT_TRANSFER_MB_S the network faster.
  */
-const megabytes = Number(process.env.ENTREPOT_TRANSFER_MB ?? 48)
-const rate = Number(process.env.ENTREPOT_TRANSFER_MB_S ?? 6)
+const megabytes = Number(process.env.ENTREPOT_TRANSFER_MB ?? 96)
+const rate = Number(process.env.ENTREPOT_TRANSFER_MB_S ?? 12)
 const killsOf = (usual: number) => Number(process.env.ENTREPOT_TRANSFER_KILLS ?? usual)
 const MB = 1024 * 1024
 
@@ -45,21 +45,27 @@ const largeImage = (): MultiArch => {
   })
 }
 
+const living = (): Server => {
+  if (!server) throw new Error('no server')
+  return server
+}
+
 /** Kills the server `kills` times, at equal distances of the bytes to be sent, and waits for the end. */
 const killWhileCopying = async (id: number, size: number, kills: number) => {
   for (let i = 1; i <= kills; i++) {
     await waitFor(
       `${i} of ${kills + 1} parts to be sent`,
-      () => (proxy?.total() ?? 0) >= (size * i) / (kills + 1),
+      async () => {
+        const transfer = await getTransfer(living(), id)
+        if (transfer.finishedAt !== null) throw new Error(`it ended: ${JSON.stringify(transfer.error)}`)
+        return (proxy?.total() ?? 0) >= (size * i) / (kills + 1)
+      },
       600_000,
     )
-    if (!server) throw new Error('no server')
-    expect(['queued', 'running']).toContain((await getTransfer(server, id)).state)
-    await server.killAll()
-    server = await startServer({ after: server, env })
+    await living().killAll()
+    server = await startServer({ after: living(), env })
   }
-  if (!server) throw new Error('no server')
-  return finished(server, id, 600_000)
+  return finished(living(), id, 600_000)
 }
 
 /** Tells what was sent of each blob beside what it has, and what was sent too much of any. */

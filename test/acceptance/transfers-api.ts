@@ -8,6 +8,7 @@ export type Transfer = {
   readonly digest: string | null
   readonly bytes: { total: number; sent: number; skipped: number; mounted: number }
   readonly blobs: { total: number; done: number; shown: { digest: string; state: string }[] }
+  readonly finishedAt: number | null
   readonly error: { code: string; message: string } | null
 }
 

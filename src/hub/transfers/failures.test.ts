@@ -13,6 +13,7 @@ describe('what becomes of a transfer that failed', () => {
     ['remote_unreachable', { problem: 'timeout' }],
     ['remote_error', { problem: 'server' }],
     ['remote_error', { problem: 'digest' }],
+    ['remote_error', { problem: 'rejected', remoteCodes: ['DIGEST_INVALID'] }],
     ['digest_mismatch', {}],
   ] as const)('%s %o is tried again, later each time', (code, details) => {
     const first = next(code, details)

@@ -51,16 +51,21 @@ export function whatNext(
 
 function isPassing(error: AppError): boolean {
   const { problem } = error.details
-  const isGarbled = error.code === 'remote_error' && (problem === 'digest' || problem === 'size')
+  const isGarbled =
+    (error.code === 'remote_error' && (problem === 'digest' || problem === 'size')) ||
+    saysRemotely(error, 'DIGEST_INVALID')
   return PASSING.includes(error.code) || isWorthRetrying(error) || isGarbled
 }
 
 /** The target does not have a blob that it had, or was thought to have. */
 export function isBlobMissing(error: unknown): boolean {
   if (!isAppError(error)) return false
-  const { remoteCodes } = error.details
-  if (error.code === 'manifest_blob_unknown') return true
-  return Array.isArray(remoteCodes) && remoteCodes.includes('MANIFEST_BLOB_UNKNOWN')
+  return error.code === 'manifest_blob_unknown' || saysRemotely(error, 'MANIFEST_BLOB_UNKNOWN')
+}
+
+/** A code of distribution-spec, "Error Codes", in what a registry answered. */
+function saysRemotely({ details: { remoteCodes } }: AppError, code: string): boolean {
+  return Array.isArray(remoteCodes) && remoteCodes.includes(code)
 }
 
 function unexpected(failure: unknown): AppError {
