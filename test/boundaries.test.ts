@@ -81,3 +81,18 @@ test('a room without a place in the list is no room', () => {
     /src\/attic/,
   )
 })
+
+test('the code for the browser knows nothing of the server', () => {
+  const content = [
+    `import { join } from 'node:path'`,
+    `import { parseDigest } from '../../oci/digest.ts'`,
+    ['import icon from', `'./icon.svg'`].join(' '),
+    `import type { Log } from '../../lib/log.ts'`,
+    `import type { ConsoleAssets } from '../assets.ts'`,
+  ].join('\n')
+  expect(problemsIn('src/console/web/main.tsx', content)).toEqual([
+    '1: imports node:path, but console/ runs in the browser',
+    "4: imports src/lib/log.ts, but the console's code for the browser knows only oci/",
+    "5: imports src/console/assets.ts, but the console's code for the browser knows only oci/",
+  ])
+})

@@ -25,6 +25,9 @@ const ROOMS = [
 ]
 /** What a client of the registry may share with it. */
 const SEEN_BY_ACCEPTANCE = ['oci', 'client']
+/** Runs in the browser: nothing of the server may reach it. */
+const BROWSER = 'src/console/web/'
+const BROWSER_ASSET = /^src\/console\/web\/.+\.(css|svg|html)$/
 const MOST_LINES = 400
 const MANY_LINES = 300
 const SAYS_NOTHING = /^(utils?|helpers?|common|misc|shared)$/
@@ -75,13 +78,14 @@ function inspectImport(file: string, target: string): string[] {
   const from = roomOf(file)
   if (!target.startsWith('.')) {
     const ofServer = /^(node:|bun(:|$))/.test(target)
-    if (from !== 'oci' || TEST_FILE.test(file) || !ofServer) return []
-    return [`imports ${target}, but oci/ runs in the browser too`]
+    const inBrowser = from === 'oci' || file.startsWith(BROWSER)
+    if (!inBrowser || TEST_FILE.test(file) || !ofServer) return []
+    return [`imports ${target}, but ${from}/ runs in the browser${from === 'oci' ? ' too' : ''}`]
   }
   const path = normalize(join(dirname(file), target))
   const to = roomOf(path)
   const problems: string[] = []
-  if (!/\.(tsx?|json)$/.test(path)) problems.push(`imports ${target} without its extension`)
+  if (!/\.(tsx?|json)$/.test(path) && !BROWSER_ASSET.test(path)) problems.push(`imports ${target} without its extension`)
   if (from !== undefined && to === undefined && path !== 'package.json') {
     problems.push(`imports ${path}, which is outside of src`)
   }
@@ -90,6 +94,9 @@ function inspectImport(file: string, target: string): string[] {
   }
   if (from !== undefined && TEST_FILE.test(path) && !TEST_FILE.test(file)) {
     problems.push(`imports ${path}, which is there for tests only`)
+  }
+  if (file.startsWith(BROWSER) && !path.startsWith(BROWSER) && to !== 'oci') {
+    problems.push(`imports ${path}, but the console's code for the browser knows only oci/`)
   }
   const isOutside = file.startsWith('test/acceptance/') && to !== undefined
   if (isOutside && !SEEN_BY_ACCEPTANCE.includes(to)) {

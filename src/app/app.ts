@@ -22,7 +22,7 @@ import { buildParts, databaseAnswers } from './parts.ts'
  * `parts.ts` has what all processes share, `faces.ts` and `background.ts` what each kind adds.
  */
 
-const OPERATIONS = ['/', '/healthz', '/readyz', '/metrics']
+const OPERATIONS = ['/healthz', '/readyz', '/metrics']
 
 /** Once per start, before any process serves: schema, keys, first administrator, `library`. */
 export async function prepare(context: ProcessContext): Promise<{ adminPassword?: string }> {
@@ -71,7 +71,8 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
     metrics,
     faceOf(path) {
       if (OPERATIONS.includes(path)) return operations
-      return faces.find(({ owns }) => owns(path))?.face
+      const face = faces.find(({ owns }) => owns(path))?.face
+      return face ?? (path === '/' ? operations : undefined)
     },
   })
   const tlsWatch = watchTls(config, (pair) => server.reloadTls(pair), {
@@ -100,7 +101,6 @@ export async function startJobs(context: ProcessContext): Promise<RunningProcess
   const queue = createJobQueue({ db, clock })
   const { jobs, longJobs, schedules } = createBackground(parts, context)
   const worker = createJobWorker({ db, queue, jobs, log, clock })
-  const scheduler = createScheduler({ db, queue, log, clock, schedules })
   const longWorker = createJobWorker({
     db,
     queue,
@@ -109,10 +109,13 @@ export async function startJobs(context: ProcessContext): Promise<RunningProcess
     clock,
     concurrency: config.transfers.atOnce,
     leaseMs: config.transfers.lease,
+    // Somebody waits for it in a terminal.
+    pollMs: 250,
   })
+  const scheduler = createScheduler({ db, queue, log, clock, schedules })
   worker.start()
-  await scheduler.start()
   longWorker.start()
+  await scheduler.start()
   return {
     ready: () => databaseAnswers(db),
     async stop() {

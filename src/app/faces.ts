@@ -1,8 +1,10 @@
 import packageJson from '../../package.json' with { type: 'json' }
 import { createCharts } from '../charts/charts.ts'
+import { consoleFolder, isConsolePath, projectFolder } from '../console/paths.ts'
 import { isChartPath } from '../http/charts/routes.ts'
 import type { Face } from '../http/context.ts'
 import { lazyFace } from '../http/lazy-face.ts'
+import { ROOT_HINT } from '../http/operations.ts'
 import { tokenFace } from '../http/token/face.ts'
 import { createGrant } from '../http/token/grants.ts'
 import { createTokenEndpoint } from '../http/token/token.ts'
@@ -81,6 +83,7 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
           clock,
           accounts,
           registry,
+          charts,
           registries,
           handouts: createHandouts({ db, clock, registries, loginTo }),
           queue: createJobQueue({ db, clock }),
@@ -134,5 +137,20 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
         return createChartFace({ charts, registry, accounts, clock, log, settings: uploads })
       }),
     },
+    ...(config.console.enabled ? [consoleEntry()] : []),
   ]
+}
+
+/** Pages for people: every address that is no other face's and that the console has a page for. */
+function consoleEntry(): FaceEntry {
+  return {
+    owns: isConsolePath,
+    face: lazyFace(async () => {
+      const { createConsoleFace } = await import('../http/console/face.ts')
+      const { openConsoleFolder } = await import('../console/assets.ts')
+      const project = projectFolder()
+      const open = async () => project && openConsoleFolder(consoleFolder(project))
+      return createConsoleFace({ open: async () => (await open()) || undefined, hint: ROOT_HINT })
+    }),
+  }
 }

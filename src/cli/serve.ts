@@ -1,3 +1,4 @@
+import { freshenConsole } from '../console/build/freshen.ts'
 import type { LoadedConfig } from '../lib/config.ts'
 import { addressUrl } from '../lib/config-values.ts'
 import { takeFolderLock } from '../lib/folder-lock.ts'
@@ -33,6 +34,7 @@ export async function serve(
       const { adminPassword } = await supervisor.start()
       if (adminPassword !== undefined) showPassword(adminPassword)
       log.info('listening', { url: addressUrl(address, tls ? 'https' : 'http') })
+      if (config.console.enabled) stop.also(freshenConsole(log))
     } catch (error) {
       supervisor.kill()
       // Processes that are stopped while they start cannot finish that.
@@ -45,17 +47,24 @@ export async function serve(
 }
 
 /** The first signal stops gracefully, the second one at once. */
-function stopOnSignal(supervisor: Supervisor): { isRequested(): boolean; done: Promise<void> } {
+function stopOnSignal(supervisor: Supervisor): {
+  isRequested(): boolean
+  done: Promise<void>
+  /** Calls this too when a stop begins. */
+  also(end: () => void): void
+} {
+  const others: (() => void)[] = []
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   let requested = false
   const onSignal = () => {
     if (requested) return supervisor.kill()
     requested = true
+    for (const end of others) end()
     supervisor.stop().then(resolve, reject)
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
-  return { isRequested: () => requested, done: promise }
+  return { isRequested: () => requested, done: promise, also: (end) => others.push(end) }
 }
 
 /** Not a log line: logs are kept and shipped, a password must not be. */

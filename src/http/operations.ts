@@ -27,7 +27,7 @@ export function createOperations(deps: OperationsDeps): Face {
       switch (context.path) {
         case '/':
           context.route = 'root'
-          return text(200, HINT)
+          return text(200, ROOT_HINT)
         case '/healthz':
           context.route = 'healthz'
           return text(200, 'ok')
@@ -56,7 +56,8 @@ export function createOperations(deps: OperationsDeps): Face {
   }
 }
 
-const HINT =
+/** What stands at `/` for programs, and for everybody where there is no console. */
+export const ROOT_HINT =
   'This is Entrepot, a container registry. Sign in with: docker login <this address>\n' +
   'REST API: /api/v1/openapi.json   state: /readyz   metrics: /metrics'
 

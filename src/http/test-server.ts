@@ -152,6 +152,8 @@ async function startProgram(folder: string, settings: Record<string, string>): P
       ENTREPOT_DATA: join(folder, 'data'),
       ENTREPOT_ADMIN_PASSWORD: PASSWORD,
       ENTREPOT_WORKERS: '1',
+      // Building it would take from each test what only those of the console need.
+      ENTREPOT_CONSOLE_ENABLED: 'false',
       ...settings,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Db } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
@@ -10,7 +11,10 @@ export interface RepositoryPage {
   nameHas?: string
 }
 
-/** Repositories as people see them: bytes, manifests and tags are counted exactly. */
+/**
+ * Repositories as people see them: bytes, manifests and tags are counted exactly; tags that tools
+ * made to attach something are none of theirs.
+ */
 export interface RepositoryReads {
   list(project: number, page: RepositoryPage): Promise<Row<'repository'>[]>
   read(project: number, path: string): Promise<Row<'repository'> | undefined>
@@ -37,7 +41,17 @@ export function createRepositoryReads(db: Db): RepositoryReads {
         (join) => join.onRef('delta.repository', '=', 'repository.id'),
       )
       .selectAll('repository')
-      .select(['delta.bytes', 'delta.manifests', 'delta.tags'])
+      .select((eb) => [
+        'delta.bytes',
+        'delta.manifests',
+        'delta.tags',
+        eb
+          .selectFrom('tag')
+          .select(({ fn }) => fn.countAll<number>().as('count'))
+          .whereRef('tag.repository', '=', 'repository.id')
+          .where('tag.accessory', '=', sql.lit(1))
+          .as('accessories'),
+      ])
       .where('repository.project', '=', project)
       .where('repository.state', '=', LIVE)
   }
@@ -61,13 +75,14 @@ interface Deltas {
   bytes: number | null
   manifests: number | null
   tags: number | null
+  accessories: number | null
 }
 
-function summed({ bytes, manifests, tags, ...row }: Row<'repository'> & Deltas) {
+function summed({ bytes, manifests, tags, accessories, ...row }: Row<'repository'> & Deltas) {
   return {
     ...row,
     logical_bytes: row.logical_bytes + (bytes ?? 0),
     manifest_count: row.manifest_count + (manifests ?? 0),
-    tag_count: row.tag_count + (tags ?? 0),
+    tag_count: row.tag_count + (tags ?? 0) - (accessories ?? 0),
   }
 }

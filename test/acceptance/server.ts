@@ -159,6 +159,8 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
       ENTREPOT_LISTEN: host,
       ENTREPOT_DATA: dataDir,
       ENTREPOT_ADMIN_PASSWORD: admin.password,
+      // Its first start builds it; only the tests of the console want that.
+      ENTREPOT_CONSOLE_ENABLED: 'false',
       ...(options.tls ? { ENTREPOT_LISTEN_TLS_SELF_SIGNED: 'true' } : {}),
       ...options.env,
     },

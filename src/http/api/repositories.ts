@@ -17,7 +17,7 @@ const RepositoryView = z
     description: z.string(),
     logicalBytes: z.int().openapi({ description: 'Of its blobs and manifests' }),
     artifactCount: z.int(),
-    tagCount: z.int(),
+    tagCount: z.int().openapi({ description: 'Without those of signatures and attestations' }),
     createdAt: time,
     updatedAt: time,
     version,

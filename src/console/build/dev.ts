@@ -1,0 +1,57 @@
+import { join } from 'node:path'
+import { projectFolder } from '../paths.ts'
+import page from '../web/dev.html'
+
+/*
+ * `npm run dev`: the server with reload on its usual port, and the console with hot reload on
+ * another one, which passes everything else on. Bun bundles the console as it is asked for; the
+ * security policy of the real one is left out, since hot reload needs more than it allows.
+ */
+
+const PORT = Number(process.env.ENTREPOT_DEV_PORT ?? 5173)
+const TARGET = `http://${process.env.ENTREPOT_LISTEN ?? '127.0.0.1:5000'}`
+const PASSED_ON = ['/api/*', '/v2/*', '/token', '/charts/*', '/healthz', '/readyz', '/metrics']
+
+const project = projectFolder() ?? process.cwd()
+const server = Bun.spawn(
+  [
+    process.execPath,
+    '--max-http-header-size=65536',
+    '--watch',
+    join(project, 'src/main.ts'),
+    'serve',
+    ...process.argv.slice(2),
+  ],
+  {
+    env: { ...process.env, ENTREPOT_CONSOLE_ENABLED: 'false' },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  },
+)
+
+async function passOn(request: Request): Promise<Response> {
+  const { pathname, search, host } = new URL(request.url)
+  const headers = new Headers(request.headers)
+  headers.set('host', host)
+  const answer = await fetch(TARGET + pathname + search, {
+    method: request.method,
+    headers,
+    body: request.body,
+    redirect: 'manual',
+    decompress: false,
+  }).catch(() => undefined)
+  return answer ?? new Response('the server is not there yet\n', { status: 503 })
+}
+
+const pages = Bun.serve({
+  port: PORT,
+  hostname: '127.0.0.1',
+  development: { hmr: true, console: true },
+  routes: { ...Object.fromEntries(PASSED_ON.map((path) => [path, passOn])), '/*': page },
+})
+
+console.log(`console with hot reload: ${pages.url}`)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => server.kill('SIGTERM'))
+}
+process.exitCode = await server.exited
+await pages.stop(true)

@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+/** The first part of every address that the console has a page for, beside `/` itself. */
+export const CONSOLE_PAGES: readonly string[] = [
+  'sign-in',
+  'start',
+  'projects',
+  'registries',
+  'inventory',
+  'transfers',
+  'runners',
+  'users',
+  'robots',
+  'jobs',
+  'audit',
+  'account',
+  'api-reference',
+]
+
+/** True for what the console answers: its pages, and `/assets/`. */
+export function isConsolePath(path: string): boolean {
+  const [, first = ''] = path.split('/')
+  return first === '' || first === 'assets' || CONSOLE_PAGES.includes(first)
+}
+
+/**
+ * The project's folder, from wherever this code runs: `src/console`, or a bundle in `dist`.
+ * undefined: there is none, as in the executable.
+ */
+export function projectFolder(): string | undefined {
+  let folder = import.meta.dir
+  while (!existsSync(join(folder, 'package.json'))) {
+    const parent = dirname(folder)
+    if (parent === folder) return undefined
+    folder = parent
+  }
+  return folder
+}
+
+/** Where builds of the console are left. */
+export const consoleFolder = (project: string): string => join(project, 'dist/console')
+
+/** The source of what runs in the browser. */
+export const webFolder = (project: string): string => join(project, 'src/console/web')

@@ -1,0 +1,7 @@
+import type { Texts } from './en.ts'
+import { accounts } from './zh/accounts.ts'
+import { general } from './zh/general.ts'
+import { registry } from './zh/registry.ts'
+import { system } from './zh/system.ts'
+
+export const texts: Texts = { ...general, ...registry, ...accounts, ...system }

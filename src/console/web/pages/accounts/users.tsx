@@ -1,0 +1,124 @@
+import { PlusOutlined } from '@ant-design/icons'
+import { useSearch } from '@tanstack/react-router'
+import { Button, Space, Tag } from 'antd'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { path, remove } from '../../api/client.ts'
+import type { User } from '../../api/types.ts'
+import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
+import { List, useFilters, useList } from '../../parts/list.tsx'
+import { PageHead } from '../../parts/page-head.tsx'
+import { SearchBox } from '../../parts/search-box.tsx'
+import { useAct } from '../../parts/use-act.ts'
+import { Time } from '../../parts/values.tsx'
+import { NewPassword } from './new-password.tsx'
+import { UserEditor } from './user-editor.tsx'
+
+type Window = { kind: 'edit' | 'password' | 'remove'; user: User } | { kind: 'create' } | undefined
+
+export function UsersPage() {
+  const { t } = useTranslation()
+  const { name } = useSearch({ from: '/shell/signed-in/users' })
+  const filter = useFilters()
+  const list = useList<User>({ path: '/users', query: { nameHas: name } })
+  const [open, setOpen] = useState<Window>()
+  const close = () => setOpen(undefined)
+  const chosen = open && 'user' in open ? open.user : undefined
+  const drop = useAct({
+    act: (user: User) => remove(path`/users/${user.name}`, user.version),
+    done: t('users.deleted'),
+    renews: [['/users']],
+    quiet: true,
+    onDone: close,
+  })
+  return (
+    <div className="page">
+      <PageHead
+        title={t('nav.users')}
+        actions={
+          <Button
+            type="primary"
+            icon={<PlusOutlined />}
+            onClick={() => setOpen({ kind: 'create' })}
+          >
+            {t('users.create')}
+          </Button>
+        }
+      />
+      <div className="filters">
+        <SearchBox
+          value={name}
+          label={t('users.search')}
+          onSearch={(text) => void filter({ name: text })}
+        />
+      </div>
+      <List
+        list={list}
+        label={t('nav.users')}
+        rowKey={({ id }) => id}
+        filtered={name !== undefined}
+        empty={t('users.none')}
+        columns={[
+          {
+            title: t('users.name'),
+            key: 'name',
+            render: (_, user) => (
+              <>
+                <Space size={6}>
+                  {user.name}
+                  {user.admin && <Tag color="gold">{t('users.admin')}</Tag>}
+                  {user.disabled && <Tag color="red">{t('users.disabled')}</Tag>}
+                </Space>
+                {user.displayName && <div className="cell-note">{user.displayName}</div>}
+              </>
+            ),
+          },
+          { title: t('users.email'), key: 'email', render: (_, user) => user.email ?? '–' },
+          {
+            title: t('common.created'),
+            key: 'created',
+            responsive: ['md'],
+            render: (_, user) => <Time at={user.createdAt} />,
+          },
+          {
+            title: <span className="sr-only">{t('common.actions')}</span>,
+            key: 'actions',
+            align: 'right',
+            fixed: 'right',
+            render: (_, user) => (
+              <Space wrap>
+                <Button onClick={() => setOpen({ kind: 'edit', user })}>{t('common.edit')}</Button>
+                <Button onClick={() => setOpen({ kind: 'password', user })}>
+                  {t('users.newPassword')}
+                </Button>
+                <Button danger type="text" onClick={() => setOpen({ kind: 'remove', user })}>
+                  {t('common.delete')}
+                </Button>
+              </Space>
+            ),
+          },
+        ]}
+      />
+      <UserEditor
+        open={open?.kind === 'create' || open?.kind === 'edit'}
+        user={open?.kind === 'edit' ? open.user : undefined}
+        onClose={close}
+      />
+      <NewPassword user={open?.kind === 'password' ? chosen : undefined} onClose={close} />
+      <ConfirmRemoval
+        open={open?.kind === 'remove'}
+        title={t('users.deleteTitle')}
+        name={chosen?.name}
+        busy={drop.isPending}
+        error={drop.error}
+        onConfirm={() => chosen && drop.mutate(chosen)}
+        onClose={() => {
+          drop.reset()
+          close()
+        }}
+      >
+        {t('users.deleteText', { name: chosen?.name ?? '' })}
+      </ConfirmRemoval>
+    </div>
+  )
+}

@@ -1,0 +1,45 @@
+import { Tabs } from 'antd'
+import { useTranslation } from 'react-i18next'
+import type { Artifact } from '../../api/types.ts'
+import { Command } from '../../parts/values.tsx'
+import { kindOf } from '../repository/artifact-kind.ts'
+import type { RepositoryAddress } from '../repository/use-repository.ts'
+import { commandsFor } from './pull-command-lines.ts'
+
+export function PullCommands(props: {
+  address: RepositoryAddress
+  artifact: Artifact
+  tag: string | undefined
+}) {
+  const { address, artifact, tag } = props
+  const { t } = useTranslation()
+  const lines = commandsFor({
+    host: window.location.host,
+    isPlain: window.location.protocol === 'http:',
+    repository: `${address.project}/${address.repository}`,
+    tag: tag ?? artifact.tags[0],
+    digest: artifact.digest,
+    kind: kindOf(artifact),
+  })
+  return (
+    <Tabs
+      size="small"
+      items={lines.map(({ tool, byTag, byDigest }) => ({
+        key: tool,
+        label: tool,
+        children: (
+          <>
+            {byTag && (
+              <>
+                <p style={{ margin: '0 0 6px' }}>{t('artifacts.byTag')}</p>
+                <Command text={byTag} />
+              </>
+            )}
+            <p style={{ margin: '12px 0 6px' }}>{t('artifacts.byDigest')}</p>
+            <Command text={byDigest} />
+          </>
+        ),
+      }))}
+    />
+  )
+}

@@ -1,0 +1,105 @@
+import { useNavigate, useParams } from '@tanstack/react-router'
+import { Button, Card, Form, Input, Switch } from 'antd'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { patch, path, remove } from '../../api/client.ts'
+import type { Project } from '../../api/types.ts'
+import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
+import { ErrorView } from '../../parts/error-view.tsx'
+import { useAct } from '../../parts/use-act.ts'
+import { useSession } from '../../session.ts'
+import { QuotaInput } from './quota-input.tsx'
+import { useProject } from './use-project.ts'
+
+interface Values {
+  description: string
+  public: boolean
+  quota?: number
+}
+
+export function ProjectSettingsPage() {
+  const { project: name } = useParams({ from: '/shell/projects/$project/settings' })
+  const { data: project } = useProject(name)
+  return project ? <Settings key={project.version} project={project} /> : null
+}
+
+function Settings({ project }: { project: Project }) {
+  const { t } = useTranslation()
+  const { account } = useSession()
+  const navigate = useNavigate()
+  const [removing, setRemoving] = useState(false)
+  const save = useAct({
+    act: (values: Values) =>
+      patch<Project>(path`/projects/${project.name}`, values, project.version),
+    done: t('common.saved'),
+    renews: [['/projects', project.name]],
+    quiet: true,
+  })
+  const drop = useAct({
+    act: () => remove(path`/projects/${project.name}`),
+    done: t('projects.deleted'),
+    quiet: true,
+    onDone: () => void navigate({ to: '/projects' }),
+  })
+  return (
+    <>
+      <Card title={t('projects.settings')} style={{ maxWidth: 640 }}>
+        <Form<Values>
+          layout="vertical"
+          requiredMark={false}
+          initialValues={{
+            description: project.description,
+            public: project.public,
+            quota: project.quota,
+          }}
+          onFinish={(values) => save.mutate(values)}
+        >
+          <Form.Item name="description" label={t('projects.description')}>
+            <Input.TextArea rows={3} maxLength={4096} />
+          </Form.Item>
+          <Form.Item
+            name="public"
+            label={t('projects.public')}
+            extra={t('projects.publicHint')}
+            valuePropName="checked"
+          >
+            <Switch />
+          </Form.Item>
+          {account?.admin && (
+            <Form.Item name="quota" label={t('projects.quota')} extra={t('projects.quotaHint')}>
+              <QuotaInput />
+            </Form.Item>
+          )}
+          {save.error && (
+            <div style={{ marginBottom: 16 }}>
+              <ErrorView error={save.error} />
+            </div>
+          )}
+          <Button type="primary" htmlType="submit" loading={save.isPending}>
+            {t('common.save')}
+          </Button>
+        </Form>
+      </Card>
+      <Card title={t('projects.deleteTitle')} style={{ maxWidth: 640, marginTop: 16 }}>
+        <p style={{ marginTop: 0 }}>{t('projects.deleteHint')}</p>
+        <Button danger onClick={() => setRemoving(true)}>
+          {t('projects.delete')}
+        </Button>
+      </Card>
+      <ConfirmRemoval
+        open={removing}
+        title={t('projects.delete')}
+        name={project.name}
+        busy={drop.isPending}
+        error={drop.error}
+        onConfirm={() => drop.mutate()}
+        onClose={() => {
+          drop.reset()
+          setRemoving(false)
+        }}
+      >
+        {t('projects.deleteText', { name: project.name })}
+      </ConfirmRemoval>
+    </>
+  )
+}

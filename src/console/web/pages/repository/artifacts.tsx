@@ -1,0 +1,93 @@
+import { useParams } from '@tanstack/react-router'
+import { Space, Tag } from 'antd'
+import { useTranslation } from 'react-i18next'
+import type { ListedArtifact } from '../../api/types.ts'
+import { List, useList } from '../../parts/list.tsx'
+import { CopyButton, Size, Time } from '../../parts/values.tsx'
+import { ArtifactLink } from './artifact-link.tsx'
+import { AttachedTags, KindTag, Platforms } from './kind-tags.tsx'
+import { repositoryPath } from './use-repository.ts'
+
+const SHOWN_TAGS = 4
+
+/** Every manifest of a repository, with and without a tag, also what is attached to others. */
+export function ArtifactsPage() {
+  const { t } = useTranslation()
+  const address = useParams({ from: '/shell/projects/$project/repositories/$repository/artifacts' })
+  const list = useList<ListedArtifact>({ path: `${repositoryPath(address)}/artifacts` })
+  return (
+    <List
+      list={list}
+      label={t('artifacts.all')}
+      rowKey={({ id }) => id}
+      empty={t('artifacts.none')}
+      columns={[
+        {
+          title: t('artifacts.digest'),
+          key: 'digest',
+          render: (_, { digest }) => (
+            <span className="nowrap mono">
+              <ArtifactLink address={address} digest={digest}>
+                {digest.slice(0, 19)}
+              </ArtifactLink>
+              <CopyButton text={digest} />
+            </span>
+          ),
+        },
+        {
+          title: t('repositories.tags'),
+          key: 'tags',
+          responsive: ['sm'],
+          render: (_, { tags }) =>
+            tags.length === 0 ? (
+              t('artifacts.untagged')
+            ) : (
+              <Space size={4} wrap>
+                {tags.slice(0, SHOWN_TAGS).map((tag) => (
+                  <Tag
+                    key={tag}
+                    style={{ maxWidth: 220, overflow: 'hidden', textOverflow: 'ellipsis' }}
+                  >
+                    {tag}
+                  </Tag>
+                ))}
+                {tags.length > SHOWN_TAGS && <Tag>+{tags.length - SHOWN_TAGS}</Tag>}
+              </Space>
+            ),
+        },
+        {
+          title: t('artifacts.kind'),
+          key: 'kind',
+          render: (_, artifact) => (
+            <Space size={4} wrap>
+              <KindTag artifact={artifact} />
+              <AttachedTags artifact={artifact} />
+            </Space>
+          ),
+        },
+        {
+          title: t('artifacts.platforms'),
+          key: 'platforms',
+          responsive: ['md'],
+          render: (_, artifact) => <Platforms artifact={artifact} />,
+        },
+        {
+          title: t('common.size'),
+          key: 'size',
+          align: 'right',
+          render: (_, artifact) => <Size bytes={artifact.totalSize} />,
+        },
+        {
+          title: t('artifacts.pushed'),
+          key: 'pushed',
+          render: (_, artifact) => (
+            <>
+              <Time at={artifact.pushedAt} />
+              {artifact.pushedBy && <div className="cell-note">{artifact.pushedBy}</div>}
+            </>
+          ),
+        },
+      ]}
+    />
+  )
+}

@@ -1,0 +1,62 @@
+import { Alert, Form, Input, Modal } from 'antd'
+import { type ReactNode, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { ErrorView } from './error-view.tsx'
+
+export interface RemovalProps {
+  open: boolean
+  title: string
+  /** Has to be typed; undefined: a click is enough. */
+  name?: string | undefined
+  /** What will be gone. */
+  children: ReactNode
+  busy: boolean
+  error: unknown
+  onConfirm: () => void
+  onClose: () => void
+}
+
+/** Says what will be gone before it is, and wants the name of what cannot be had back. */
+export function ConfirmRemoval(props: RemovalProps) {
+  const { open, title, name, children, busy, error, onConfirm, onClose } = props
+  const { t } = useTranslation()
+  const [typed, setTyped] = useState('')
+  const ready = name === undefined || typed === name
+  return (
+    <Modal
+      open={open}
+      title={title}
+      okText={t('common.delete')}
+      cancelText={t('common.cancel')}
+      okButtonProps={{ danger: true, disabled: !ready }}
+      confirmLoading={busy}
+      onOk={onConfirm}
+      onCancel={onClose}
+      afterClose={() => setTyped('')}
+      destroyOnHidden
+    >
+      <Alert type="warning" title={children} style={{ marginBottom: 16 }} />
+      {name !== undefined && (
+        <Form layout="vertical" onFinish={() => ready && onConfirm()}>
+          <Form.Item
+            label={
+              <span>
+                {t('common.typeName')} <strong className="mono">{name}</strong>
+              </span>
+            }
+            htmlFor="confirm-name"
+          >
+            <Input
+              id="confirm-name"
+              autoFocus
+              autoComplete="off"
+              value={typed}
+              onChange={(event) => setTyped(event.target.value)}
+            />
+          </Form.Item>
+        </Form>
+      )}
+      {error !== null && error !== undefined && <ErrorView error={error} />}
+    </Modal>
+  )
+}

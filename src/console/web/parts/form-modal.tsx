@@ -1,0 +1,61 @@
+import { Form, type FormInstance, Modal } from 'antd'
+import { type ReactNode, useEffect } from 'react'
+import { useTranslation } from 'react-i18next'
+import { ApiError } from '../api/client.ts'
+import { ErrorView } from './error-view.tsx'
+
+export interface FormModalProps<T> {
+  open: boolean
+  title: string
+  /** Of the button. */
+  submit: string
+  initial: Partial<T>
+  busy: boolean
+  error: unknown
+  onSubmit: (values: T) => void
+  onClose: () => void
+  children: ReactNode
+}
+
+/** A form in a window; what the server says of a field stands at the field. */
+export function FormModal<T extends object>(props: FormModalProps<T>) {
+  const { open, title, submit, initial, busy, error, onSubmit, onClose, children } = props
+  const { t } = useTranslation()
+  const [form] = Form.useForm<T>()
+  useFieldErrors(form, error)
+  return (
+    <Modal
+      open={open}
+      title={title}
+      okText={submit}
+      cancelText={t('common.cancel')}
+      confirmLoading={busy}
+      onOk={() => form.submit()}
+      onCancel={onClose}
+      destroyOnHidden
+    >
+      <Form<T>
+        form={form}
+        layout="vertical"
+        initialValues={initial}
+        onFinish={onSubmit}
+        preserve={false}
+        requiredMark={false}
+      >
+        {children}
+        {error !== null && error !== undefined && <ErrorView error={error} />}
+      </Form>
+    </Modal>
+  )
+}
+
+export function useFieldErrors<T>(form: FormInstance<T>, error: unknown): void {
+  useEffect(() => {
+    if (!(error instanceof ApiError)) return
+    const known = form.getFieldsValue() as object
+    const fields = error.fields.filter(({ field }) => field !== undefined && field in known)
+    form.setFields(
+      fields.map(({ field, message }) => ({ name: field, errors: [message] })) as never,
+    )
+  }, [form, error])
+}

@@ -1,0 +1,123 @@
+import { keepPreviousData, type QueryKey, useQuery } from '@tanstack/react-query'
+import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
+import { Button, Empty, Table, type TableProps } from 'antd'
+import type { ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+import { get } from '../api/client.ts'
+import type { Page } from '../api/types.ts'
+import { ErrorView } from './error-view.tsx'
+
+/** Rows of one page; the next one is asked for by key, so that any page costs the same. */
+const PAGE_SIZE = 50
+
+type Query = Record<string, string | number | boolean | undefined>
+
+export interface ListQuery {
+  path: string
+  query?: Query
+  /** Asks again after so many milliseconds. */
+  every?: number | undefined
+  /** The server gives all of it at once. */
+  whole?: boolean
+}
+
+/** A page of a list, as the address says: `after` stands in it. */
+export function useList<T>({ path, query = {}, every, whole = false }: ListQuery) {
+  const { after } = useSearch({ strict: false }) as { after?: string }
+  const asked = whole ? query : { ...query, after, limit: PAGE_SIZE }
+  const queryKey: QueryKey = [path, asked]
+  return useQuery({
+    queryKey,
+    queryFn: ({ signal }) => get<Page<T>>(path, asked, signal),
+    placeholderData: keepPreviousData,
+    ...(every === undefined ? {} : { refetchInterval: every }),
+  })
+}
+
+export type ListResult<T> = ReturnType<typeof useList<T>>
+
+export interface ListProps<T> {
+  list: ListResult<T>
+  columns: NonNullable<TableProps<T>['columns']>
+  rowKey: (row: T) => string | number
+  /** What the table is, for those who do not see it. */
+  label: string
+  /** Said when there is nothing, and no filter is why. */
+  empty: ReactNode
+  filtered?: boolean
+  expandable?: TableProps<T>['expandable']
+}
+
+export function List<T extends object>(props: ListProps<T>) {
+  const { list, columns, rowKey, label, empty, filtered = false, expandable } = props
+  const { t } = useTranslation()
+  const { data, error, isPending, isPlaceholderData, refetch } = list
+  if (error && !data) return <ErrorView error={error} onRetry={() => void refetch()} />
+  return (
+    <>
+      {error && <ErrorView error={error} onRetry={() => void refetch()} />}
+      <Table<T>
+        aria-label={label}
+        columns={columns}
+        dataSource={data?.items ?? []}
+        rowKey={rowKey}
+        loading={isPending || isPlaceholderData}
+        pagination={false}
+        scroll={{ x: 'max-content' }}
+        {...(expandable ? { expandable } : {})}
+        locale={{
+          emptyText: isPending ? (
+            <span> </span>
+          ) : (
+            <Empty
+              image={Empty.PRESENTED_IMAGE_SIMPLE}
+              description={filtered ? t('common.nothingFound') : empty}
+            />
+          ),
+        }}
+      />
+      <Pager next={data?.next ?? null} />
+    </>
+  )
+}
+
+function Pager({ next }: { next: string | null }) {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  const router = useRouter()
+  const { after } = useSearch({ strict: false }) as { after?: string }
+  if (next === null && after === undefined) return null
+  const goTo = (position: string | undefined) =>
+    navigate({
+      to: '.',
+      search: (before: Record<string, string | undefined>) => ({ ...before, after: position }),
+    } as never)
+  return (
+    <nav className="pager" aria-label={t('common.pages')}>
+      <Button disabled={after === undefined} onClick={() => void goTo(undefined)}>
+        {t('common.firstPage')}
+      </Button>
+      <Button disabled={after === undefined} onClick={() => router.history.back()}>
+        {t('common.previousPage')}
+      </Button>
+      <Button disabled={next === null} onClick={() => next !== null && void goTo(next)}>
+        {t('common.nextPage')}
+      </Button>
+    </nav>
+  )
+}
+
+/** Sets filters in the address; a list begins anew with each. */
+export function useFilters() {
+  const navigate = useNavigate()
+  return (change: Record<string, string | undefined>) =>
+    navigate({
+      to: '.',
+      replace: true,
+      search: (before: Record<string, string | undefined>) => ({
+        ...before,
+        ...change,
+        after: undefined,
+      }),
+    } as never)
+}

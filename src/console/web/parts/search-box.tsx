@@ -1,0 +1,32 @@
+import { SearchOutlined } from '@ant-design/icons'
+import { Input } from 'antd'
+import { useEffect, useState } from 'react'
+
+const PAUSE_MS = 300
+
+/** Asks once the typing pauses. */
+export function SearchBox(props: {
+  value: string | undefined
+  label: string
+  onSearch: (text: string | undefined) => void
+}) {
+  const { value = '', label, onSearch } = props
+  const [text, setText] = useState(value)
+  useEffect(() => setText(value), [value])
+  useEffect(() => {
+    if (text === value) return
+    const timer = setTimeout(() => onSearch(text || undefined), PAUSE_MS)
+    return () => clearTimeout(timer)
+  }, [text, value, onSearch])
+  return (
+    <Input
+      allowClear
+      prefix={<SearchOutlined />}
+      placeholder={label}
+      aria-label={label}
+      value={text}
+      onChange={(event) => setText(event.target.value)}
+      style={{ maxWidth: 320 }}
+    />
+  )
+}

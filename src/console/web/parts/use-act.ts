@@ -1,0 +1,38 @@
+import { type QueryKey, useMutation, useQueryClient } from '@tanstack/react-query'
+import { App } from 'antd'
+import { useTranslation } from 'react-i18next'
+import { titleOf } from './error-view.tsx'
+
+/**
+ * Something that a person does: while it runs `isPending` is true, afterwards what it concerns is
+ * read again, and a failure is told with the server's sentence.
+ */
+export function useAct<Input = void, Result = unknown>(options: {
+  act: (input: Input) => Promise<Result>
+  /** Said when it is done. */
+  done?: string
+  /** Beginnings of the keys that are out of date then; everything when left out. */
+  renews?: QueryKey[]
+  onDone?: (result: Result, input: Input) => void
+  /** The form shows failures itself. */
+  quiet?: boolean
+}) {
+  const { act, done, renews, onDone, quiet = false } = options
+  const { message, notification } = App.useApp()
+  const { i18n } = useTranslation()
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: act,
+    onSuccess: async (result, input) => {
+      if (done) void message.success(done)
+      onDone?.(result, input)
+      await (renews
+        ? Promise.all(renews.map((queryKey) => queries.invalidateQueries({ queryKey })))
+        : queries.invalidateQueries())
+    },
+    onError: (error) => {
+      if (quiet) return
+      notification.error({ title: titleOf(error, i18n), description: error.message, duration: 8 })
+    },
+  })
+}

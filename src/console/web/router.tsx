@@ -1,0 +1,227 @@
+import type { QueryClient } from '@tanstack/react-query'
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router'
+import { sessionQuery } from './session.ts'
+import { FailedPage, MissingPage, PendingPage } from './shell/page-states.tsx'
+import { Shell } from './shell/shell.tsx'
+
+/*
+ * Every address of the console. Pages are loaded when they are first shown; what a list is filtered
+ * by, and where in it one is, stands in the address.
+ */
+
+const home = () => import('./pages/area-home.ts')
+const projectsArea = () => import('./pages/area-projects.ts')
+const repositoriesArea = () => import('./pages/area-repositories.ts')
+const system = () => import('./pages/area-system.ts')
+
+type Texts = Record<string, unknown>
+
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== ''
+    ? value
+    : typeof value === 'number'
+      ? String(value)
+      : undefined
+
+/** Keeps those of the search parameters that a page knows, as text. */
+function search<const K extends string>(...names: K[]) {
+  return (given: Texts): { [N in K]?: string } => {
+    const known = names.flatMap((name) => {
+      const value = text(given[name])
+      return value === undefined ? [] : [[name, value]]
+    })
+    return Object.fromEntries(known)
+  }
+}
+
+const root = createRootRouteWithContext<{ queries: QueryClient }>()({
+  component: Outlet,
+  notFoundComponent: MissingPage,
+})
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: search('back'),
+  component: lazyRouteComponent(() => import('./pages/sign-in.tsx'), 'SignInPage'),
+})
+
+/** Public projects can be looked at by everybody; the rest asks for a sign-in by itself. */
+const shell = createRoute({
+  getParentRoute: () => root,
+  id: 'shell',
+  component: Shell,
+  beforeLoad: async ({ context }) => ({
+    session: await context.queries.ensureQueryData(sessionQuery),
+  }),
+})
+
+const signedIn = createRoute({
+  getParentRoute: () => shell,
+  id: 'signed-in',
+  beforeLoad: ({ context, location }) => {
+    if (context.session.account) return
+    throw redirect({ to: '/sign-in', search: { back: location.href } })
+  },
+})
+
+const overview = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/',
+  component: lazyRouteComponent(home, 'OverviewPage'),
+})
+const start = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/start',
+  component: lazyRouteComponent(home, 'StartPage'),
+})
+const projects = createRoute({
+  getParentRoute: () => shell,
+  path: '/projects',
+  validateSearch: search('name', 'after'),
+  component: lazyRouteComponent(projectsArea, 'ProjectsPage'),
+})
+const project = createRoute({
+  getParentRoute: () => shell,
+  path: '/projects/$project',
+  component: lazyRouteComponent(projectsArea, 'ProjectPage'),
+})
+const repositories = createRoute({
+  getParentRoute: () => project,
+  path: '/',
+  validateSearch: search('name', 'after'),
+  component: lazyRouteComponent(projectsArea, 'RepositoriesPage'),
+})
+const members = createRoute({
+  getParentRoute: () => project,
+  path: '/members',
+  validateSearch: search('after'),
+  component: lazyRouteComponent(projectsArea, 'MembersPage'),
+})
+const projectRobots = createRoute({
+  getParentRoute: () => project,
+  path: '/robots',
+  validateSearch: search('after'),
+  component: lazyRouteComponent(projectsArea, 'ProjectRobotsPage'),
+})
+const projectSettings = createRoute({
+  getParentRoute: () => project,
+  path: '/settings',
+  component: lazyRouteComponent(projectsArea, 'ProjectSettingsPage'),
+})
+const repository = createRoute({
+  getParentRoute: () => shell,
+  path: '/projects/$project/repositories/$repository',
+  component: lazyRouteComponent(repositoriesArea, 'RepositoryPage'),
+})
+const tags = createRoute({
+  getParentRoute: () => repository,
+  path: '/',
+  validateSearch: search('name', 'after', 'sort'),
+  component: lazyRouteComponent(repositoriesArea, 'TagsPage'),
+})
+const artifacts = createRoute({
+  getParentRoute: () => repository,
+  path: '/artifacts',
+  validateSearch: search('after'),
+  component: lazyRouteComponent(repositoriesArea, 'ArtifactsPage'),
+})
+const charts = createRoute({
+  getParentRoute: () => repository,
+  path: '/charts',
+  validateSearch: search('version', 'after'),
+  component: lazyRouteComponent(repositoriesArea, 'ChartsPage'),
+})
+const about = createRoute({
+  getParentRoute: () => repository,
+  path: '/about',
+  component: lazyRouteComponent(repositoriesArea, 'AboutPage'),
+})
+const artifact = createRoute({
+  getParentRoute: () => shell,
+  path: '/projects/$project/repositories/$repository/artifacts/$digest',
+  validateSearch: search('tab', 'tag'),
+  component: lazyRouteComponent(repositoriesArea, 'ArtifactPage'),
+})
+const users = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/users',
+  validateSearch: search('name', 'after'),
+  component: lazyRouteComponent(projectsArea, 'UsersPage'),
+})
+const robots = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/robots',
+  validateSearch: search('after'),
+  component: lazyRouteComponent(projectsArea, 'RobotsPage'),
+})
+const account = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/account',
+  component: lazyRouteComponent(projectsArea, 'AccountPage'),
+})
+const audit = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/audit',
+  validateSearch: search('account', 'action', 'project', 'since', 'until', 'after'),
+  component: lazyRouteComponent(() => import('./pages/system/audit.tsx'), 'AuditPage'),
+})
+const jobs = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/jobs',
+  validateSearch: search('state', 'after'),
+  component: lazyRouteComponent(system, 'JobsPage'),
+})
+const apiReference = createRoute({
+  getParentRoute: () => shell,
+  path: '/api-reference',
+  component: lazyRouteComponent(system, 'ApiReferencePage'),
+})
+
+const tree = root.addChildren([
+  signIn,
+  shell.addChildren([
+    signedIn.addChildren([overview, start, users, robots, account, audit, jobs]),
+    projects,
+    project.addChildren([repositories, members, projectRobots, projectSettings]),
+    repository.addChildren([tags, artifacts, charts, about]),
+    artifact,
+    apiReference,
+  ]),
+])
+
+export function createConsoleRouter(queries: QueryClient) {
+  return createRouter({
+    routeTree: tree,
+    context: { queries },
+    defaultPreload: 'intent',
+    defaultPreloadStaleTime: 0,
+    scrollRestoration: true,
+    defaultPendingComponent: PendingPage,
+    defaultErrorComponent: FailedPage,
+    defaultNotFoundComponent: MissingPage,
+    // Plain text in addresses: `?name=7` stays a text, and links stay readable.
+    parseSearch: (given) => Object.fromEntries(new URLSearchParams(given)),
+    stringifySearch: (given) => {
+      const entries = Object.entries(given).flatMap(([name, value]): [string, string][] =>
+        value === undefined || value === '' ? [] : [[name, String(value)]],
+      )
+      return entries.length === 0 ? '' : `?${new URLSearchParams(entries)}`
+    },
+  })
+}
+
+export type ConsoleRouter = ReturnType<typeof createConsoleRouter>
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ConsoleRouter
+  }
+}

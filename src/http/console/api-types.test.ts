@@ -1,0 +1,54 @@
+import { expect, test } from 'bun:test'
+import type { z } from '@hono/zod-openapi'
+import type * as Console from '../../console/web/api/types.ts'
+import { artifactContentRoutes } from '../api/artifact-contents.ts'
+import { artifactRoutes } from '../api/artifacts.ts'
+import { auditRoutes } from '../api/audit.ts'
+import { chartVersionRoutes } from '../api/chart-versions.ts'
+import { jobRoutes } from '../api/jobs.ts'
+import { meRoutes } from '../api/me.ts'
+import { memberRoutes } from '../api/members.ts'
+import { overviewRoutes } from '../api/overview.ts'
+import { projectRoutes } from '../api/projects.ts'
+import { repositoryRoutes } from '../api/repositories.ts'
+import { robotRoutes, systemRobotRoutes } from '../api/robots.ts'
+import { sessionRoutes } from '../api/session.ts'
+import { tagRoutes } from '../api/tags.ts'
+import { userRoutes } from '../api/users.ts'
+
+/*
+ * The browser's code knows no schema of the server, so that none of it is sent there. Its types are
+ * compared here, by the compiler: what a route answers must be what the console reads.
+ */
+
+/** Compiles only where `route` answers an `Expected`; the value is there for the test to count. */
+function answers<Expected>(route: { output: z.ZodType<Expected>; name: string }): string {
+  return route.name
+}
+
+test('the console reads what the routes answer', () => {
+  const compared = [
+    answers<Console.Session>(sessionRoutes.get),
+    answers<Console.Overview>(overviewRoutes.get),
+    answers<Console.Page<Console.ListedProject>>(projectRoutes.list),
+    answers<Console.Project>(projectRoutes.get),
+    answers<Console.Page<Console.Repository>>(repositoryRoutes.list),
+    answers<Console.Page<Console.ListedTag>>(tagRoutes.list),
+    answers<Console.Tag>(tagRoutes.get),
+    answers<Console.Page<Console.ListedArtifact>>(artifactRoutes.list),
+    answers<Console.Artifact>(artifactRoutes.get),
+    answers<Console.ManifestText>(artifactContentRoutes.manifest),
+    answers<Console.Page<Console.Referrer>>(artifactContentRoutes.referrers),
+    answers<Console.Page<Console.ListedChart>>(chartVersionRoutes.list),
+    answers<Console.Chart>(chartVersionRoutes.get),
+    answers<Console.Page<Console.Member>>(memberRoutes.list),
+    answers<Console.Page<Console.Robot>>(robotRoutes.list),
+    answers<Console.CreatedRobot>(systemRobotRoutes.create),
+    answers<Console.Page<Console.User>>(userRoutes.list),
+    answers<Console.Page<Console.ApiToken>>(meRoutes.listTokens),
+    answers<Console.CreatedApiToken>(meRoutes.createToken),
+    answers<Console.Page<Console.AuditEntry>>(auditRoutes.list),
+    answers<Console.Page<Console.Job>>(jobRoutes.list),
+  ]
+  expect(new Set(compared).size).toBe(compared.length)
+})
