@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /** The first part of every address that the console has a page for, beside `/` itself. */
-export const CONSOLE_PAGES: readonly string[] = [
+const CONSOLE_PAGES: readonly string[] = [
   'sign-in',
   'start',
   'projects',

@@ -25,7 +25,7 @@ export interface Format {
 
 const tagOf = (language: Language): string => (language === 'zh' ? 'zh-CN' : 'en-GB')
 
-export function formatFor(language: Language): Format {
+function formatFor(language: Language): Format {
   const tag = tagOf(language)
   const numbers = new Intl.NumberFormat(tag)
   const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto' })

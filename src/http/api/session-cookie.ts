@@ -11,7 +11,7 @@ import type { RequestContext } from '../context.ts'
  */
 
 /** Its value follows from the session, and is told by `GET /session` to pages of our own only. */
-export const CSRF_HEADER = 'x-csrf-token'
+const CSRF_HEADER = 'x-csrf-token'
 
 /** The prefix makes browsers refuse it from other hosts and without TLS (RFC 6265bis, 4.1.3.2). */
 const SECURE_NAME = '__Host-entrepot'

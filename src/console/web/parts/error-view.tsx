@@ -28,7 +28,7 @@ export function ErrorView({ error, onRetry }: { error: unknown; onRetry?: () => 
 }
 
 /** What to say of a failure. */
-export function useProblem(error: unknown) {
+function useProblem(error: unknown) {
   const { t, i18n } = useTranslation()
   if (!(error instanceof ApiError)) {
     return { title: t('errors.internal'), sentence: error instanceof Error ? error.message : '' }

@@ -148,7 +148,7 @@ function paragraphAt(lines: readonly string[], at: number): Taken {
 const SPAN =
   /`([^`\n]{1,1000})`|\*\*([^*\n]{1,1000})\*\*|__([^_\n]{1,1000})__|\*([^*\s][^*\n]{0,1000})\*|!?\[([^\]\n]{0,500})\]\(([^)\s]{1,1000})(?:\s+"[^"\n]{0,200}")?\)|<?(https?:\/\/[^\s<>)\]]{1,1000})>?/g
 
-export function spansIn(text: string, depth = 0): Span[] {
+function spansIn(text: string, depth = 0): Span[] {
   if (depth > 3) return [{ kind: 'text', text }]
   const spans: Span[] = []
   let from = 0

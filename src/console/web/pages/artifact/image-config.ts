@@ -30,7 +30,7 @@ const FACTS = {
   stopSignal: ['config', 'StopSignal'],
 } as const
 
-export function parseObject(text: string | null | undefined): Record<string, unknown> {
+function parseObject(text: string | null | undefined): Record<string, unknown> {
   try {
     return objectOf(JSON.parse(text ?? '{}'))
   } catch {
