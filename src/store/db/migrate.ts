@@ -11,6 +11,7 @@ import { transfers } from './migrations/0007-transfers.ts'
 import { sessions } from './migrations/0010-sessions.ts'
 import { tagOrder } from './migrations/0010-tag-order.ts'
 import { uploadHash } from './migrations/0030-upload-hash.ts'
+import { inventory } from './migrations/0031-inventory.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
 const MIGRATIONS = {
@@ -24,6 +25,7 @@ const MIGRATIONS = {
   '0010-sessions': sessions,
   '0010-tag-order': tagOrder,
   '0030-upload-hash': uploadHash,
+  '0031-inventory': inventory,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)

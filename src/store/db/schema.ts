@@ -18,6 +18,11 @@ import type {
   RegistryProjectTable,
   RegistryTable,
 } from './schema-hub.ts'
+import type {
+  ImageSyncTable,
+  RegistryImageTable,
+  RegistryRepositoryTable,
+} from './schema-inventory.ts'
 import type { AuditTable, JobScheduleTable, JobTable, SettingTable } from './schema-jobs.ts'
 import type {
   ChartVersionTable,
@@ -74,6 +79,9 @@ export interface Schema {
   registry_project: RegistryProjectTable
   registry_default: RegistryDefaultTable
   consumer: ConsumerTable
+  registry_image: RegistryImageTable
+  registry_repository: RegistryRepositoryTable
+  image_sync: ImageSyncTable
   transfer: TransferTable
   job: JobTable
   job_schedule: JobScheduleTable
