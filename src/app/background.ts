@@ -1,11 +1,14 @@
 import { createAccountsJob } from '../accounts/jobs.ts'
+import { createHealthJobs } from '../hub/health/jobs.ts'
 import { createTransferSweep } from '../hub/transfers/sweep.ts'
 import { createHistoryJob } from '../jobs/history.ts'
 import type { Job } from '../jobs/job.ts'
+import { createJobQueue } from '../jobs/queue.ts'
 import type { Schedule } from '../jobs/scheduler.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { ProcessContext } from '../lib/process.ts'
 import { createRegistryJobs } from '../registry/jobs.ts'
+import { createHubAccess } from './hub-access.ts'
 import type { Parts } from './parts.ts'
 import { createTransferWork } from './transfer-work.ts'
 
@@ -31,12 +34,20 @@ export function createBackground(
   })
   const history = createHistoryJob({ db, clock })
   const sweepAccounts = createAccountsJob(accounts)
+  const hub = createHubAccess(parts, context)
+  const health = createHealthJobs({
+    db,
+    queue: createJobQueue({ db, clock }),
+    clock,
+    check: async (id, signal) => (await hub()).checks.check(id, signal),
+  })
   const sweepTransfers = createTransferSweep({ db, clock })
   return {
-    jobs: [...ofRegistry.jobs, history, sweepAccounts, sweepTransfers],
-    longJobs: [createTransferWork(parts, context, clock)],
+    jobs: [...ofRegistry.jobs, history, sweepAccounts, sweepTransfers, ...health.jobs],
+    longJobs: [createTransferWork(parts, context, clock, hub)],
     schedules: [
       ...ofRegistry.schedules,
+      ...health.schedules,
       { name: history.name, type: history, payload: {}, cron: '43 3 * * *' },
       { name: sweepTransfers.name, type: sweepTransfers, payload: {}, cron: '37 * * * *' },
       { name: sweepAccounts.name, type: sweepAccounts, payload: {}, cron: '29 * * * *' },

@@ -1,4 +1,3 @@
-import packageJson from '../../package.json' with { type: 'json' }
 import { createCharts } from '../charts/charts.ts'
 import { consoleFolder, isConsolePath, projectFolder } from '../console/paths.ts'
 import { isChartPath } from '../http/charts/routes.ts'
@@ -11,13 +10,10 @@ import { createTokenEndpoint } from '../http/token/token.ts'
 import { createV2 } from '../http/v2/v2.ts'
 import { createJobQueue } from '../jobs/queue.ts'
 import { systemClock } from '../lib/clock.ts'
-import { createGuardedFetch } from '../lib/guarded-fetch.ts'
 import type { ProcessContext } from '../lib/process.ts'
 import type { Pulls } from '../registry/pulls.ts'
+import { createHubAccess, USER_AGENT } from './hub-access.ts'
 import type { Parts } from './parts.ts'
-
-/** What other registries see in their logs. */
-const USER_AGENT = `entrepot/${packageJson.version}`
 
 /** A face, and the paths that are its own. */
 interface FaceEntry {
@@ -39,6 +35,7 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
   const { authenticator, authorizer } = accounts
   const clock = systemClock
   const charts = createCharts({ db, registry })
+  const hub = createHubAccess(parts, context)
   const uploads = {
     bodyIdleMs: config.uploads.idleTimeout,
     publicByDefault: config.projects.publicByDefault,
@@ -76,7 +73,8 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
         const { createApi } = await import('../http/api/api.ts')
         const { createHandouts } = await import('../hub/use/handouts.ts')
         const { createRegistryLogin } = await import('../hub/use/registry-login.ts')
-        const fetch = createGuardedFetch({ allowedNetworks: config.hub.allowedNetworks, clock })
+        const { createBrowse } = await import('../hub/browse/browse.ts')
+        const { fetch, connections, checks } = await hub()
         const loginTo = createRegistryLogin({ fetch, clock, userAgent: USER_AGENT })
         return createApi({
           db,
@@ -86,6 +84,8 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
           charts,
           registries,
           handouts: createHandouts({ db, clock, registries, loginTo }),
+          checks,
+          browse: createBrowse({ connections, clock }),
           queue: createJobQueue({ db, clock }),
           log,
           settings: { publicByDefault: config.projects.publicByDefault },

@@ -2,7 +2,9 @@ import { type Accounts, createAccounts } from '../accounts/accounts.ts'
 import { createChartRecorder } from '../charts/recorder.ts'
 import { TOKEN_SERVICE } from '../http/v2/challenge.ts'
 import { createRegistries, type Registries } from '../hub/registries/registries.ts'
+import { requestCheck } from '../hub/registries/request-check.ts'
 import { transfersOf } from '../hub/transfers/transfer-rows.ts'
+import { createJobQueue } from '../jobs/queue.ts'
 import { systemClock } from '../lib/clock.ts'
 import { newHex } from '../lib/ids.ts'
 import type { ProcessContext } from '../lib/process.ts'
@@ -60,7 +62,14 @@ export async function buildParts(
     writer: `${name}-${newHex(8)}`,
     watch: createChartRecorder({ clock, log }),
   })
-  const registries = createRegistries({ db, clock, sealer, useSources: [transfersOf] })
+  const queue = createJobQueue({ db, clock })
+  const registries = createRegistries({
+    db,
+    clock,
+    sealer,
+    useSources: [transfersOf],
+    whenChanged: (tx, changed) => requestCheck(queue, tx, changed),
+  })
   return { db, store, sealer, accounts, registry, registries }
 }
 

@@ -1,9 +1,9 @@
-import packageJson from '../../package.json' with { type: 'json' }
 import { createActingFor } from '../accounts/acting-for.ts'
 import { transferJobType } from '../hub/transfers/transfer-job-type.ts'
 import { defineJob, type Job } from '../jobs/job.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ProcessContext } from '../lib/process.ts'
+import type { HubAccess } from './hub-access.ts'
 import type { Parts } from './parts.ts'
 
 /** The job that copies images; its code is loaded with the first one. */
@@ -11,25 +11,17 @@ export function createTransferWork(
   { db, sealer, accounts, registry, registries }: Parts,
   { config, log }: Pick<ProcessContext, 'config' | 'log'>,
   clock: Clock,
+  hub: () => Promise<HubAccess>,
 ): Job {
   const { authorizer } = accounts
   let loaded: Promise<Job<typeof transferJobType.schema>> | undefined
 
   async function load() {
-    const [{ createTransferJob }, { createConnections }, { createGuardedFetch }, { asRegistry }] =
-      await Promise.all([
-        import('../hub/transfers/transfer-job.ts'),
-        import('../hub/connections.ts'),
-        import('../lib/guarded-fetch.ts'),
-        import('../registry/as-registry.ts'),
-      ])
-    const connections = createConnections({
-      registries,
-      fetch: createGuardedFetch({ allowedNetworks: config.hub.allowedNetworks, clock }),
-      clock,
-      log,
-      userAgent: `Entrepot/${packageJson.version}`,
-    })
+    const [{ createTransferJob }, { asRegistry }, { connections }] = await Promise.all([
+      import('../hub/transfers/transfer-job.ts'),
+      import('../registry/as-registry.ts'),
+      hub(),
+    ])
     return createTransferJob({
       db,
       clock,

@@ -37,7 +37,7 @@ beforeEach(() => {
   }
 })
 
-function wantBearer(isGood = (token: string) => token === 'good') {
+function wantBearer(isGood: (token: string) => boolean = (token) => token === 'good') {
   server.wants = (header) => isGood(header?.replace('Bearer ', '') ?? '')
   server.challenge = `Bearer realm="${server.url}/token",service="test",scope="repository:a/b:pull"`
 }

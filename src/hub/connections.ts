@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { GuardedFetch } from '../lib/guarded-fetch.ts'
 import type { Log } from '../lib/log.ts'
 import type { RegistryRecord } from './registries/record.ts'
-import type { OpenedRegistry, Registries } from './registries/registries.ts'
+import type { Reachable, Registries } from './registries/registries.ts'
 
 export interface Connection {
   registry: RegistryRecord
@@ -19,7 +19,7 @@ export interface Connections {
   /** @throws AppError not_found, denied (only a runner can speak to it) */
   to(id: string, patience?: Partial<Patience>): Promise<Connection>
   /** To one that is at hand, perhaps not stored. */
-  with(opened: Omit<OpenedRegistry, 'registry'>, patience?: Partial<Patience>): RemoteRegistry
+  with(opened: Reachable, patience?: Partial<Patience>): RemoteRegistry
 }
 
 export function createConnections({
@@ -41,7 +41,7 @@ export function createConnections({
   memory?: ClientMemory
 }): Connections {
   function connect(
-    { endpoint, privateHost }: Omit<OpenedRegistry, 'registry'>,
+    { endpoint, privateHost }: Reachable,
     patience: Partial<Patience> = {},
   ): RemoteRegistry {
     return createRemoteRegistry({

@@ -2,6 +2,8 @@ import { Hono } from 'hono'
 import type { Accounts } from '../../accounts/accounts.ts'
 import type { Charts } from '../../charts/charts.ts'
 import { writeAudit } from '../../events/audit.ts'
+import type { Browse } from '../../hub/browse/browse.ts'
+import type { Checks } from '../../hub/health/checks.ts'
 import type { Registries } from '../../hub/registries/registries.ts'
 import type { Handouts } from '../../hub/use/handouts.ts'
 import type { JobQueue } from '../../jobs/queue.ts'
@@ -28,6 +30,7 @@ import { overviewEndpoints } from './overview.ts'
 import { etagOf, ifMatch } from './preconditions.ts'
 import { projectEndpoints } from './projects.ts'
 import { registryEndpoints } from './registries.ts'
+import { registryBrowseEndpoints } from './registry-browse.ts'
 import { registryTrustEndpoints, registryUseEndpoints } from './registry-use.ts'
 import { repositoryEndpoints } from './repositories.ts'
 import { robotEndpoints } from './robots.ts'
@@ -51,6 +54,8 @@ export interface ApiDeps {
   charts: Charts
   registries: Registries
   handouts: Handouts
+  checks: Checks
+  browse: Browse
   queue: JobQueue
   log: Log
   settings: {
@@ -74,6 +79,7 @@ export function createApi(deps: ApiDeps): Face {
     ...tagEndpoints(deps),
     // Before what has an id in the place of a word.
     ...registryTrustEndpoints(deps),
+    ...registryBrowseEndpoints(deps),
     ...registryEndpoints(deps),
     ...registryUseEndpoints(deps),
     ...transferEndpoints(deps),

@@ -30,6 +30,7 @@ const WHO: [readonly string[], string[]][] = [
   [SIGNED_IN, ['me.password', 'token.create', 'registry.list', 'registry.get']],
   [SIGNED_IN, ['access-key.list', 'access-key.create', 'access-key.update', 'access-key.delete']],
   [SIGNED_IN, ['registry-trust.list', 'registry-trust.get']],
+  [SIGNED_IN, ['registry-repository.list', 'registry-tag.list', 'registry-image.get']],
   [SIGNED_IN, ['transfer.list', 'transfer.create', 'transfer.get']],
   [SIGNED_IN, ['transfer.cancel', 'transfer.retry']],
   [PEOPLE, ['project.create']],
@@ -51,6 +52,7 @@ const WHO: [readonly string[], string[]][] = [
   [ADMINS, ['system-robot-access-key.delete']],
   [ADMINS, ['registry.create', 'registry.update', 'registry.delete', 'registry.promote']],
   [ADMINS, ['registry-use.list', 'registry-use.delete']],
+  [ADMINS, ['registry-test.draft', 'registry-test.run', 'registry-test.get']],
   [ADMINS, ['audit.list', 'job.list', 'job.get', 'job.cancel', 'job.retry']],
 ]
 /** Everybody may in a public project. */

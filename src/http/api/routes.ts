@@ -9,6 +9,7 @@ import { memberRoutes } from './members.ts'
 import { overviewRoutes } from './overview.ts'
 import { projectRoutes } from './projects.ts'
 import { registryRoutes } from './registries.ts'
+import { registryBrowseRoutes } from './registry-browse.ts'
 import { registryTrustRoutes, registryUseRoutes } from './registry-use.ts'
 import { repositoryRoutes } from './repositories.ts'
 import { robotRoutes, systemRobotRoutes } from './robots.ts'
@@ -29,6 +30,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   artifactContentRoutes,
   chartVersionRoutes,
   tagRoutes,
+  registryBrowseRoutes,
   registryRoutes,
   registryTrustRoutes,
   registryUseRoutes,

@@ -12,10 +12,15 @@ import {
 } from '../../accounts/test-accounts.ts'
 import { type Charts, createCharts } from '../../charts/charts.ts'
 import { createChartRecorder } from '../../charts/recorder.ts'
+import { createBrowse } from '../../hub/browse/browse.ts'
+import { createConnections } from '../../hub/connections.ts'
+import { createChecks } from '../../hub/health/checks.ts'
 import { createRegistries, type Registries } from '../../hub/registries/registries.ts'
 import { transfersOf } from '../../hub/transfers/transfer-rows.ts'
 import { createHandouts, type HandoutsDeps } from '../../hub/use/handouts.ts'
 import { createJobQueue, type JobQueue } from '../../jobs/queue.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { createGuardedFetch } from '../../lib/guarded-fetch.ts'
 import { createLog } from '../../lib/log.ts'
 import { MEDIA_TYPE } from '../../oci/media-types.ts'
 import { parseReference, parseRepositoryName } from '../../oci/reference.ts'
@@ -104,6 +109,13 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     endpoint.accessKey === ''
       ? undefined
       : { username: endpoint.accessKey, password: endpoint.secretKey }
+  const connections = createConnections({
+    registries,
+    fetch: createGuardedFetch({ allowedNetworks: ['127.0.0.0/8'] }),
+    clock: systemClock,
+    log,
+    userAgent: 'test',
+  })
   const charts = createCharts({ db, registry })
   const queue = createJobQueue({ db, clock })
   const api = createApi({
@@ -114,6 +126,8 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     charts,
     registries,
     handouts: createHandouts({ db, clock, registries, loginTo }),
+    checks: createChecks({ db, clock, log, registries, connections }),
+    browse: createBrowse({ connections, clock }),
     queue,
     log,
     settings: { publicByDefault: false },

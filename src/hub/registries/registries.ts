@@ -13,6 +13,7 @@ import {
 } from './list.ts'
 import type { RegistryRecord } from './record.ts'
 import { resolveRegistry } from './scope.ts'
+import { checkSecret, checkSettings, type RegistrySettings } from './settings.ts'
 import {
   type Consumption,
   consumersOf,
@@ -22,14 +23,17 @@ import {
   type UseSource,
   usesOf,
 } from './uses.ts'
-import { createRegistryWrites, type RegistryWrites } from './write.ts'
+import { createRegistryWrites, type RegistryWrites, type WriteOptions } from './write.ts'
 
-/** A registry with what it takes to speak to it; never leaves the process. */
-export interface OpenedRegistry {
-  registry: RegistryRecord
+/** What it takes to speak to a registry; never leaves the process. */
+export interface Reachable {
   endpoint: Endpoint
   /** `host:port` that may be at a private address; undefined: public ones only. */
   privateHost: string | undefined
+}
+
+export interface OpenedRegistry extends Reachable {
+  registry: RegistryRecord
 }
 
 export interface Registries extends RegistryWrites {
@@ -40,6 +44,8 @@ export interface Registries extends RegistryWrites {
   count(filter: RegistryFilter): Promise<number>
   /** What a call of this project means by a name, an id or nothing: see `resolveRegistry`. */
   resolve(project: { id: number; name: string }, asked: string | undefined): Promise<RegistryRecord>
+  /** What these settings would be, without storing them. @throws AppError invalid_input */
+  draft(settings: RegistrySettings, options: Pick<WriteOptions, 'mayUsePrivate'>): Reachable
   /** The only place where a secret is opened. @throws AppError not_found, denied */
   open(id: string): Promise<OpenedRegistry>
   uses(id: string): Promise<Use[]>
@@ -76,6 +82,23 @@ export function createRegistries(deps: RegistriesDeps): Registries {
 
     resolve: (project, asked) => resolveRegistry(db.query, project, asked),
 
+    draft(settings, { mayUsePrivate }) {
+      const checked = checkSettings(settings)
+      const { secret = '' } = settings
+      if (typeof secret !== 'string') throw new Error('only a runner could try this out')
+      checkSecret(secret)
+      return reachableBy(
+        {
+          ...checked,
+          accessKey: checked.access_key,
+          verifyTls: checked.verify_tls === 1,
+          caCertificate: checked.ca_certificate,
+          privateAllowed: mayUsePrivate,
+        },
+        secret,
+      )
+    },
+
     async open(id) {
       const found = await readSealed(db.query, id)
       if (!found) throw registryUnknown(id)
@@ -87,7 +110,7 @@ export function createRegistries(deps: RegistriesDeps): Registries {
         )
       }
       const secretKey = sealed === null ? '' : await sealer.openText(sealed)
-      return openedOf(registry, secretKey)
+      return { registry, ...reachableBy(registry, secretKey) }
     },
 
     async uses(id) {
@@ -110,11 +133,23 @@ export function createRegistries(deps: RegistriesDeps): Registries {
   }
 }
 
-function openedOf(registry: RegistryRecord, secretKey: string): OpenedRegistry {
+function reachableBy(
+  registry: Pick<
+    RegistryRecord,
+    | 'provider'
+    | 'address'
+    | 'region'
+    | 'namespace'
+    | 'accessKey'
+    | 'verifyTls'
+    | 'caCertificate'
+    | 'privateAllowed'
+  >,
+  secretKey: string,
+): Reachable {
   const { provider, region, namespace, accessKey, verifyTls, caCertificate } = registry
   const address = spokenAddress(provider, registry.address)
   return {
-    registry,
     privateHost: registry.privateAllowed ? hostAndPort(address) : undefined,
     endpoint: {
       provider,

@@ -4,7 +4,7 @@ import type { JobQueue } from '../../jobs/queue.ts'
 import type { Tx } from '../../store/db/database.ts'
 
 /** The test of one registry's connection. */
-const REGISTRY_CHECK = {
+export const REGISTRY_CHECK = {
   name: 'registry.check',
   schema: z.object({ registry: z.string() }),
 } as const satisfies JobType
