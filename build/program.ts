@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { commitOf } from './commit.ts'
 
 /*
  * Puts the program into a few files of JavaScript. Bun runs the TypeScript as it is, but keeps what
@@ -10,8 +11,8 @@ const root = resolve(import.meta.dir, '..')
 /** Where `buildProgram` leaves the command line: the program's first file. */
 export const PROGRAM = join(root, 'dist/program/main.js')
 
-export async function buildProgram(): Promise<void> {
-  const outdir = join(root, 'dist/program')
+/** @param outdir where the files are left */
+export async function buildProgram(outdir = join(root, 'dist/program')): Promise<void> {
   // What is there stays: a server that runs may yet load parts of an older build.
   const { success, logs } = await Bun.build({
     entrypoints: [join(root, 'src/main.ts')],
@@ -19,6 +20,7 @@ export async function buildProgram(): Promise<void> {
     target: 'bun',
     splitting: true,
     sourcemap: 'linked',
+    define: { ENTREPOT_COMMIT: JSON.stringify(commitOf(root)) },
     // Names stay, for the stack traces in logs.
     minify: { whitespace: true, syntax: true },
   })

@@ -1,5 +1,5 @@
 import { createCharts } from '../charts/charts.ts'
-import { consoleFolder, isConsolePath, projectFolder } from '../console/paths.ts'
+import { isConsolePath, servedConsoleFolder } from '../console/paths.ts'
 import { isChartPath } from '../http/charts/routes.ts'
 import type { Face } from '../http/context.ts'
 import { lazyFace } from '../http/lazy-face.ts'
@@ -148,9 +148,9 @@ function consoleEntry(): FaceEntry {
     face: lazyFace(async () => {
       const { createConsoleFace } = await import('../http/console/face.ts')
       const { openConsoleFolder } = await import('../console/assets.ts')
-      const project = projectFolder()
-      const open = async () => project && openConsoleFolder(consoleFolder(project))
-      return createConsoleFace({ open: async () => (await open()) || undefined, hint: ROOT_HINT })
+      const folder = servedConsoleFolder()
+      const open = async () => (folder === undefined ? undefined : openConsoleFolder(folder))
+      return createConsoleFace({ open, hint: ROOT_HINT })
     }),
   }
 }

@@ -1,9 +1,9 @@
 import { Command, Option } from 'commander'
-import packageJson from '../../package.json' with { type: 'json' }
 import { type LoadedConfig, loadConfig } from '../lib/config.ts'
 import { SETTINGS } from '../lib/config-schema.ts'
 import { isAppError } from '../lib/errors.ts'
 import type { ProcessEntry } from '../lib/process.ts'
+import { versionLine } from '../lib/version.ts'
 import { addCopyVerb } from './copy-verb.ts'
 import type { Role } from './messages.ts'
 import { addUseVerbs } from './use-verbs.ts'
@@ -22,7 +22,7 @@ export interface ProgramDeps {
 export function createProgram({ loadEntry, command }: ProgramDeps): Command {
   const program = new Command('entrepot')
     .description('A container registry, and a hub for all others.')
-    .version(packageJson.version, '-V, --version', 'print the version')
+    .version(versionLine(), '-V, --version', 'print the version and the commit')
     .helpOption('-h, --help', 'print this')
     .showHelpAfterError('(entrepot --help lists what there is)')
     .configureOutput({ outputError: (text, write) => write(`entrepot: ${text}`) })
@@ -65,14 +65,21 @@ export function createProgram({ loadEntry, command }: ProgramDeps): Command {
       await report(() => verify(config, { deep: verb.opts().deep === true }))
     })
 
+  withSettings(program.command('health'))
+    .description('ask the registry that runs here with these settings whether it is ready')
+    .action(async (_, verb: Command) => {
+      const { checkHealth } = await import('./health.ts')
+      await report(() => checkHealth(settingsOf(verb).config))
+    })
+
   addUseVerbs(program, report)
   addCopyVerb(program, report)
 
   program
     .command('version')
-    .description('print the version')
+    .description('print the version and the commit')
     .action(() => {
-      process.stdout.write(`${packageJson.version}\n`)
+      process.stdout.write(`${versionLine()}\n`)
     })
 
   return program

@@ -29,6 +29,7 @@ export function isConsolePath(path: string): boolean {
  * undefined: there is none, as in the executable.
  */
 export function projectFolder(): string | undefined {
+  if (Bun.isStandaloneExecutable) return undefined
   let folder = import.meta.dir
   while (!existsSync(join(folder, 'package.json'))) {
     const parent = dirname(folder)
@@ -36,6 +37,13 @@ export function projectFolder(): string | undefined {
     folder = parent
   }
   return folder
+}
+
+/** Where this program finds its console: inside the executable, or where builds leave it. */
+export function servedConsoleFolder(): string | undefined {
+  if (Bun.isStandaloneExecutable) return join(import.meta.dir, 'console')
+  const project = projectFolder()
+  return project === undefined ? undefined : consoleFolder(project)
 }
 
 /** Where builds of the console are left. */
