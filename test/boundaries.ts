@@ -85,7 +85,8 @@ function inspectImport(file: string, target: string): string[] {
   const path = normalize(join(dirname(file), target))
   const to = roomOf(path)
   const problems: string[] = []
-  if (!/\.(tsx?|json)$/.test(path) && !BROWSER_ASSET.test(path)) problems.push(`imports ${target} without its extension`)
+  if (!/\.(tsx?|json)$/.test(path) && !BROWSER_ASSET.test(path))
+    problems.push(`imports ${target} without its extension`)
   if (from !== undefined && to === undefined && path !== 'package.json') {
     problems.push(`imports ${path}, which is outside of src`)
   }

@@ -57,7 +57,8 @@ const killWhileCopying = async (id: number, size: number, kills: number) => {
       `${i} of ${kills + 1} parts to be sent`,
       async () => {
         const transfer = await getTransfer(living(), id)
-        if (transfer.finishedAt !== null) throw new Error(`it ended: ${JSON.stringify(transfer.error)}`)
+        if (transfer.finishedAt !== null)
+          throw new Error(`it ended: ${JSON.stringify(transfer.error)}`)
         return (proxy?.total() ?? 0) >= (size * i) / (kills + 1)
       },
       600_000,
