@@ -127,7 +127,8 @@ async function readConfig(
     const json = parseStrictJson(bytes)
     if (!isJsonObject(json)) return nothing
     const created = typeof json.created === 'string' ? Date.parse(json.created) : Number.NaN
-    return { platform: platformOf(json), createdAt: Number.isNaN(created) ? null : created }
+    // Reproducible builds write the first second of 1970, Go the year 1 for nothing at all.
+    return { platform: platformOf(json), createdAt: created > 0 ? created : null }
   } catch {
     // Artifacts may have anything as their config.
     return nothing
