@@ -1,5 +1,6 @@
 import { createAccountsJob } from '../accounts/jobs.ts'
 import { createHealthJobs } from '../hub/health/jobs.ts'
+import { createInventorySchedules } from '../hub/inventory/schedules.ts'
 import { createTransferSweep } from '../hub/transfers/sweep.ts'
 import { createHistoryJob } from '../jobs/history.ts'
 import type { Job } from '../jobs/job.ts'
@@ -9,6 +10,7 @@ import { systemClock } from '../lib/clock.ts'
 import type { ProcessContext } from '../lib/process.ts'
 import { createRegistryJobs } from '../registry/jobs.ts'
 import { createHubAccess } from './hub-access.ts'
+import { createInventoryWork } from './inventory-work.ts'
 import type { Parts } from './parts.ts'
 import { createTransferWork } from './transfer-work.ts'
 
@@ -35,19 +37,32 @@ export function createBackground(
   const history = createHistoryJob({ db, clock })
   const sweepAccounts = createAccountsJob(accounts)
   const hub = createHubAccess(parts, context)
+  const queue = createJobQueue({ db, clock })
   const health = createHealthJobs({
     db,
-    queue: createJobQueue({ db, clock }),
+    queue,
     clock,
     check: async (id, signal) => (await hub()).checks.check(id, signal),
   })
+  const inventory = createInventorySchedules({ db, queue, clock })
   const sweepTransfers = createTransferSweep({ db, clock })
   return {
-    jobs: [...ofRegistry.jobs, history, sweepAccounts, sweepTransfers, ...health.jobs],
-    longJobs: [createTransferWork(parts, context, clock, hub)],
+    jobs: [
+      ...ofRegistry.jobs,
+      history,
+      sweepAccounts,
+      sweepTransfers,
+      ...health.jobs,
+      ...inventory.jobs,
+    ],
+    longJobs: [
+      createTransferWork(parts, context, clock, hub),
+      createInventoryWork(parts, context, queue, hub),
+    ],
     schedules: [
       ...ofRegistry.schedules,
       ...health.schedules,
+      ...inventory.schedules,
       { name: history.name, type: history, payload: {}, cron: '43 3 * * *' },
       { name: sweepTransfers.name, type: sweepTransfers, payload: {}, cron: '37 * * * *' },
       { name: sweepAccounts.name, type: sweepAccounts, payload: {}, cron: '29 * * * *' },

@@ -1,6 +1,7 @@
 import { type Accounts, createAccounts } from '../accounts/accounts.ts'
 import { createChartRecorder } from '../charts/recorder.ts'
 import { TOKEN_SERVICE } from '../http/v2/challenge.ts'
+import { requestSync } from '../hub/inventory/request-sync.ts'
 import { createRegistries, type Registries } from '../hub/registries/registries.ts'
 import { requestCheck } from '../hub/registries/request-check.ts'
 import { transfersOf } from '../hub/transfers/transfer-rows.ts'
@@ -68,7 +69,10 @@ export async function buildParts(
     clock,
     sealer,
     useSources: [transfersOf],
-    whenChanged: (tx, changed) => requestCheck(queue, tx, changed),
+    async whenChanged(tx, changed) {
+      await requestCheck(queue, tx, changed)
+      await requestSync(queue, tx, { registry: changed.id, trigger: 'change', now: clock() })
+    },
   })
   return { db, store, sealer, accounts, registry, registries }
 }

@@ -6,7 +6,7 @@ import { createSelfSigned } from '../../lib/self-signed.ts'
 import { hostAndPort, parseAddress, spokenAddress } from './address.ts'
 import { parseCertificates } from './certificate.ts'
 import { checkName, checkSecret, checkSettings } from './settings.ts'
-import { PLANTED } from './test-registries.ts'
+import { BY_ADMIN, createTestRegistries, PLANTED } from './test-registries.ts'
 
 /** The field and the sentence of a refusal; `none` when there is none. */
 function refusalOf(work: () => unknown): string {
@@ -192,4 +192,22 @@ describe('CA certificates', () => {
     expect(refusal).toContain(rule)
     expect(refusal).not.toContain(key.split('\n')[1] ?? '')
   })
+})
+
+test('times of syncs are five cron fields that come true', async () => {
+  const hub = await createTestRegistries()
+  try {
+    const { id } = await hub.add('timed', { syncCron: ' 30 */6 * * * ' })
+    const cronOf = async () => (await hub.registries.get(id))?.syncCron
+    expect(await cronOf()).toBe('30 */6 * * *')
+    await hub.registries.update(id, { notes: 'n' }, BY_ADMIN)
+    expect(await cronOf()).toBe('30 */6 * * *')
+    for (const syncCron of ['x', '* * * *', '0 * * * * *', '61 * * * *', '0 0 31 2 *', '@daily']) {
+      expect(hub.registries.update(id, { syncCron }, BY_ADMIN)).rejects.toThrow('cron fields')
+    }
+    await hub.registries.update(id, { syncCron: null }, BY_ADMIN)
+    expect(await cronOf()).toBeNull()
+  } finally {
+    await hub.remove()
+  }
 })

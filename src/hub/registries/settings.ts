@@ -1,3 +1,4 @@
+import { Cron } from 'croner'
 import { PROVIDER_NAMES, type ProviderName } from '../../client/provider.ts'
 import { AppError } from '../../lib/errors.ts'
 import { isRepositoryPath } from '../../oci/reference.ts'
@@ -35,6 +36,8 @@ export interface RegistrySettings {
   scanImageChannel?: 'Swr' | 'Other' | undefined
   scanNamespace?: string | undefined
   apiVersion?: 'V1' | 'V2' | undefined
+  /** When its images are read, besides daily: five fields, UTC; null or blank: not besides. */
+  syncCron?: string | null | undefined
 }
 
 /** The columns that hold settings, but for the secret and the projects. */
@@ -52,6 +55,7 @@ export interface CheckedSettings {
   scan_image_channel: 'Swr' | 'Other'
   scan_namespace: string
   api_version: 'V1' | 'V2'
+  sync_cron: string | null
 }
 
 const CONTROL = /\p{Cc}/u
@@ -103,6 +107,8 @@ export function checkSettings(
       128,
     ),
     api_version: sent.apiVersion ?? previous?.apiVersion ?? 'V2',
+    sync_cron:
+      sent.syncCron === undefined ? (previous?.syncCron ?? null) : cronOf(sent.syncCron ?? ''),
   }
 }
 
@@ -182,6 +188,20 @@ function accessKeyOf(key: string): string {
     throw invalid('accessKey', 'the access key must not hold ":", which ends the name in a login')
   }
   return textOf('accessKey', key, 512)
+}
+
+function cronOf(text: string): string | null {
+  const cron = text.trim()
+  if (cron === '') return null
+  try {
+    if (cron.split(/\s+/).length === 5 && new Cron(cron, { timezone: 'UTC' }).nextRun()) return cron
+  } catch {
+    // Said below.
+  }
+  throw invalid(
+    'syncCron',
+    'the times of syncs must be five cron fields that come true some day, as "30 */6 * * *"',
+  )
 }
 
 function textOf(field: string, text: string, most: number, control = CONTROL): string {

@@ -1,0 +1,224 @@
+import type { Db, Queryable, Tx } from '../../store/db/database.ts'
+import type { Row } from '../../store/db/schema.ts'
+import { keepRegistry } from './repository-rows.ts'
+
+/* How far a sync is, in its row and in those of the repositories. */
+
+const MOST_REASONS = 20
+const REASON_LENGTH = 500
+
+export type SyncRow = Row<'image_sync'>
+
+/** Which run writes; `lost` when another one has taken over, or the sync is over. */
+export interface SyncRun {
+  id: number
+  run: string
+}
+
+/** What a sync tells of a repository that it could not read to the end. */
+export interface FailedRepository {
+  repository: string
+  reason: string
+}
+
+/** undefined: it is over, or gone with its registry. */
+export function beginSync(db: Db, { id, run }: SyncRun, now: number): Promise<SyncRow | undefined> {
+  return db.transaction((tx) =>
+    tx
+      .updateTable('image_sync')
+      .set((eb) => ({
+        state: 'running',
+        run,
+        started_at: eb.fn.coalesce('started_at', eb.val(now)),
+      }))
+      .where('id', '=', id)
+      .where('finished_at', 'is', null)
+      .returningAll()
+      .executeTakeFirst(),
+  )
+}
+
+/** False: this run has nothing to say any more. */
+export async function writeSync(
+  on: Queryable,
+  { id, run }: SyncRun,
+  values: Partial<Omit<SyncRow, 'id'>>,
+): Promise<boolean> {
+  const { numUpdatedRows } = await on
+    .updateTable('image_sync')
+    .set(values)
+    .where('id', '=', id)
+    .where('run', '=', run)
+    .where('finished_at', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** Notes that the registry lists these. */
+export async function noteListed(
+  db: Db,
+  { id, registry }: Pick<SyncRow, 'id' | 'registry'>,
+  repositories: readonly string[],
+): Promise<void> {
+  await db.transaction(
+    async (tx) => {
+      if (!(await keepRegistry(db, tx, registry))) return
+      await tx
+        .insertInto('registry_repository')
+        .values(repositories.map((repository) => ({ registry, repository, listed_by: id })))
+        .onConflict((conflict) =>
+          conflict.columns(['registry', 'repository']).doUpdateSet({ listed_by: id }),
+        )
+        .execute()
+    },
+    { durable: false },
+  )
+}
+
+/** Those that the sync has to read yet, after `after`, in the order of their names. */
+export async function repositoriesLeft(
+  on: Queryable,
+  { id, registry }: Pick<SyncRow, 'id' | 'registry'>,
+  after: string,
+  limit: number,
+): Promise<string[]> {
+  const rows = await on
+    .selectFrom('registry_repository')
+    .select('repository')
+    .where('registry', '=', registry)
+    .where('repository', '>', after)
+    .where('listed_by', '=', id)
+    .where((eb) => eb.or([eb('done_by', 'is', null), eb('done_by', '!=', id)]))
+    .orderBy('repository')
+    .limit(limit)
+    .execute()
+  return rows.map(({ repository }) => repository)
+}
+
+/** Notes that a repository is done; false: this run has nothing to say any more. */
+export function noteDone(
+  db: Db,
+  { id, run }: SyncRun,
+  {
+    registry,
+    repository,
+    images,
+    manifestsRead,
+    error,
+  }: {
+    registry: string
+    repository: string
+    images: number
+    manifestsRead: number
+    error: string | undefined
+  },
+): Promise<boolean> {
+  return db.transaction(
+    async (tx) => {
+      const row = await tx
+        .updateTable('image_sync')
+        .set((eb) => ({
+          repositories_done: eb('repositories_done', '+', 1),
+          repositories_failed: eb('repositories_failed', '+', error === undefined ? 0 : 1),
+          images: eb('images', '+', images),
+          manifests_read: eb('manifests_read', '+', manifestsRead),
+          pauses: 0,
+        }))
+        .where('id', '=', id)
+        .where('run', '=', run)
+        .where('finished_at', 'is', null)
+        .returning('reasons')
+        .executeTakeFirst()
+      if (!row) return false
+      const reason = error?.slice(0, REASON_LENGTH)
+      const reasons = reasonsOf(row)
+      if (reason !== undefined && reasons.length < MOST_REASONS) {
+        await tx
+          .updateTable('image_sync')
+          .set({ reasons: JSON.stringify([...reasons, { repository, reason }]) })
+          .where('id', '=', id)
+          .execute()
+      }
+      await tx
+        .updateTable('registry_repository')
+        .set({ done_by: id, error: reason ?? null })
+        .where('registry', '=', registry)
+        .where('repository', '=', repository)
+        .execute()
+      return true
+    },
+    { durable: false },
+  )
+}
+
+export function reasonsOf({ reasons }: Pick<SyncRow, 'reasons'>): FailedRepository[] {
+  return JSON.parse(reasons) as FailedRepository[]
+}
+
+/** The images of repositories that the registry lists no more: marked first, forgotten by the next. */
+export async function settleUnlisted(
+  db: Db,
+  { id, registry }: Pick<SyncRow, 'id' | 'registry'>,
+  now: number,
+): Promise<void> {
+  for (let after = ''; ; ) {
+    const rows = await db.query
+      .selectFrom('registry_repository')
+      .select('repository')
+      .where('registry', '=', registry)
+      .where('repository', '>', after)
+      .where('listed_by', '!=', id)
+      .orderBy('repository')
+      .limit(100)
+      .execute()
+    const last = rows.at(-1)
+    if (!last) return
+    after = last.repository
+    for (const { repository } of rows) {
+      await db.transaction((tx) => settle(tx, repository), { durable: false })
+    }
+  }
+
+  async function settle(tx: Tx, repository: string): Promise<void> {
+    await tx
+      .deleteFrom('registry_image')
+      .where('registry', '=', registry)
+      .where('repository', '=', repository)
+      .where('gone_at', 'is not', null)
+      .where('gone_at', '<', now)
+      .execute()
+    const { numUpdatedRows } = await tx
+      .updateTable('registry_image')
+      .set({ gone_at: now, latest_version: 0 })
+      .where('registry', '=', registry)
+      .where('repository', '=', repository)
+      .where('gone_at', 'is', null)
+      .executeTakeFirst()
+    if (numUpdatedRows > 0n) return
+    await tx
+      .deleteFrom('registry_repository')
+      .where('registry', '=', registry)
+      .where('repository', '=', repository)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('registry_image')
+              .select('id')
+              .whereRef('registry_image.registry', '=', 'registry_repository.registry')
+              .whereRef('registry_image.repository', '=', 'registry_repository.repository'),
+          ),
+        ),
+      )
+      .execute()
+  }
+}
+
+export async function countImages(on: Queryable, registry: string): Promise<number> {
+  const { count } = await on
+    .selectFrom('registry_image')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('registry', '=', registry)
+    .where('gone_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
