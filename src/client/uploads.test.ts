@@ -205,7 +205,8 @@ test('a large one needs little memory', async () => {
   })
   await sink.stop(true)
   expect(received).toBe(size)
-  expect(most - before).toBeLessThan(150_000_000)
+  // Both ends are in this process; a body that were kept would be all of it.
+  expect(most - before).toBeLessThan(size * 0.75)
 })
 
 test('an upload is opened and cancelled to see whether one may push', async () => {
