@@ -23,7 +23,7 @@ export function themeFor(dark: boolean): ThemeConfig {
       colorTextDescription: soft.tertiary,
       colorTextQuaternary: soft.quaternary,
       colorTextPlaceholder: soft.quaternary,
-      colorError: dark ? '#e8686a' : '#c62f34',
+      colorError: dark ? '#ff8a8c' : '#c62f34',
       colorSuccess: dark ? '#49aa19' : '#2c7a10',
       colorBgLayout: dark ? '#0d1417' : '#f4f7f8',
       ...(dark ? { colorBgContainer: '#151d21', colorBgElevated: '#1c262b' } : {}),

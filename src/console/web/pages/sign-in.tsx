@@ -7,6 +7,7 @@ import { ApiError, keepCsrfToken, post } from '../api/client.ts'
 import type { Session } from '../api/types.ts'
 import icon from '../icon.svg'
 import { ErrorView } from '../parts/error-view.tsx'
+import { whenSlow } from '../parts/when-slow.ts'
 import { sessionQuery } from '../session.ts'
 import { LanguageMenu, ThemeMenu } from '../shell/choices.tsx'
 
@@ -77,7 +78,13 @@ export function SignInPage() {
                 <SignInError error={signIn.error} />
               </div>
             )}
-            <Button type="primary" htmlType="submit" block size="large" loading={signIn.isPending}>
+            <Button
+              type="primary"
+              htmlType="submit"
+              block
+              size="large"
+              loading={whenSlow(signIn.isPending)}
+            >
               {t('signIn.signIn')}
             </Button>
           </Form>

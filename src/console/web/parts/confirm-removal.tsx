@@ -2,6 +2,7 @@ import { Alert, Form, Input, Modal } from 'antd'
 import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ErrorView } from './error-view.tsx'
+import { whenSlow } from './when-slow.ts'
 
 export interface RemovalProps {
   open: boolean
@@ -28,8 +29,7 @@ export function ConfirmRemoval(props: RemovalProps) {
       title={title}
       okText={t('common.delete')}
       cancelText={t('common.cancel')}
-      okButtonProps={{ danger: true, disabled: !ready }}
-      confirmLoading={busy}
+      okButtonProps={{ danger: true, disabled: !ready, loading: whenSlow(busy) }}
       onOk={onConfirm}
       onCancel={onClose}
       afterClose={() => setTyped('')}

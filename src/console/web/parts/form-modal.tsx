@@ -3,6 +3,7 @@ import { type ReactNode, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError } from '../api/client.ts'
 import { ErrorView } from './error-view.tsx'
+import { whenSlow } from './when-slow.ts'
 
 export interface FormModalProps<T> {
   open: boolean
@@ -29,7 +30,7 @@ export function FormModal<T extends object>(props: FormModalProps<T>) {
       title={title}
       okText={submit}
       cancelText={t('common.cancel')}
-      confirmLoading={busy}
+      okButtonProps={{ loading: whenSlow(busy) }}
       onOk={() => form.submit()}
       onCancel={onClose}
       destroyOnHidden

@@ -36,6 +36,11 @@ export function useList<T>({ path, query = {}, every, whole = false }: ListQuery
 
 export type ListResult<T> = ReturnType<typeof useList<T>>
 
+/** What is wider than the window scrolls, so those without a mouse must be able to get into it. */
+function scrollsByKeyboard(table: { nativeElement: HTMLElement } | null): void {
+  table?.nativeElement.querySelector('.ant-table-content')?.setAttribute('tabindex', '0')
+}
+
 export interface ListProps<T> {
   list: ListResult<T>
   columns: NonNullable<TableProps<T>['columns']>
@@ -57,6 +62,7 @@ export function List<T extends object>(props: ListProps<T>) {
     <>
       {error && <ErrorView error={error} onRetry={() => void refetch()} />}
       <Table<T>
+        ref={scrollsByKeyboard}
         aria-label={label}
         columns={columns}
         dataSource={data?.items ?? []}

@@ -22,7 +22,10 @@ function BlockView({ block }: { block: Block }) {
       return <Tag>{spansOf(block.spans)}</Tag>
     }
     case 'code':
-      return <pre>{block.text}</pre>
+      return (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also by keyboard
+        <pre tabIndex={0}>{block.text}</pre>
+      )
     case 'quote':
       return <blockquote>{blocksOf(block.blocks)}</blockquote>
     case 'list': {

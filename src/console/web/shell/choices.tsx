@@ -12,6 +12,7 @@ const THEMES: ThemeChoice[] = ['light', 'dark', 'system']
 export function LanguageMenu() {
   const { t } = useTranslation()
   const { language, change } = usePreferences()
+  const short = language === 'zh' ? '中' : 'EN'
   return (
     <Dropdown
       trigger={['click']}
@@ -21,8 +22,8 @@ export function LanguageMenu() {
         onClick: ({ key }) => change({ language: key as Language }),
       }}
     >
-      <Button type="text" icon={<GlobalOutlined />} aria-label={t('nav.language')}>
-        {language === 'zh' ? '中' : 'EN'}
+      <Button type="text" icon={<GlobalOutlined />} aria-label={`${t('nav.language')}: ${short}`}>
+        {short}
       </Button>
     </Dropdown>
   )

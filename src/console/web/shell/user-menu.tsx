@@ -23,6 +23,8 @@ export function UserMenu() {
     )
   }
 
+  const shown = account.displayName || account.name
+
   async function signOut() {
     await remove('/session')
     queries.clear()
@@ -45,12 +47,8 @@ export function UserMenu() {
         },
       }}
     >
-      <Button
-        type="text"
-        icon={<UserOutlined />}
-        aria-label={t('nav.userMenu', { name: account.name })}
-      >
-        {wide ? account.displayName || account.name : null}
+      <Button type="text" icon={<UserOutlined />} aria-label={t('nav.userMenu', { name: shown })}>
+        {wide ? shown : null}
       </Button>
     </Dropdown>
   )

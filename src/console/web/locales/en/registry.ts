@@ -54,7 +54,7 @@ export const registry = {
       'Only the tag “{{name}}” goes. Its artifact stays, and can be pulled by its digest.',
     deleteTitle: 'Delete the tag {{name}}',
     deleted: 'The tag was deleted',
-    history: 'History of the tag',
+    history: 'History',
     immutable: 'Immutable: cannot be moved or deleted',
     newest: 'Newest first',
     order: 'Order',

@@ -54,7 +54,7 @@ export const registry: Pick<Texts, 'projects' | 'repositories' | 'tags' | 'artif
       deleteText: '仅删除标签“{{name}}”。制品会保留，仍可按摘要拉取。',
       deleteTitle: '删除标签 {{name}}',
       deleted: '标签已删除',
-      history: '标签历史',
+      history: '历史',
       immutable: '不可变标签：不能移动或删除',
       newest: '最新在前',
       order: '排序',

@@ -6,6 +6,7 @@ import { ErrorView } from '../../parts/error-view.tsx'
 import { useFieldErrors } from '../../parts/form-modal.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { useAct } from '../../parts/use-act.ts'
+import { whenSlow } from '../../parts/when-slow.ts'
 import { sessionQuery, useSession } from '../../session.ts'
 import { ApiTokens } from './api-tokens.tsx'
 
@@ -105,7 +106,7 @@ function PasswordForm({ name }: { name: string }) {
           <ErrorView error={save.error} />
         </div>
       )}
-      <Button type="primary" htmlType="submit" loading={save.isPending}>
+      <Button type="primary" htmlType="submit" loading={whenSlow(save.isPending)}>
         {t('account.changePassword')}
       </Button>
     </Form>

@@ -1,4 +1,5 @@
-import { Tabs } from 'antd'
+import { Radio } from 'antd'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Artifact } from '../../api/types.ts'
 import { Command } from '../../parts/values.tsx'
@@ -21,25 +22,28 @@ export function PullCommands(props: {
     digest: artifact.digest,
     kind: kindOf(artifact),
   })
+  const [chosen, setChosen] = useState(lines[0]?.tool)
+  const line = lines.find(({ tool }) => tool === chosen) ?? lines[0]
+  if (!line) return null
   return (
-    <Tabs
-      size="small"
-      items={lines.map(({ tool, byTag, byDigest }) => ({
-        key: tool,
-        label: tool,
-        children: (
-          <>
-            {byTag && (
-              <>
-                <p style={{ margin: '0 0 6px' }}>{t('artifacts.byTag')}</p>
-                <Command text={byTag} />
-              </>
-            )}
-            <p style={{ margin: '12px 0 6px' }}>{t('artifacts.byDigest')}</p>
-            <Command text={byDigest} />
-          </>
-        ),
-      }))}
-    />
+    <>
+      <Radio.Group
+        optionType="button"
+        size="small"
+        value={line.tool}
+        aria-label={t('artifacts.pull')}
+        options={lines.map(({ tool }) => ({ value: tool, label: tool }))}
+        onChange={(event) => setChosen(event.target.value)}
+        style={{ marginBottom: 16 }}
+      />
+      {line.byTag && (
+        <>
+          <p style={{ margin: '0 0 6px' }}>{t('artifacts.byTag')}</p>
+          <Command text={line.byTag} />
+        </>
+      )}
+      <p style={{ margin: '12px 0 6px' }}>{t('artifacts.byDigest')}</p>
+      <Command text={line.byDigest} />
+    </>
   )
 }

@@ -7,6 +7,7 @@ import type { Project } from '../../api/types.ts'
 import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { useAct } from '../../parts/use-act.ts'
+import { whenSlow } from '../../parts/when-slow.ts'
 import { useSession } from '../../session.ts'
 import { QuotaInput } from './quota-input.tsx'
 import { useProject } from './use-project.ts'
@@ -75,7 +76,7 @@ function Settings({ project }: { project: Project }) {
               <ErrorView error={save.error} />
             </div>
           )}
-          <Button type="primary" htmlType="submit" loading={save.isPending}>
+          <Button type="primary" htmlType="submit" loading={whenSlow(save.isPending)}>
             {t('common.save')}
           </Button>
         </Form>

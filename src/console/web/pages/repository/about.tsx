@@ -7,6 +7,7 @@ import type { Repository } from '../../api/types.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { Markdown } from '../../parts/markdown.tsx'
 import { useAct } from '../../parts/use-act.ts'
+import { whenSlow } from '../../parts/when-slow.ts'
 import { useHasRole } from '../projects/use-project.ts'
 import { repositoryPath, useRepository } from './use-repository.ts'
 
@@ -70,7 +71,7 @@ function Editor({ repository, onClose }: { repository: Repository; onClose: () =
             <ErrorView error={save.error} />
           </div>
         )}
-        <Button type="primary" htmlType="submit" loading={save.isPending}>
+        <Button type="primary" htmlType="submit" loading={whenSlow(save.isPending)}>
           {t('common.save')}
         </Button>{' '}
         <Button onClick={onClose}>{t('common.cancel')}</Button>

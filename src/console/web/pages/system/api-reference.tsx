@@ -28,7 +28,7 @@ export function ApiReferencePage() {
   return (
     <div className="page">
       <PageHead title={t('nav.api')}>
-        <p className="cell-note">
+        <p style={{ margin: '4px 0 0' }}>
           {t('api.intro')} <a href="/api/v1/openapi.json">openapi.json</a>
         </p>
       </PageHead>

@@ -11,6 +11,7 @@ import { ErrorView } from '../../parts/error-view.tsx'
 import { List, useFilters, useList } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { Time } from '../../parts/values.tsx'
+import { whenSlow } from '../../parts/when-slow.ts'
 import { exportAudit } from './audit-export.ts'
 
 const ROUTE = '/shell/signed-in/audit'
@@ -41,7 +42,7 @@ export function AuditPage() {
         actions={
           <Button
             icon={<DownloadOutlined />}
-            loading={exporting !== undefined}
+            loading={whenSlow(exporting !== undefined)}
             onClick={() => void save()}
           >
             {exporting ? t('audit.exported', { count: exporting }) : t('audit.export')}

@@ -9,6 +9,7 @@ import { PageHead } from '../../parts/page-head.tsx'
 import { Source } from '../../parts/source.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { Time } from '../../parts/values.tsx'
+import { whenSlow } from '../../parts/when-slow.ts'
 
 const STATES: JobState[] = ['queued', 'running', 'done', 'failed', 'cancelled']
 const COLORS: Record<JobState, string> = {
@@ -127,7 +128,7 @@ function JobActions({ job }: { job: Job }) {
     return (
       <Button
         disabled={job.cancelRequested}
-        loading={change.isPending}
+        loading={whenSlow(change.isPending)}
         onClick={() => change.mutate('cancel')}
       >
         {job.cancelRequested ? t('jobs.ending') : t('jobs.cancel')}
@@ -136,7 +137,7 @@ function JobActions({ job }: { job: Job }) {
   }
   if (job.state === 'done') return null
   return (
-    <Button loading={change.isPending} onClick={() => change.mutate('retry')}>
+    <Button loading={whenSlow(change.isPending)} onClick={() => change.mutate('retry')}>
       {t('jobs.retry')}
     </Button>
   )

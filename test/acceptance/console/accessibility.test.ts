@@ -1,0 +1,98 @@
+import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import { basic, createProject, createUser } from '../admin-api.ts'
+import { projectRoot } from '../server.ts'
+import { describeConsole, type Look } from './browser.ts'
+import { pushSamples } from './sample-content.ts'
+
+setDefaultTimeout(180_000)
+
+const REPOSITORY = '/projects/sample/repositories/shop%2Fweb'
+
+const PAGES = [
+  '/sign-in',
+  '/',
+  '/start',
+  '/projects',
+  '/projects/sample',
+  '/projects/sample/members',
+  '/projects/sample/robots',
+  '/projects/sample/settings',
+  REPOSITORY,
+  `${REPOSITORY}/artifacts`,
+  `${REPOSITORY}/about`,
+  `${REPOSITORY}/artifacts/DIGEST?tag=2.3.1`,
+  `${REPOSITORY}/artifacts/DIGEST?tab=layers`,
+  `${REPOSITORY}/artifacts/DIGEST?tab=config`,
+  `${REPOSITORY}/artifacts/INDEX?tab=parts`,
+  `${REPOSITORY}/artifacts/INDEX?tab=referrers`,
+  '/projects/sample/repositories/storefront/charts',
+  '/users',
+  '/robots',
+  '/account',
+  '/audit',
+  '/jobs',
+  '/api-reference',
+  '/projects/none',
+]
+
+interface Violation {
+  id: string
+  impact: string
+  nodes: { html: string; failureSummary: string }[]
+}
+
+const LOOKS: [string, Look][] = [
+  ['light, 1280 pixels, English', {}],
+  ['dark, 390 pixels, Chinese', { theme: 'dark', width: 390, language: 'zh' }],
+]
+
+/** Rules of WCAG 2.2 AA, checked by axe; and that no page is wider than its window. */
+describeConsole('every page of the console', (console) => {
+  let axe = ''
+  const digests = { DIGEST: '', INDEX: '' }
+  beforeAll(async () => {
+    const { server } = console()
+    axe = await Bun.file(join(projectRoot, 'node_modules/axe-core/axe.min.js')).text()
+    await createProject(server, 'sample')
+    await createUser(server, 'reader')
+    await pushSamples(server, { project: 'sample' })
+    for (const [name, tag] of [
+      ['DIGEST', '2.3.1'],
+      ['INDEX', 'latest'],
+    ] as const) {
+      const answer = await fetch(`${server.url}/api/v1${REPOSITORY}/tags/${tag}`, {
+        headers: { authorization: basic(server.admin) },
+      })
+      digests[name] = ((await answer.json()) as { digest: string }).digest
+    }
+  }, 120_000)
+
+  test.each(LOOKS)('can be used by everybody: %s', async (_, look) => {
+    const window = await console().window(look)
+    const { page } = window
+    const found: string[] = []
+    for (const template of PAGES) {
+      const path = template.replace(/DIGEST|INDEX/, (name) => digests[name as 'DIGEST' | 'INDEX'])
+      if (path === '/') await window.signIn()
+      await window.open(path)
+      await page.locator('h1, [role=alert]').first().waitFor()
+      await page.evaluate(axe)
+      const violations = (await page.evaluate(
+        `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })
+          .then(({ violations }) => violations)`,
+      )) as Violation[]
+      for (const { id, impact, nodes } of violations) {
+        if (impact !== 'serious' && impact !== 'critical') continue
+        const [node] = nodes
+        found.push(`${path}: ${id} (${nodes.length}) ${node?.html.slice(0, 200)}`)
+      }
+      const tooWide = await page.evaluate(
+        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+      )
+      if (Number(tooWide) > 0) found.push(`${path}: ${tooWide} pixels too wide`)
+    }
+    expect([...found, ...window.problems]).toEqual([])
+    await window.close()
+  })
+})
