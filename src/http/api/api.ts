@@ -21,6 +21,7 @@ import { auditEndpoints } from './audit.ts'
 import { chartVersionEndpoints } from './chart-versions.ts'
 import { problemResponse } from './errors.ts'
 import { createGate } from './gate.ts'
+import { imageEndpoints } from './images.ts'
 import { readJson } from './input.ts'
 import { jobEndpoints } from './jobs.ts'
 import { meEndpoints } from './me.ts'
@@ -82,6 +83,7 @@ export function createApi(deps: ApiDeps): Face {
     ...registryBrowseEndpoints(deps),
     ...registryEndpoints(deps),
     ...registryUseEndpoints(deps),
+    ...imageEndpoints(deps),
     ...transferEndpoints(deps),
     ...sessionEndpoints(deps),
     ...meEndpoints(deps),

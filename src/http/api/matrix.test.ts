@@ -29,6 +29,8 @@ const WHO: [readonly string[], string[]][] = [
   [SIGNED_IN, ['me.get', 'system.info', 'token.list', 'token.delete']],
   [SIGNED_IN, ['me.password', 'token.create', 'registry.list', 'registry.get']],
   [SIGNED_IN, ['access-key.list', 'access-key.create', 'access-key.update', 'access-key.delete']],
+  [SIGNED_IN, ['image.list', 'registry-image.list', 'registry-sync.list']],
+  [ADMINS, ['registry-sync.create']],
   [SIGNED_IN, ['registry-trust.list', 'registry-trust.get']],
   [SIGNED_IN, ['registry-repository.list', 'registry-tag.list', 'registry-image.get']],
   [SIGNED_IN, ['transfer.list', 'transfer.create', 'transfer.get']],

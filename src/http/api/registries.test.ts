@@ -57,6 +57,7 @@ onEachEngine('registries of the own API', (create) => {
       credentialExpiresAt: null,
       imageCount: 0,
       latestSyncAt: null,
+      syncCron: null,
       createdAt: now,
       updatedAt: now,
       version: 1,

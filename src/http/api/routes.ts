@@ -3,6 +3,7 @@ import { artifactContentRoutes } from './artifact-contents.ts'
 import { artifactRoutes } from './artifacts.ts'
 import { auditRoutes } from './audit.ts'
 import { chartVersionRoutes } from './chart-versions.ts'
+import { imageRoutes } from './images.ts'
 import { jobRoutes } from './jobs.ts'
 import { meRoutes } from './me.ts'
 import { memberRoutes } from './members.ts'
@@ -34,6 +35,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   registryRoutes,
   registryTrustRoutes,
   registryUseRoutes,
+  imageRoutes,
   transferRoutes,
   sessionRoutes,
   meRoutes,

@@ -9,11 +9,11 @@ import type { Log } from '../../lib/log.ts'
 import type { Registry } from '../../oci/registry.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { OpenedRegistry, Registries } from '../registries/registries.ts'
+import { countImages } from './images.ts'
 import { requestSync, syncJobType } from './request-sync.ts'
 import { syncRepository, wantsPause } from './sync-repository.ts'
 import {
   beginSync,
-  countImages,
   noteDone,
   noteListed,
   repositoriesLeft,
@@ -151,7 +151,7 @@ async function createRun(
   }
 
   async function finish(failure?: { error: AppError; code: SyncRow['error_code'] }): Promise<void> {
-    const images = await countImages(db.query, row.registry)
+    const images = await countImages(db.query, { registries: [row.registry] })
     await db.transaction(async (tx) => {
       const now = clock()
       // Whoever changes the registry asks for a sync afterwards, so that is the order here too.

@@ -212,13 +212,3 @@ export async function settleUnlisted(
       .execute()
   }
 }
-
-export async function countImages(on: Queryable, registry: string): Promise<number> {
-  const { count } = await on
-    .selectFrom('registry_image')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('registry', '=', registry)
-    .where('gone_at', 'is', null)
-    .executeTakeFirstOrThrow()
-  return Number(count)
-}
