@@ -94,18 +94,19 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
 
 /** The process that does the work in the background. */
 export async function startJobs(context: ProcessContext): Promise<RunningProcess> {
-  const { config, log } = context
+  const { config, log, metrics } = context
   const parts = await buildParts(context, { checkpoints: true })
   const { db } = parts
   const clock = systemClock
   const queue = createJobQueue({ db, clock })
   const { jobs, longJobs, schedules } = createBackground(parts, context)
-  const worker = createJobWorker({ db, queue, jobs, log, clock })
+  const worker = createJobWorker({ db, queue, jobs, log, metrics, clock })
   const longWorker = createJobWorker({
     db,
     queue,
     jobs: longJobs,
     log,
+    metrics,
     clock,
     concurrency: config.transfers.atOnce,
     leaseMs: config.transfers.lease,

@@ -2,6 +2,7 @@ import { ZodError } from 'zod'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
+import type { Metrics } from '../lib/metrics.ts'
 import type { Db } from '../store/db/database.ts'
 import { type Job, Postponed, retryDelay } from './job.ts'
 import { type ClaimedRow, finish, type Lease, type Outcome, renew } from './leases.ts'
@@ -36,6 +37,8 @@ export interface RunDeps {
   clock: Clock
   log: Log
   leaseMs: number
+  /** Counts each run with its time. */
+  metrics?: Pick<Metrics, 'job'> | undefined
 }
 
 /** Starts the run of a row that was just claimed. */
@@ -129,7 +132,12 @@ export function startRun(deps: RunDeps, job: Job, row: ClaimedRow): Run {
   }
 
   run.ended = (async () => {
+    const startedAt = performance.now()
     const outcome = await execute()
+    const seconds = (performance.now() - startedAt) / 1000
+    const counted = outcome.state === 'queued' ? 'retried' : outcome.state
+    // Whoever has the job now counts it.
+    if (cause !== 'lost') deps.metrics?.job(row.name, counted, seconds)
     if (outcome.state === 'failed') log.error('job failed', { reason: outcome.error })
     await settle(outcome)
   })()

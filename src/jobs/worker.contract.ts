@@ -87,6 +87,25 @@ export function workerContract(create: () => Promise<TestDatabase>) {
       expect(seen).toEqual([7])
     })
 
+    test('each run is counted with its outcome and its time', async () => {
+      const counted: [string, string, boolean][] = []
+      const metrics: JobWorkerDeps['metrics'] = {
+        job: (kind, outcome, seconds) =>
+          counted.push([kind, outcome, seconds >= 0 && seconds < 10]),
+      }
+      const job = jobOf(async (n) => {
+        if (n === 2) throw new Error('never')
+      }, 2)
+      work(job, { metrics })
+      await ended(await enqueue(job, 1))
+      await ended(await enqueue(job, 2))
+      expect(counted).toEqual([
+        [job.name, 'done', true],
+        [job.name, 'retried', true],
+        [job.name, 'failed', true],
+      ])
+    })
+
     test('higher priorities go first, nothing before its time, no more at once than allowed', async () => {
       const seen: number[] = []
       let running = 0

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { newHex } from '../lib/ids.ts'
 import type { Log } from '../lib/log.ts'
+import type { Metrics } from '../lib/metrics.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Job } from './job.ts'
 import { type ClaimedRow, claim, finish, nextDue, reap, runningOf } from './leases.ts'
@@ -13,6 +14,7 @@ export interface JobWorkerDeps {
   /** What this process can run; jobs of other names are left to others. */
   jobs: readonly Job[]
   log: Log
+  metrics?: Pick<Metrics, 'job'>
   clock?: Clock
   /** Jobs at once; 4 unless set. */
   concurrency?: number
@@ -35,7 +37,7 @@ const SOON_MS = 2
 
 /** Runs jobs of the queue. Any number of processes may have a worker on one database. */
 export function createJobWorker(deps: JobWorkerDeps): JobWorker {
-  const { db, queue, log, clock = systemClock, concurrency = 4 } = deps
+  const { db, queue, log, metrics, clock = systemClock, concurrency = 4 } = deps
   const { leaseMs = 30_000, pollMs = 1_000, graceMs = 10_000 } = deps
   const owner = newHex(8)
   const jobs = new Map(deps.jobs.map((job) => [job.name, job]))
@@ -56,7 +58,7 @@ export function createJobWorker(deps: JobWorkerDeps): JobWorker {
   function begin(row: ClaimedRow): void {
     const job = jobs.get(row.name)
     if (!job) return
-    const run = startRun({ db, clock, log, leaseMs }, job, row)
+    const run = startRun({ db, clock, log, leaseMs, metrics }, job, row)
     runs.add(run)
     void run.ended.then(() => {
       runs.delete(run)
