@@ -13,6 +13,7 @@ import { createGate } from './gate.ts'
 import { createIdentify } from './identify.ts'
 import { uploadCommandEndpoint } from './image-upload-command.ts'
 import { parseBody, parseQuery, readBytes } from './input.ts'
+import { inventoryEndpoints } from './inventory.ts'
 import { createKeystone } from './keystone.ts'
 import { registryEndpoints } from './registries.ts'
 import type { Endpoint, RawRequest } from './route.ts'
@@ -39,7 +40,7 @@ export function createHss(deps: HssDeps): Face {
   const enter = createGate({ authorizer: accounts.authorizer, projects: registry.projects })
   const keystone = createKeystone({ accounts, projects: registry.projects, identify })
   const byName = new Map(
-    [...registryEndpoints(deps), uploadCommandEndpoint(deps)].map(
+    [...registryEndpoints(deps), uploadCommandEndpoint(deps), ...inventoryEndpoints(deps)].map(
       (endpoint) => [endpoint.route.name, endpoint] as const,
     ),
   )

@@ -108,7 +108,7 @@ export const listOf = <const V extends readonly [string, ...string[]]>(values: V
 }
 
 /** Of a query. */
-const whole = (min: number, max: number) => {
+export const whole = (min: number, max: number) => {
   const error = `be a whole number from ${min} to ${max}`
   return z
     .string()
@@ -116,6 +116,24 @@ const whole = (min: number, max: number) => {
     .transform(Number)
     .refine((value) => value >= min && value <= max, { error })
 }
+
+/** Of a query, from 0 on; what is beyond the numbers that we have is the largest of them. */
+export const long = (max: bigint) => {
+  const error = `be a whole number from 0 to ${max}`
+  const most = BigInt(Number.MAX_SAFE_INTEGER)
+  return z
+    .string()
+    .regex(/^\d{1,19}$/, error)
+    .transform(BigInt)
+    .refine((value) => value <= max, { error })
+    .transform((value) => Number(value > most ? most : value))
+}
+
+/** Of a query. The SDK for Python writes them with a capital. */
+export const truth = z
+  .string()
+  .regex(/^(true|false)$/i, 'be true or false')
+  .transform((value) => value.toLowerCase() === 'true')
 
 export const ALL_ENTERPRISE_PROJECTS = 'all_granted_eps'
 

@@ -39,6 +39,11 @@ const NEEDS: Record<string, Action> = {
   'GET /image/registries/statistics': READ,
   'GET /image/registries/image-upload-command': READ,
   'POST /image/registries/batch-delete': MANAGE,
+  'GET /image/registries/images': READ,
+  'POST /image/image-sync/tasks': MANAGE,
+  'GET /image/image-sync/tasks/{task_id}/registries': READ,
+  'GET /image/tasks': READ,
+  'GET /image/asset/statistics': READ,
   'PUT /image/registries/{id}': MANAGE,
   'DELETE /image/registries/{id}': MANAGE,
 }
@@ -69,7 +74,7 @@ function seen({ status, body }: HssAnswer): Outcome | string {
 const ask = (route: string, project: string, identity: Identity) => {
   const [method = '', path = ''] = route.split(' ')
   const name = identity.header?.match(/^Bearer (ept_.*)$/)?.[1]
-  return hss.call(method, `/v5/${project}${path.replace('{id}', 'absent')}`, {
+  return hss.call(method, `/v5/${project}${path.replace(/\{\w+\}/, 'absent')}`, {
     // API tokens as this API sends them.
     ...(name ? { token: name } : { as: identity.header ?? null }),
     headers: fromElsewhere(identity),

@@ -48,7 +48,7 @@ export function filterOf(
   }
 }
 
-function typeOf(provider: ProviderName): RegistryType {
+export function typeOf(provider: ProviderName): RegistryType {
   if (provider === 'harbor') return 'Harbor'
   if (provider === 'jfrog') return 'Jfrog'
   return provider === 'swr' ? 'SwrPrivate' : 'Other'
