@@ -66,6 +66,29 @@ test('a wrong password is tried once, so that no account is locked', async () =>
   expect(anonymous).toMatchObject({ code: 'remote_denied', problem: 'anonymous' })
 })
 
+test('a registry that repeats what it was told in confidence is not quoted', async () => {
+  const token = 'handed-0ut-token'
+  const repeat = (...texts: string[]) => ({
+    status: 403,
+    body: JSON.stringify({ errors: [{ code: 'DENIED', message: `no: ${texts.join(' ')} end` }] }),
+  })
+  const said = [KEYS.secretKey, BASIC.slice(6), token]
+  const listing = server.fault
+  server.fault = (request) =>
+    request.path === '/v2/a/b/tags/list' ? repeat(...said) : listing(request)
+  const basic = await failureOf(tagsOf(remoteOf(server.url, { endpoint: KEYS })))
+  expect(basic.message).toContain(`DENIED: no: … … ${token} end`)
+
+  server.challenge = `Bearer realm="${server.url}/token"`
+  server.wants = () => false
+  answerToken = () => ({ body: JSON.stringify({ token }) })
+  const bearer = await failureOf(tagsOf(remoteOf(server.url, { endpoint: KEYS })))
+  expect(bearer.message).toContain('DENIED: no: … … … end')
+  answerToken = () => repeat(...said.slice(0, 2))
+  const refused = await failureOf(tagsOf(remoteOf(server.url, { endpoint: KEYS })))
+  expect(refused.message).toContain('DENIED: no: … … end')
+})
+
 test('a token: asked for once, also by many at once, and again before it ends', async () => {
   wantBearer()
   const remote = remoteOf(server.url, { endpoint: KEYS })

@@ -1,6 +1,7 @@
 import { AppError, type ErrorCode, isAppError } from '../lib/errors.ts'
 import { readBody } from '../lib/guarded-fetch-body.ts'
 import { redactText } from '../lib/redact.ts'
+import type { Login } from './provider.ts'
 import { parseRetryAfter } from './rate-limit.ts'
 
 /** `details.problem` of what a registry answered; `RemoteProblem` has those of the connection. */
@@ -24,6 +25,8 @@ export type AnswerProblem =
 
 const ERROR_BODY_LIMIT = 64 * 1024
 const MOST_SHOWN = 300
+/** Shorter ones would cut up every sentence, and so tell themselves. */
+const LEAST_HIDDEN = 4
 const CONTROL_CHARACTERS = /[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu
 /** Passes by itself. 500 is also said for lasting faults, but nobody can tell. */
 const TEMPORARY = [408, 500, 502, 503, 504]
@@ -37,6 +40,7 @@ export function remoteFault(problem: AnswerProblem, message: string): AppError {
 /**
  * What a registry's refusal means. Its body is read and closed.
  *
+ * @param sent what it was told in confidence, which is cut out of its words should it repeat that
  * @param doing completes "registry.example.com refuses to …": `read the manifest a/b:1`
  */
 export async function toRemoteError(
@@ -46,11 +50,19 @@ export async function toRemoteError(
     doing,
     isAnonymous,
     hasToken = false,
+    sent = [],
     now,
-  }: { host: string; doing: string; isAnonymous: boolean; hasToken?: boolean; now: number },
+  }: {
+    host: string
+    doing: string
+    isAnonymous: boolean
+    hasToken?: boolean
+    sent?: readonly string[]
+    now: number
+  },
 ): Promise<AppError> {
   const { status } = response
-  const said = await readErrors(response)
+  const said = await readErrors(response, sent)
   const retryAfter = parseRetryAfter(response.headers, now)
   const [code, problem, sentence] = judge(status, isAnonymous, hasToken)
   const words = said.text === '' ? '' : `: ${said.text}`
@@ -97,14 +109,17 @@ function judge(
 }
 
 /** The errors of distribution-spec, or of those who write them a little differently. */
-async function readErrors(response: Response): Promise<{ text: string; codes: string[] }> {
+async function readErrors(
+  response: Response,
+  sent: readonly string[],
+): Promise<{ text: string; codes: string[] }> {
   try {
     const bytes = await readBody(response, ERROR_BODY_LIMIT)
     const body: unknown = JSON.parse(new TextDecoder().decode(bytes))
     const list = isObject(body) && Array.isArray(body.errors) ? body.errors : [body]
     const errors = list.filter(isObject).map(({ code, message, details }) => ({
-      code: shown(code, 60),
-      message: shown(message ?? details, MOST_SHOWN),
+      code: shown(code, 60, sent),
+      message: shown(message ?? details, MOST_SHOWN, sent),
     }))
     const texts = errors.map(({ code, message }) => [code, message].filter(Boolean).join(': '))
     return {
@@ -116,10 +131,22 @@ async function readErrors(response: Response): Promise<{ text: string; codes: st
   }
 }
 
-/** A stranger's words end up in terminals and logs. */
-function shown(value: unknown, most: number): string {
+/** What a login and a token look like in a request, and in words about it. */
+export function confidential(login: Login | undefined, token?: string): string[] {
+  const { username, password, refreshToken } = login ?? {}
+  const pair = password ? Buffer.from(`${username}:${password}`).toString('base64') : undefined
+  // Longest first: a part of one may be another.
+  return [password, password && encodeURIComponent(password), pair, refreshToken, token]
+    .flatMap((text) => (text !== undefined && text.length >= LEAST_HIDDEN ? [text] : []))
+    .sort((a, b) => b.length - a.length)
+}
+
+/** A stranger's words end up in terminals and logs, and before people who have no secrets. */
+function shown(value: unknown, most: number, sent: readonly string[]): string {
   if (typeof value !== 'string') return ''
-  return redactText(value).replaceAll(CONTROL_CHARACTERS, ' ').trim().slice(0, most)
+  let text = value
+  for (const secret of sent) text = text.replaceAll(secret, '…')
+  return redactText(text).replaceAll(CONTROL_CHARACTERS, ' ').trim().slice(0, most)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -5,7 +5,7 @@ import { readJson } from '../lib/guarded-fetch-body.ts'
 import type { Challenge } from './challenge.ts'
 import type { Token } from './client-memory.ts'
 import type { Login } from './provider.ts'
-import { remoteFault, toRemoteError } from './remote-error.ts'
+import { confidential, remoteFault, toRemoteError } from './remote-error.ts'
 import { isTrustedRealm } from './trusted-realm.ts'
 
 /** distribution's token specification: the life of a token that does not say it. */
@@ -50,6 +50,7 @@ export async function requestToken(
       host: realm.host,
       doing: 'give out a token',
       isAnonymous: login === undefined,
+      sent: confidential(login),
       now: clock(),
     })
   }

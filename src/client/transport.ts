@@ -6,7 +6,7 @@ import type { Log } from '../lib/log.ts'
 import type { Authorization, Grant } from './authorization.ts'
 import type { Observed } from './client-memory.ts'
 import { parseRateBudget, parseRetryAfter } from './rate-limit.ts'
-import { isWorthRetrying, remoteFault, toRemoteError } from './remote-error.ts'
+import { confidential, isWorthRetrying, remoteFault, toRemoteError } from './remote-error.ts'
 import type { Throttle } from './throttle.ts'
 import { abortable, type Sleep } from './waiting.ts'
 
@@ -162,6 +162,7 @@ export function createTransport({
       doing: call.doing,
       isAnonymous: grant.login === undefined,
       hasToken: grant.token !== undefined,
+      sent: confidential(grant.login, grant.token?.value.text),
       now: clock(),
     })
   }
