@@ -49,6 +49,7 @@ const RANGES: [AddressKind, string[]][] = [
       '203.0.113.0/24',
       '240.0.0.0/4',
       '::/96', // unspecified, and IPv4 in its oldest wrapping
+      '::ffff:0:0:0/96', // IPv4-translated (RFC 7915), which is not IPv4-mapped
       '64:ff9b::/32', // NAT64 that is not the well-known prefix
       '100::/64',
       '2001::/23', // Teredo, ORCHID, benchmarks

@@ -38,6 +38,7 @@ describe('addresses', () => {
     ['224.0.0.1', 'multicast'],
     ['ff02::1', 'multicast'],
     ['0.0.0.0', 'reserved'],
+    ['::ffff:0:7f00:1', 'reserved'],
     ['::', 'reserved'],
     ['::127.0.0.1', 'reserved'],
     ['2002:7f00:1::', 'reserved'],
