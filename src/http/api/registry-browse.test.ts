@@ -52,6 +52,7 @@ onEachEngine('trying and browsing a registry of others', (create) => {
       one: [MEDIA_TYPE.ociManifest, IMAGE],
       [digestOf(IMAGE)]: [MEDIA_TYPE.ociManifest, IMAGE],
       all: [MEDIA_TYPE.ociIndex, INDEX],
+      broken: [MEDIA_TYPE.ociManifest, '{"schemaVersion":2,"layers":[{"size":-1}]}'],
     }
     server = Bun.serve({
       port: 0,
@@ -139,6 +140,7 @@ onEachEngine('trying and browsing a registry of others', (create) => {
       images: [{ digest: digestOf(IMAGE), platform: 'linux/arm64/v8', size }],
     })
     await api.expect(404, 'GET', `${path}/image?repository=team/api&reference=none`, AS_ROOT)
+    await api.expect(502, 'GET', `${path}/image?repository=team/api&reference=broken`, AS_ROOT)
     await api.expect(400, 'GET', `${path}/image?repository=../x&reference=one`, AS_ROOT)
     await api.expect(400, 'GET', `${path}/tags?repository=Team`, AS_ROOT)
   })

@@ -1,6 +1,12 @@
+import { AppError } from '../../lib/errors.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { isJsonObject, parseStrictJson } from '../../oci/json.ts'
-import { type Descriptor, type ParsedManifest, parseManifest } from '../../oci/manifest.ts'
+import {
+  type Descriptor,
+  ManifestError,
+  type ParsedManifest,
+  parseManifest,
+} from '../../oci/manifest.ts'
 import { kindOfMediaType } from '../../oci/media-types.ts'
 import type { Reference } from '../../oci/reference.ts'
 import type { ManifestContent, Registry, RegistryCall } from '../../oci/registry.ts'
@@ -34,10 +40,20 @@ export async function describeRemoteImage(
 ): Promise<RemoteImage | undefined> {
   const manifest = await registry.readManifest(repository, reference, call)
   if (!manifest) return undefined
-  const parsed = parseManifest(manifest.bytes, manifest.mediaType)
+  const parsed = parse(manifest)
   return parsed.kind === 'image'
     ? describeSingle(registry, repository, manifest, parsed, call)
     : describeIndex(registry, repository, manifest, parsed, call)
+}
+
+function parse({ bytes, mediaType, digest }: ManifestContent): ParsedManifest {
+  try {
+    return parseManifest(bytes, mediaType)
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error
+    const message = `the registry has an invalid manifest ${digest}: ${error.message}`
+    throw new AppError('remote_error', message, { problem: 'answer' })
+  }
 }
 
 async function describeSingle(
@@ -108,7 +124,7 @@ async function describeChild(
   const digest = parseDigest(descriptor.digest)
   if (!digest || kindOfMediaType(descriptor.mediaType) === 'index') return undefined
   const manifest = await registry.readManifest(repository, { kind: 'digest', digest }, call)
-  const parsed = manifest && parseManifest(manifest.bytes, manifest.mediaType)
+  const parsed = manifest && parse(manifest)
   if (parsed?.kind !== 'image') return undefined
   return manifest && describeSingle(registry, repository, manifest, parsed, call)
 }
