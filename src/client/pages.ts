@@ -2,7 +2,8 @@ import { readJson } from '../lib/guarded-fetch-body.ts'
 import { remoteFault } from './remote-error.ts'
 import type { RemoteCall, Transport } from './transport.ts'
 
-const PAGE_LIMIT = 32 * 1024 * 1024
+/** Millions of short names take a hundred times the memory of their text. */
+const PAGE_LIMIT = 8 * 1024 * 1024
 const MOST_PAGES = 10_000
 
 interface PageCall extends Pick<RemoteCall, 'doing' | 'scopes' | 'signal'> {
