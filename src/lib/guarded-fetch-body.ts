@@ -1,13 +1,21 @@
 import { AppError } from './errors.ts'
 import { formatBytes } from './format.ts'
+import { remoteFailure } from './guarded-fetch-errors.ts'
 
 const JSON_LIMIT = 1024 * 1024
+/** What is small enough to be taken whole does not take longer; each piece has its own limit. */
+const LONGEST_MS = 300_000
 
 /**
- * The whole body, of at most `limit` bytes.
- * @throws AppError `remote_error` when there is more; the rest is not taken
+ * The whole body, of at most `limit` bytes, within `longestMs`.
+ * @throws AppError `remote_error` when there is more, `remote_unreachable` when it comes in drips;
+ *   the rest is not taken
  */
-export async function readBody(response: Response, limit: number): Promise<Uint8Array> {
+export async function readBody(
+  response: Response,
+  limit: number,
+  longestMs = LONGEST_MS,
+): Promise<Uint8Array> {
   const announced = Number(response.headers.get('content-length') ?? 0)
   if (announced > limit) {
     await response.body?.cancel()
@@ -15,11 +23,13 @@ export async function readBody(response: Response, limit: number): Promise<Uint8
   }
   const pieces: Uint8Array[] = []
   let size = 0
+  const end = performance.now() + longestMs
   if (response.body) {
     for await (const piece of response.body) {
       size += piece.length
       // Leaving the loop cancels the stream.
       if (size > limit) throw tooLarge(limit)
+      if (performance.now() > end) throw tooSlow(longestMs)
       pieces.push(piece)
     }
   }
@@ -35,6 +45,11 @@ export async function readJson(response: Response, limit = JSON_LIMIT): Promise<
     // Without the cause, which quotes what may be a token.
     throw new AppError('remote_error', 'the answer is not JSON', { problem: 'answer' })
   }
+}
+
+function tooSlow(ms: number): AppError {
+  const message = `the answer was not complete after ${Math.round(ms / 1000)} s`
+  return remoteFailure('timeout', message)
 }
 
 function tooLarge(limit: number): AppError {
