@@ -16,7 +16,7 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 export interface Format {
   number(value: number): string
   bytes(value: number): string
-  /** `3 hours ago`. */
+  /** `3 hr. ago`. */
   ago(at: number): string
   dateTime(at: number): string
   date(at: number): string
@@ -28,7 +28,7 @@ const tagOf = (language: Language): string => (language === 'zh' ? 'zh-CN' : 'en
 function formatFor(language: Language): Format {
   const tag = tagOf(language)
   const numbers = new Intl.NumberFormat(tag)
-  const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto' })
+  const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto', style: 'short' })
   const times = new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'medium' })
   const dates = new Intl.DateTimeFormat(tag, { dateStyle: 'medium' })
 

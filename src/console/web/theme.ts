@@ -48,6 +48,7 @@ export function themeFor(dark: boolean): ThemeConfig {
         headerBg: dark ? '#1a2429' : '#f7fafb',
         headerSplitColor: 'transparent',
       },
+      Collapse: { headerBg: dark ? '#151d21' : '#ffffff' },
       ...(dark ? { Button: { primaryColor: '#06222c' } } : {}),
     },
   }
