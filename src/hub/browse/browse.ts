@@ -52,9 +52,12 @@ interface Names {
 export function createBrowse({
   connections,
   clock,
+  timeLimit = TIME_LIMIT_MS,
 }: {
   connections: Connections
   clock: Clock
+  /** Milliseconds for all requests of one look. */
+  timeLimit?: number
 }): Browse {
   const lists = createFreshCache<Names>(clock, 200)
   const images = createFreshCache<RemoteImage | undefined>(clock, 5_000)
@@ -70,8 +73,7 @@ export function createBrowse({
     ) => AsyncIterable<string[]>,
   ): Promise<Names> {
     return lists.get(`${id}:${version}:${what}`, async () => {
-      const value = await listing(async () => {
-        const signal = AbortSignal.timeout(TIME_LIMIT_MS)
+      const look = inTime(timeLimit, async (signal) => {
         const connection = await connections.to(id, PATIENCE)
         const names = new Set<string>()
         for await (const page of open(connection, signal)) {
@@ -81,6 +83,7 @@ export function createBrowse({
         const complete = names.size <= MOST_NAMES
         return { names: [...names].slice(0, MOST_NAMES).sort(), complete }
       })
+      const value = await listing(look)
       return { value, until: clock() + KEPT_MS }
     })
   }
@@ -112,12 +115,27 @@ export function createBrowse({
         })
       const key = `${registry.id}:${registry.version}:${repository}:${reference}`
       return images.get(key, async () => {
-        const signal = AbortSignal.timeout(TIME_LIMIT_MS)
-        const { remote } = await connections.to(registry.id, PATIENCE)
-        const value = await describeRemoteImage(remote, repository, parsed, { signal })
+        const value = await inTime(timeLimit, async (signal) => {
+          const { remote } = await connections.to(registry.id, PATIENCE)
+          return describeRemoteImage(remote, repository, parsed, { signal })
+        })()
         return { value, until: clock() + KEPT_MS }
       })
     },
+  }
+}
+
+/** The time is counted from the call on. */
+function inTime<T>(ms: number, look: (signal: AbortSignal) => Promise<T>): () => Promise<T> {
+  return async () => {
+    const signal = AbortSignal.timeout(ms)
+    try {
+      return await look(signal)
+    } catch (error) {
+      if (error !== signal.reason) throw error
+      const message = `the registry did not answer within ${Math.round(ms / 1000)} s`
+      throw new AppError('remote_unreachable', message, { problem: 'timeout' })
+    }
   }
 }
 
