@@ -60,7 +60,7 @@ export async function listImages(on: Queryable, page: ImagePage): Promise<Invent
   let query = on
     .selectFrom('registry_image')
     .selectAll()
-    .where((eb) => fits(eb, page))
+    .where((eb) => fits(eb, page, isUnfiltered(page)))
     .orderBy('id', direction)
     .limit(limit)
   if (after !== undefined) query = query.where('id', direction === 'asc' ? '>' : '<', after)
@@ -78,10 +78,17 @@ export async function countImages(on: Queryable, filter: ImageFilter): Promise<n
   return Number(count)
 }
 
-function fits(eb: ExpressionBuilder<Schema, 'registry_image'>, filter: ImageFilter) {
+/** Nothing is asked but that it is in one of several registries. */
+function isUnfiltered({ registries, direction, after, offset, limit, ...rest }: ImagePage) {
+  return registries.length > 1 && Object.values(rest).every((value) => value === undefined)
+}
+
+/** `byId`: an expression keeps SQLite from gathering and sorting all images of the registries. */
+function fits(eb: ExpressionBuilder<Schema, 'registry_image'>, filter: ImageFilter, byId = false) {
+  const registry = byId ? sql<string>`(registry || '')` : eb.ref('registry')
   const all: Expression<SqlBool>[] = [
     eb('gone_at', 'is', null),
-    eb('registry', 'in', [...filter.registries]),
+    eb(registry, 'in', [...filter.registries]),
   ]
   const equal = [
     ['namespace', filter.namespace],

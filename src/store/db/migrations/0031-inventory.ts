@@ -26,7 +26,7 @@ export async function inventory(db: Kysely<unknown>, engine: Engine): Promise<vo
     .addColumn('gone_at', int)
     .addUniqueConstraint('registry_image_key', ['registry', 'repository', 'tag'])
     .execute()
-  // Of those that are there; each ends with the id, by which lists go on.
+  // Of those that are there. Those that are compared whole end with the id, by which lists go on.
   for (const [suffix, ...columns] of [
     ['all', 'registry', 'id'],
     ['namespace', 'namespace', 'id'],
@@ -34,8 +34,9 @@ export async function inventory(db: Kysely<unknown>, engine: Engine): Promise<vo
     ['tag', 'tag', 'id'],
     ['digest', 'digest', 'id'],
     ['size', 'size', 'id'],
-    ['updated', 'updated_at', 'id'],
-    ['synced', 'synced_at', 'id'],
+    ['updated', 'registry', 'updated_at'],
+    ['synced', 'registry', 'synced_at'],
+    ['latest', 'registry', 'latest_version', 'id'],
   ] as const) {
     await db.schema
       .createIndex(`registry_image_${suffix}`)
