@@ -143,6 +143,8 @@ onEachEngine('trying and browsing a registry of others', (create) => {
     await api.expect(502, 'GET', `${path}/image?repository=team/api&reference=broken`, AS_ROOT)
     await api.expect(400, 'GET', `${path}/image?repository=../x&reference=one`, AS_ROOT)
     await api.expect(400, 'GET', `${path}/tags?repository=Team`, AS_ROOT)
+    const outside = await api.expect(403, 'GET', `${path}/tags?repository=other/x`, AS_ROOT)
+    expect(outside.body.detail).toContain('namespace "team" only')
   })
 
   test('only those whose projects may use it look around', async () => {

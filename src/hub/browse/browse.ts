@@ -39,7 +39,7 @@ export interface BrowsedNames {
 
 const KEPT_MS = 30_000
 const MOST_NAMES = 20_000
-const LISTS_AT_ONCE = 4
+const LISTS_AT_ONCE = 2
 const TIME_LIMIT_MS = 45_000
 /** People look: a registry that wants to be waited for is told of instead. */
 const PATIENCE = { tries: 2, longestWait: 5_000 }
@@ -61,7 +61,13 @@ export function createBrowse({
 }): Browse {
   const lists = createFreshCache<Names>(clock, 200)
   const images = createFreshCache<RemoteImage | undefined>(clock, 5_000)
-  const listing = createLimit(LISTS_AT_ONCE)
+  // Of one registry each: one that hangs must not keep the others from being looked at.
+  const listing = new Map<string, ReturnType<typeof createLimit>>()
+  const limitOf = (id: string) => {
+    const limit = listing.get(id) ?? createLimit(LISTS_AT_ONCE)
+    listing.set(id, limit)
+    return limit
+  }
 
   /** Every name, kept for a moment so that pages and searches are of one listing. */
   function namesOf(
@@ -83,7 +89,7 @@ export function createBrowse({
         const complete = names.size <= MOST_NAMES
         return { names: [...names].slice(0, MOST_NAMES).sort(), complete }
       })
-      const value = await listing(look)
+      const value = await limitOf(id)(look)
       return { value, until: clock() + KEPT_MS }
     })
   }
@@ -98,7 +104,7 @@ export function createBrowse({
     },
 
     async tags(registry, repository, page) {
-      demandRepository(repository)
+      demandRepository(registry, repository)
       const all = await namesOf(registry, `tags:${repository}`, ({ remote }, signal) =>
         remote.listTags(repository, { signal }),
       )
@@ -107,7 +113,7 @@ export function createBrowse({
     },
 
     image(registry, repository, reference) {
-      demandRepository(repository)
+      demandRepository(registry, repository)
       const parsed = parseReference(reference)
       if (!parsed)
         throw new AppError('invalid_input', '"reference" must be a tag or a digest', {
@@ -139,11 +145,18 @@ function inTime<T>(ms: number, look: (signal: AbortSignal) => Promise<T>): () =>
   }
 }
 
-function demandRepository(repository: string): void {
-  if (isRepositoryPath(repository)) return
-  throw new AppError('invalid_input', '"repository" must be the name of a repository', {
-    field: 'repository',
-  })
+/** The record says which part of the registry is ours to show, whatever its keys may see. */
+function demandRepository({ name, namespace }: RegistryRecord, repository: string): void {
+  if (!isRepositoryPath(repository)) {
+    throw new AppError('invalid_input', '"repository" must be the name of a repository', {
+      field: 'repository',
+    })
+  }
+  if (namespace === '' || repository.startsWith(`${namespace}/`)) return
+  throw new AppError(
+    'denied',
+    `registry "${name}" is integrated with its namespace "${namespace}" only, and ${repository} is not in it`,
+  )
 }
 
 function pageOf({ names, complete }: Names, { limit, after, nameHas }: BrowsePage): BrowsedNames {
