@@ -22,7 +22,10 @@ async function ask(
   headers: Record<string, string> = {},
   { method = 'GET', assets = ASSETS as ConsoleAssets | null } = {},
 ) {
-  const face = createConsoleFace({ open: async () => assets ?? undefined, hint: 'this is a registry' })
+  const face = createConsoleFace({
+    open: async () => assets ?? undefined,
+    hint: 'this is a registry',
+  })
   const context = {
     request: new Request(`http://localhost${path}`, { method, headers }),
     method,
