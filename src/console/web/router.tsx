@@ -19,6 +19,7 @@ import { Shell } from './shell/shell.tsx'
 const home = () => import('./pages/area-home.ts')
 const projectsArea = () => import('./pages/area-projects.ts')
 const repositoriesArea = () => import('./pages/area-repositories.ts')
+const registriesArea = () => import('./pages/area-registries.ts')
 const system = () => import('./pages/area-system.ts')
 
 type Texts = Record<string, unknown>
@@ -185,10 +186,45 @@ const apiReference = createRoute({
   component: lazyRouteComponent(system, 'ApiReferencePage'),
 })
 
+const registries = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/registries',
+  validateSearch: search('name', 'provider', 'after'),
+  component: lazyRouteComponent(registriesArea, 'RegistriesPage'),
+})
+const newRegistry = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/registries/new',
+  component: lazyRouteComponent(registriesArea, 'NewRegistryPage'),
+})
+const registry = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/registries/$registry',
+  validateSearch: search('tab'),
+  component: lazyRouteComponent(registriesArea, 'RegistryPage'),
+})
+const editRegistry = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/registries/$registry/edit',
+  component: lazyRouteComponent(registriesArea, 'EditRegistryPage'),
+})
+
 const tree = root.addChildren([
   signIn,
   shell.addChildren([
-    signedIn.addChildren([overview, start, users, robots, account, audit, jobs]),
+    signedIn.addChildren([
+      overview,
+      start,
+      users,
+      robots,
+      account,
+      audit,
+      jobs,
+      registries,
+      newRegistry,
+      registry,
+      editRegistry,
+    ]),
     projects,
     project.addChildren([repositories, members, projectRobots, projectSettings]),
     repository.addChildren([tags, artifacts, charts, about]),

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { z } from '@hono/zod-openapi'
+import type * as Hub from '../../console/web/api/hub.ts'
 import type * as Console from '../../console/web/api/types.ts'
 import { artifactContentRoutes } from '../api/artifact-contents.ts'
 import { artifactRoutes } from '../api/artifacts.ts'
@@ -10,6 +11,8 @@ import { meRoutes } from '../api/me.ts'
 import { memberRoutes } from '../api/members.ts'
 import { overviewRoutes } from '../api/overview.ts'
 import { projectRoutes } from '../api/projects.ts'
+import { registryRoutes } from '../api/registries.ts'
+import { registryBrowseRoutes } from '../api/registry-browse.ts'
 import { repositoryRoutes } from '../api/repositories.ts'
 import { robotRoutes, systemRobotRoutes } from '../api/robots.ts'
 import { sessionRoutes } from '../api/session.ts'
@@ -49,6 +52,10 @@ test('the console reads what the routes answer', () => {
     answers<Console.CreatedApiToken>(meRoutes.createToken),
     answers<Console.Page<Console.AuditEntry>>(auditRoutes.list),
     answers<Console.Page<Console.Job>>(jobRoutes.list),
+    answers<Console.Page<Hub.Registry>>(registryRoutes.list),
+    answers<Hub.Registry>(registryRoutes.get),
+    answers<{ items: Hub.RegistryUse[] }>(registryRoutes.uses),
+    answers<Hub.ConnectionReport>(registryBrowseRoutes.test),
   ]
   expect(new Set(compared).size).toBe(compared.length)
 })

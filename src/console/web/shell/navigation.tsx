@@ -2,6 +2,7 @@ import {
   ApiOutlined,
   AppstoreOutlined,
   AuditOutlined,
+  CloudServerOutlined,
   DashboardOutlined,
   RobotOutlined,
   RocketOutlined,
@@ -34,6 +35,7 @@ export function Navigation({ onChoose }: { onChoose?: () => void }) {
   const items: NonNullable<MenuProps['items']> = [
     ...(account ? [place('/', <DashboardOutlined />, t('nav.overview'))] : []),
     place('/projects', <AppstoreOutlined />, t('nav.projects')),
+    ...(account ? [place('/registries', <CloudServerOutlined />, t('hub.title'))] : []),
     ...(account?.admin
       ? [
           {

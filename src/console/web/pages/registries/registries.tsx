@@ -1,0 +1,144 @@
+import { PlusOutlined } from '@ant-design/icons'
+import { Link, useSearch } from '@tanstack/react-router'
+import { Button, Select, Space, Tag } from 'antd'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { path, post } from '../../api/client.ts'
+import type { Registry } from '../../api/hub.ts'
+import { List, useFilters, useList } from '../../parts/list.tsx'
+import { PageHead } from '../../parts/page-head.tsx'
+import { SearchBox } from '../../parts/search-box.tsx'
+import { useAct } from '../../parts/use-act.ts'
+import { Time } from '../../parts/values.tsx'
+import { useSession } from '../../session.ts'
+import { HealthTag } from './health-tag.tsx'
+import { PROVIDERS } from './providers.ts'
+import { RemoveRegistry } from './remove-registry.tsx'
+
+export function RegistriesPage() {
+  const { t } = useTranslation()
+  const { name, provider } = useSearch({ from: '/shell/signed-in/registries' })
+  const isAdmin = useSession().account?.admin === true
+  const filter = useFilters()
+  const list = useList<Registry>({ path: '/registries', query: { nameHas: name, provider } })
+  const [leaving, setLeaving] = useState<Registry>()
+  return (
+    <div className="page">
+      <PageHead
+        title={t('hub.title')}
+        actions={
+          isAdmin && (
+            <Link to="/registries/new">
+              <Button type="primary" icon={<PlusOutlined />} tabIndex={-1}>
+                {t('hub.add')}
+              </Button>
+            </Link>
+          )
+        }
+      >
+        <p className="cell-note">{t('hub.intro')}</p>
+      </PageHead>
+      <div className="filters">
+        <SearchBox
+          value={name}
+          label={t('hub.search')}
+          onSearch={(text) => void filter({ name: text })}
+        />
+        <Select
+          allowClear
+          value={provider ?? null}
+          placeholder={t('hub.anyProvider')}
+          aria-label={t('hub.provider')}
+          style={{ minWidth: 220 }}
+          options={PROVIDERS.map((value) => ({ value, label: t(`hub.providers.${value}`) }))}
+          onChange={(value: string | null) => void filter({ provider: value ?? undefined })}
+        />
+      </div>
+      <List
+        list={list}
+        label={t('hub.title')}
+        rowKey={({ id }) => id}
+        filtered={name !== undefined || provider !== undefined}
+        empty={isAdmin ? t('hub.none') : t('hub.noneForYou')}
+        columns={[
+          { title: t('hub.name'), key: 'name', render: (_, row) => <Name registry={row} /> },
+          {
+            title: t('hub.fields.address'),
+            key: 'address',
+            render: (_, row) => <span className="mono">{row.address}</span>,
+          },
+          {
+            title: t('hub.health.label'),
+            key: 'health',
+            render: (_, row) => (
+              <div style={{ maxWidth: 320, whiteSpace: 'normal' }}>
+                <HealthTag health={row.health} />
+                {row.healthReason && <div className="cell-note">{row.healthReason}</div>}
+              </div>
+            ),
+          },
+          {
+            title: t('hub.scope'),
+            key: 'scope',
+            render: (_, row) => row.projects?.join(', ') ?? t('hub.allProjects'),
+          },
+          {
+            title: t('hub.checked'),
+            key: 'checked',
+            render: (_, row) => <Time at={row.checkedAt} />,
+          },
+          ...(isAdmin
+            ? [
+                {
+                  title: <span className="sr-only">{t('common.actions')}</span>,
+                  key: 'actions',
+                  align: 'right' as const,
+                  render: (_: unknown, row: Registry) => (
+                    <Actions registry={row} onRemove={() => setLeaving(row)} />
+                  ),
+                },
+              ]
+            : []),
+        ]}
+      />
+      <RemoveRegistry registry={leaving} onClose={() => setLeaving(undefined)} />
+    </div>
+  )
+}
+
+function Name({ registry: { id, name, provider, isDefault } }: { registry: Registry }) {
+  const { t } = useTranslation()
+  return (
+    <>
+      <Space size={6}>
+        <Link to="/registries/$registry" params={{ registry: id }}>
+          {name}
+        </Link>
+        {isDefault && <Tag color="blue">{t('hub.default')}</Tag>}
+      </Space>
+      <div className="cell-note">{t(`hub.providers.${provider}`)}</div>
+    </>
+  )
+}
+
+function Actions({ registry, onRemove }: { registry: Registry; onRemove: () => void }) {
+  const { t } = useTranslation()
+  const promote = useAct({
+    act: () => post(path`/registries/${registry.id}/default`),
+    done: t('hub.made', { name: registry.name }),
+    renews: [['/registries']],
+  })
+  return (
+    <Space>
+      {!registry.isDefault && (
+        <Button onClick={() => promote.mutate()}>{t('hub.makeDefault')}</Button>
+      )}
+      <Link to="/registries/$registry/edit" params={{ registry: registry.id }}>
+        {t('common.edit')}
+      </Link>
+      <Button danger type="text" onClick={onRemove}>
+        {t('common.delete')}
+      </Button>
+    </Space>
+  )
+}

@@ -1,0 +1,71 @@
+import { Alert, Spin, Tag } from 'antd'
+import { useTranslation } from 'react-i18next'
+import type { CheckStep, ConnectionReport } from '../../api/hub.ts'
+import { useFormat } from '../../format.ts'
+import { inOrder } from '../../parts/in-order.ts'
+import { Time } from '../../parts/values.tsx'
+
+const COLORS: Record<CheckStep['result'], string> = {
+  ok: 'green',
+  warning: 'orange',
+  failed: 'red',
+  skipped: 'default',
+}
+
+/** What a test of a connection found, step by step. */
+export function TestReport({ report }: { report: ConnectionReport }) {
+  const { t } = useTranslation()
+  const { at, ok, reason, steps, credentialExpiresAt } = report
+  return (
+    <section aria-label={t('hub.test.run')}>
+      <Alert
+        type={ok ? 'success' : 'error'}
+        showIcon
+        title={ok ? t('hub.test.well') : t('hub.test.failed')}
+        description={reason || undefined}
+      />
+      <p className="cell-note">
+        {t('hub.test.at')} <Time at={at} />
+        {credentialExpiresAt !== null && (
+          <>
+            {' · '}
+            {t('hub.test.loginExpires')} <Time at={credentialExpiresAt} />
+          </>
+        )}
+      </p>
+      <ol style={{ listStyle: 'none', margin: 0, padding: 0 }}>
+        {inOrder(steps, (step) => (
+          <Step step={step} />
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+function Step({ step: { step, result, ms, message, advice } }: { step: CheckStep }) {
+  const { t } = useTranslation()
+  const format = useFormat()
+  return (
+    <li className="layer">
+      <div style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
+        <strong>{t(`hub.test.steps.${step}`)}</strong>
+        {message && <div>{message}</div>}
+        {advice && <div className="cell-note">{advice}</div>}
+      </div>
+      <div className="nowrap">
+        {ms !== null && <span className="cell-note">{format.duration(ms)} </span>}
+        <Tag color={COLORS[result]}>{t(`hub.test.results.${result}`)}</Tag>
+      </div>
+    </li>
+  )
+}
+
+/** A test takes a while, and says so. */
+export function TestRunning() {
+  const { t } = useTranslation()
+  return (
+    <p role="status">
+      <Spin size="small" /> {t('hub.test.running')}
+    </p>
+  )
+}
