@@ -200,7 +200,7 @@ const newRegistry = createRoute({
 const registry = createRoute({
   getParentRoute: () => signedIn,
   path: '/registries/$registry',
-  validateSearch: search('tab'),
+  validateSearch: search('tab', 'repository', 'reference', 'name', 'after'),
   component: lazyRouteComponent(registriesArea, 'RegistryPage'),
 })
 const editRegistry = createRoute({

@@ -17,6 +17,7 @@ import { repositoryRoutes } from '../api/repositories.ts'
 import { robotRoutes, systemRobotRoutes } from '../api/robots.ts'
 import { sessionRoutes } from '../api/session.ts'
 import { tagRoutes } from '../api/tags.ts'
+import { transferRoutes } from '../api/transfers.ts'
 import { userRoutes } from '../api/users.ts'
 
 /*
@@ -56,6 +57,9 @@ test('the console reads what the routes answer', () => {
     answers<Hub.Registry>(registryRoutes.get),
     answers<{ items: Hub.RegistryUse[] }>(registryRoutes.uses),
     answers<Hub.ConnectionReport>(registryBrowseRoutes.test),
+    answers<Hub.BrowsedNames>(registryBrowseRoutes.repositories),
+    answers<Hub.RemoteImage>(registryBrowseRoutes.image),
+    answers<Hub.Transfer>(transferRoutes.create),
   ]
   expect(new Set(compared).size).toBe(compared.length)
 })

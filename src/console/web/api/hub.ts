@@ -86,3 +86,30 @@ export interface RegistryUse {
   lastUsedAt: number | null
   outdated: boolean
 }
+
+export interface BrowsedNames {
+  items: { name: string }[]
+  next: string | null
+  complete: boolean
+}
+
+export interface RemoteImage {
+  digest: string
+  mediaType: string
+  artifactType: string | null
+  size: number
+  createdAt: number | null
+  platforms: string[]
+  isIndex: boolean
+  images: { digest: string; platform: string; size: number }[]
+}
+
+export interface Transfer {
+  id: number
+  state: 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+  bytes: { total: number; sent: number; skipped: number; mounted: number }
+  speed: number
+  notes: string[]
+  error: { code: string; message: string } | null
+  waitsUntil: number | null
+}

@@ -148,5 +148,15 @@ export const hub = {
       used: 'Last used',
       who: 'Who',
     },
+    browse: {
+      title: 'Browse',
+      copy: 'Copy to Entrepot',
+      copyHint: 'The server copies it in the background, with what is attached to it.',
+      copying: 'The copy has begun',
+      incomplete: 'The registry has more than is shown here.',
+      none: 'Nothing is here that may be listed.',
+      search: 'Search names',
+      whole: 'The project and the name, as payments/api',
+    },
   },
 }

@@ -145,5 +145,15 @@ export const hub: Pick<Texts, 'hub'> = {
       used: '最近使用',
       who: '使用方',
     },
+    browse: {
+      title: '浏览',
+      copy: '复制到 Entrepot',
+      copyHint: '由服务器在后台复制，包括关联制品。',
+      copying: '已开始复制',
+      incomplete: '镜像仓库中的内容多于此处所列。',
+      none: '没有可列出的内容。',
+      search: '搜索名称',
+      whole: '项目和名称，例如 payments/api',
+    },
   },
 }

@@ -9,6 +9,7 @@ import { ErrorView } from '../../parts/error-view.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { Time } from '../../parts/values.tsx'
 import { useSession } from '../../session.ts'
+import { Browse } from './browse.tsx'
 import { HealthTag } from './health-tag.tsx'
 import { PROVIDER_FORMS } from './providers.ts'
 import { RemoveRegistry } from './remove-registry.tsx'
@@ -42,6 +43,7 @@ function Details({ registry }: { registry: Registry }) {
   const [leaving, setLeaving] = useState(false)
   const tabs = [
     { key: 'overview', label: t('nav.overview'), children: <Facts registry={registry} /> },
+    { key: 'browse', label: t('hub.browse.title'), children: <Browse id={registry.id} /> },
     ...(isAdmin
       ? [
           { key: 'test', label: t('hub.test.run'), children: <LastTest id={registry.id} /> },
