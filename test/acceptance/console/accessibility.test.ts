@@ -26,6 +26,8 @@ const PAGES = [
   `${REPOSITORY}/artifacts/INDEX?tab=parts`,
   `${REPOSITORY}/artifacts/INDEX?tab=referrers`,
   '/projects/sample/repositories/storefront/charts',
+  '/registries',
+  '/registries/new',
   '/users',
   '/robots',
   '/account',

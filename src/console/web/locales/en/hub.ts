@@ -24,7 +24,6 @@ export const hub = {
     scope: 'Project scope',
     search: 'Search registries',
     secretNeeded: 'Enter it to test before saving: the stored one is not used for that.',
-    more: 'More about this',
     moreOf: 'More about: {{field}}',
     checked: 'Last checked',
     certificate: 'TLS certificate (public key)',

@@ -26,7 +26,6 @@ export const hub: Pick<Texts, 'hub'> = {
     scope: '项目范围',
     search: '搜索镜像仓库',
     secretNeeded: '保存前测试需要填写此项：测试不会使用已存储的内容。',
-    more: '更多信息',
     moreOf: '更多信息：{{field}}',
     checked: '最近检查',
     certificate: 'TLS 证书内容（公钥）',

@@ -1,4 +1,4 @@
-import { Alert, Form, Input } from 'antd'
+import { Form, Input } from 'antd'
 import { useTranslation } from 'react-i18next'
 import type { Provider } from '../../api/hub.ts'
 import { PROVIDER_FORMS } from './providers.ts'
@@ -12,7 +12,7 @@ export function ConnectionFields(props: { provider: Provider; keepsSecret: boole
   const plain = { autoComplete: 'off', spellCheck: false }
   return (
     <>
-      {hint && <Alert type="info" title={t(`hub.hints.${hint}`)} style={{ marginBottom: 16 }} />}
+      {hint && <p className="cell-note">{t(`hub.hints.${hint}`)}</p>}
       {region && (
         <Form.Item
           name="region"
@@ -29,7 +29,11 @@ export function ConnectionFields(props: { provider: Provider; keepsSecret: boole
         <Form.Item
           name="namespace"
           label={t(`hub.fields.${namespace.label}`)}
-          extra={<More to={namespace.help} label={t(`hub.fields.${namespace.label}`)} />}
+          extra={
+            namespace.help && (
+              <More to={namespace.help} label={t(`hub.fields.${namespace.label}`)} />
+            )
+          }
         >
           <Input {...plain} placeholder={namespace.example} />
         </Form.Item>
@@ -37,7 +41,7 @@ export function ConnectionFields(props: { provider: Provider; keepsSecret: boole
       <Form.Item
         name="accessKey"
         label={t(`hub.fields.${user.label}`)}
-        extra={<More to={user.help} label={t(`hub.fields.${user.label}`)} />}
+        extra={user.help && <More to={user.help} label={t(`hub.fields.${user.label}`)} />}
       >
         <Input {...plain} placeholder={user.example} />
       </Form.Item>
@@ -45,10 +49,12 @@ export function ConnectionFields(props: { provider: Provider; keepsSecret: boole
         name="secretKey"
         label={t(`hub.fields.${secret.label}`)}
         extra={
-          <>
-            {keepsSecret && <div>{t('hub.keepSecret')}</div>}
-            <More to={secret.help} label={t(`hub.fields.${secret.label}`)} />
-          </>
+          (keepsSecret || secret.help) && (
+            <>
+              {keepsSecret && <div>{t('hub.keepSecret')}</div>}
+              <More to={secret.help} label={t(`hub.fields.${secret.label}`)} />
+            </>
+          )
         }
       >
         {secret.long ? (
@@ -65,8 +71,14 @@ function More({ to, label }: { to: string | undefined; label: string }) {
   const { t } = useTranslation()
   if (to === undefined) return null
   return (
-    <a href={to} target="_blank" rel="noreferrer" aria-label={t('hub.moreOf', { field: label })}>
-      {t('hub.more')}
+    // Apart from the field below it: a finger needs room (WCAG 2.2, target size).
+    <a
+      href={to}
+      target="_blank"
+      rel="noreferrer"
+      style={{ display: 'inline-block', lineHeight: '26px', marginBottom: 4 }}
+    >
+      {t('hub.moreOf', { field: label })}
     </a>
   )
 }

@@ -1,5 +1,5 @@
 import { PlusOutlined } from '@ant-design/icons'
-import { Link, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { Button, Select, Space, Tag } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -20,6 +20,7 @@ export function RegistriesPage() {
   const { name, provider } = useSearch({ from: '/shell/signed-in/registries' })
   const isAdmin = useSession().account?.admin === true
   const filter = useFilters()
+  const navigate = useNavigate()
   const list = useList<Registry>({ path: '/registries', query: { nameHas: name, provider } })
   const [leaving, setLeaving] = useState<Registry>()
   return (
@@ -28,11 +29,13 @@ export function RegistriesPage() {
         title={t('hub.title')}
         actions={
           isAdmin && (
-            <Link to="/registries/new">
-              <Button type="primary" icon={<PlusOutlined />} tabIndex={-1}>
-                {t('hub.add')}
-              </Button>
-            </Link>
+            <Button
+              type="primary"
+              icon={<PlusOutlined />}
+              onClick={() => void navigate({ to: '/registries/new' })}
+            >
+              {t('hub.add')}
+            </Button>
           )
         }
       >
