@@ -26,7 +26,10 @@ export function themeFor(dark: boolean): ThemeConfig {
       colorError: dark ? '#ff8a8c' : '#c62f34',
       colorSuccess: dark ? '#49aa19' : '#2c7a10',
       colorBgLayout: dark ? '#0d1417' : '#f4f7f8',
-      ...(dark ? { colorBgContainer: '#151d21', colorBgElevated: '#1c262b' } : {}),
+      // What the library derives from a dark accent is a gray that looks switched off.
+      ...(dark
+        ? { colorBgContainer: '#151d21', colorBgElevated: '#1c262b' }
+        : { colorInfoBg: '#e8f3f7', colorInfoBorder: '#b5d6e2' }),
       fontFamily: FONTS,
       fontFamilyCode: CODE_FONTS,
       borderRadius: 6,
