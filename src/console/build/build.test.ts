@@ -51,7 +51,13 @@ test('the first load stays small', () => {
 })
 
 test('no page needs much more', () => {
-  for (const area of ['area-projects', 'area-repositories', 'area-registries', 'area-system', 'audit']) {
+  for (const area of [
+    'area-projects',
+    'area-repositories',
+    'area-registries',
+    'area-system',
+    'audit',
+  ]) {
     expect(weigh(area).gzip).toBeLessThan(500 * KB)
   }
 })
