@@ -39,13 +39,13 @@ cluster=/var/run/secrets/kubernetes.io/serviceaccount
   printf 'user = "%s:%s"\\n' "$(cat /login/username)" "$(cat /login/password)"
 } | curl --config - --fail --silent --show-error --max-time 30 --retry 3 \\
   --header 'Content-Type: application/json' --data "$REQUEST" \\
-  --output /work/secret.json "$ENTREPOT_URL/api/v1/projects/$PROJECT/handouts/pull-secret"
-grep -q '"kind":"Secret"' /work/secret.json
+  --output /scratch/secret.json "$ENTREPOT_URL/api/v1/projects/$PROJECT/handouts/pull-secret"
+grep -q '"kind":"Secret"' /scratch/secret.json
 {
   printf 'header = "Authorization: Bearer %s"\\n' "$(cat $cluster/token)"
 } | curl --config - --fail --silent --show-error --max-time 30 --retry 3 \\
   --cacert $cluster/ca.crt --request PATCH --output /dev/null \\
-  --header 'Content-Type: application/merge-patch+json' --data-binary @/work/secret.json \\
+  --header 'Content-Type: application/merge-patch+json' --data-binary @/scratch/secret.json \\
   "https://kubernetes.default.svc/api/v1/namespaces/$NAMESPACE/secrets/$SECRET_NAME"
 `
 
@@ -150,13 +150,13 @@ function podSpec(serviceAccountName: string, target: RefresherTarget): object {
         },
         volumeMounts: [
           { name: 'login', mountPath: '/login', readOnly: true },
-          { name: 'work', mountPath: '/work' },
+          { name: 'scratch', mountPath: '/scratch' },
         ],
       },
     ],
     volumes: [
       { name: 'login', secret: { secretName: REFRESHER_LOGIN, defaultMode: 0o440 } },
-      { name: 'work', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+      { name: 'scratch', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
     ],
   }
 }

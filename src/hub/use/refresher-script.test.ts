@@ -44,7 +44,7 @@ async function run(answer: (path: string) => Response) {
   const entrepot = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: watch })
   const cluster = Bun.serve({ port: 0, hostname: 'localhost', tls: { cert, key }, fetch: watch })
   try {
-    for (const name of ['login', 'work', 'account']) mkdirSync(join(folder, name))
+    for (const name of ['login', 'scratch', 'account']) mkdirSync(join(folder, name))
     const files = {
       'login/username': 'shop+cluster',
       'login/password': PASSWORD,
@@ -56,7 +56,7 @@ async function run(answer: (path: string) => Response) {
     const here = script
       .replaceAll('/var/run/secrets/kubernetes.io/serviceaccount', join(folder, 'account'))
       .replaceAll('/login/', `${folder}/login/`)
-      .replaceAll('/work/', `${folder}/work/`)
+      .replaceAll('/scratch/', `${folder}/scratch/`)
       .replaceAll('https://kubernetes.default.svc', `https://localhost:${cluster.port}`)
     const child = Bun.spawn(['sh', '-c', here], {
       env: { PATH: process.env.PATH ?? '', ...env, NAMESPACE: 'staging' },
