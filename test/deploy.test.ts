@@ -198,7 +198,8 @@ describe.skipIf(!existsSync(helm))('the Helm chart (helm)', () => {
         await Bun.write(file, map?.data?.['entrepot.yaml'] ?? 'missing')
         const check = Bun.spawnSync(
           [bun, join(projectRoot, 'src/main.ts'), 'config', 'check', '--config', file],
-          { cwd: folder },
+          // Settings of whoever runs the tests are not the chart's.
+          { cwd: folder, env: { PATH: process.env.PATH ?? '' } },
         )
         expect([check.exitCode, check.stderr.toString()]).toEqual([0, ''])
       }
