@@ -60,11 +60,17 @@ describeConsole('the console', (console) => {
     await open('/projects')
     await page.getByRole('button', { name: 'New project' }).click()
     await page.getByLabel('Name').fill('Not A Name')
-    await page.getByRole('button', { name: 'Create', exact: true }).click()
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: /Create$/ })
+      .click()
     await page.getByText('The name is not valid').waitFor()
     await page.getByLabel('Name').fill('made-here')
     await page.getByLabel('Description').fill('By a browser')
-    await page.getByRole('button', { name: 'Create', exact: true }).click()
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: /Create$/ })
+      .click()
     await page.getByRole('heading', { name: /made-here/ }).waitFor()
     await page.getByText(`docker push ${console().server.host}/made-here/app:1.0`).waitFor()
     expect((await api('/projects/made-here')).body).toMatchObject({
