@@ -2,13 +2,15 @@
  * `npm run test:conformance`: the official conformance programs of the distribution specification
  * against the real program, once with anonymous writes allowed and once with Bearer tokens of a
  * user. Any failure and any skip fails the run, but for the few skips that the 1.1.1 suite itself
- * makes unavoidable, which are named.
+ * makes unavoidable, which are named. `--replicas` runs it against three servers on PostgreSQL and
+ * S3 behind a balancer without sticky sessions.
  */
 import { accessSync, constants } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { createProject, createUser } from './acceptance/admin-api.ts'
+import { findGarage } from './acceptance/engines.ts'
 import { type Credentials, projectRoot, type Server, startServer } from './acceptance/server.ts'
 
 type Outcome = { readonly name: string; readonly status: string; readonly detail: string }
@@ -171,7 +173,7 @@ const readSummary = (yaml: string): Outcome[] => {
 const totals = { passed: 0, failed: 0, skipped: 0 }
 
 const runSuite = async (suite: Suite, program: string, mode: Mode): Promise<void> => {
-  const title = `${suite.name}, ${mode.name}`
+  const title = `${suite.name}, ${mode.name}${kind}`
   const results = join(
     projectRoot,
     '.cache/conformance',
@@ -226,6 +228,13 @@ const runSuite = async (suite: Suite, program: string, mode: Mode): Promise<void
 }
 
 const notTested: string[] = []
+const wantsReplicas = process.argv.includes('--replicas')
+if (wantsReplicas) process.env.ENTREPOT_TEST_REPLICAS ??= '3'
+const kind = wantsReplicas ? ', three replicas' : ''
+if (wantsReplicas && !findGarage()) {
+  console.log('\n*** not tested: conformance of replicas (needs Garage, see .ci/install-tools) ***')
+  process.exit(0)
+}
 for (const suite of suites) {
   const program = findProgram(suite)
   if (!program) {

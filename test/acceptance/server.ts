@@ -17,6 +17,8 @@ export type ServerOptions = {
   readonly after?: Server
   /** Serves HTTPS with a certificate that the server makes for itself. */
   readonly tls?: boolean
+  /** The administrator of an installation that others start too. */
+  readonly admin?: Credentials
 }
 
 export type Server = {
@@ -29,6 +31,10 @@ export type Server = {
   readonly admin: Credentials
   /** Process id of the supervisor; 0 when a server given by ENTREPOT_TEST_URL is used. */
   readonly pid: number
+  /** The settings that its tests gave it, which other verbs need too. */
+  readonly env: Readonly<Record<string, string>>
+  /** False once it was stopped or killed. */
+  readonly isRunning: () => boolean
   /** Process ids of the supervisor's living children, read from /proc. */
   readonly children: () => Promise<readonly number[]>
   /** SIGTERM, then waits; resolves to the exit code. Throws when it takes over 30 s. */
@@ -112,6 +118,8 @@ const givenServer = (url: string): Server => {
     dataDir: '',
     admin: { username: 'admin', password: process.env.ENTREPOT_TEST_PASSWORD ?? '' },
     pid: 0,
+    env: {},
+    isRunning: () => true,
     children: async () => [],
     stop: async () => 0,
     killSupervisor: nothing,
@@ -130,6 +138,9 @@ const wanted = Object.fromEntries(
   ),
 )
 
+/** `ENTREPOT_TEST_REPLICAS=3` runs any of the tests against so many servers behind a balancer. */
+const replicas = () => Number(process.env.ENTREPOT_TEST_REPLICAS ?? 0)
+
 /**
  * Starts the real program as a child process on a free port and an empty data folder, and resolves
  * once `/readyz` answers 200. Throws with the program's output when it ends or is not ready in 60 s.
@@ -137,7 +148,16 @@ const wanted = Object.fromEntries(
 export const startServer = async (options: ServerOptions = {}): Promise<Server> => {
   const given = process.env.ENTREPOT_TEST_URL
   if (given) return givenServer(given)
+  // The balancer speaks plain HTTP.
+  if (replicas() === 0 || options.tls) return startProcess(options)
+  const { reviveReplicated, startReplicated } = await import('./replicas.ts')
+  return options.after
+    ? reviveReplicated(options.after, options)
+    : startReplicated({ ...options, count: replicas() })
+}
 
+/** As `startServer`, always one server, whatever the environment says. */
+export const startProcess = async (options: ServerOptions = {}): Promise<Server> => {
   const { after } = options
   const port = after?.port ?? freePort()
   const host = `127.0.0.1:${port}`
@@ -145,7 +165,8 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
   // A folder inside the temporary one: making it, for its owner only, is up to the server.
   const dataDir =
     after?.dataDir ?? join(await mkdtemp(join(tmpdir(), 'entrepot-acceptance-')), 'data')
-  const admin = after?.admin ?? { username: 'admin', password: `Aa1-${crypto.randomUUID()}` }
+  const admin = after?.admin ??
+    options.admin ?? { username: 'admin', password: `Aa1-${crypto.randomUUID()}` }
 
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('ENTREPOT_')),
@@ -196,14 +217,13 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
     dataDir,
     admin,
     pid: child.pid,
+    env: options.env ?? {},
+    isRunning: () => child.exitCode === null && child.signalCode === null,
     children: () => childrenOf(child.pid),
     stop: async () => {
       const pids = await family()
       child.kill('SIGTERM')
-      await waitFor(
-        'the server to stop',
-        () => child.exitCode !== null || child.signalCode !== null,
-      )
+      await waitFor('the server to stop', () => !server.isRunning())
       await allGone(pids)
       return child.exitCode ?? -1
     },
@@ -220,7 +240,7 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
     },
     log: () => lines.join('\n'),
     dispose: async () => {
-      if (child.exitCode === null && child.signalCode === null) await server.killAll()
+      if (server.isRunning()) await server.killAll()
       await rm(dirname(dataDir), { recursive: true, force: true })
     },
   }
@@ -237,7 +257,7 @@ export const startServer = async (options: ServerOptions = {}): Promise<Server> 
   }
   await waitFor('/readyz to answer 200', isReady, 60_000).catch(async (error: unknown) => {
     const log = server.log()
-    if (child.exitCode === null) await server.killAll()
+    if (server.isRunning()) await server.killAll()
     throw new Error(`the server did not become ready:\n${log}`, { cause: error })
   })
   return server
@@ -254,7 +274,7 @@ export const runVerb = async (
 ): Promise<{ exitCode: number; output: string }> => {
   const child = Bun.spawn([bun, '--max-http-header-size=65536', mainFile, verb], {
     cwd: server.dataDir,
-    env: { ...process.env, ...wanted, ENTREPOT_DATA: server.dataDir, ...env },
+    env: { ...process.env, ...wanted, ENTREPOT_DATA: server.dataDir, ...server.env, ...env },
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
