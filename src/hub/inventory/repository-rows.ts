@@ -13,20 +13,21 @@ export interface RepositoryOf {
   now: number
 }
 
-/** What is known of these tags, with what is no longer there. */
+/** Digests by tag, as far as these are known, with what is no longer there. */
 export async function knownTags(
   on: Queryable,
   { registry, repository }: Pick<RepositoryOf, 'registry' | 'repository'>,
   tags: readonly string[],
-): Promise<Map<string, { id: number; digest: string }>> {
+): Promise<Map<string, string>> {
+  if (tags.length === 0) return new Map()
   const rows = await on
     .selectFrom('registry_image')
-    .select(['id', 'tag', 'digest'])
+    .select(['tag', 'digest'])
     .where('registry', '=', registry)
     .where('repository', '=', repository)
     .where('tag', 'in', [...tags])
     .execute()
-  return new Map(rows.map(({ tag, id, digest }) => [tag, { id, digest }]))
+  return new Map(rows.map(({ tag, digest }) => [tag, digest]))
 }
 
 /**
@@ -41,8 +42,8 @@ export async function keepRegistry(db: Db, tx: Tx, registry: string): Promise<bo
 /** Notes those that were seen unchanged, and writes the others, in one transaction. */
 export async function writePage(
   db: Db,
-  { registry, sync, now }: RepositoryOf,
-  unchanged: readonly number[],
+  { registry, repository, sync, now }: RepositoryOf,
+  unchanged: readonly string[],
   images: readonly NewRow<'registry_image'>[],
 ): Promise<void> {
   await db.transaction(
@@ -52,7 +53,9 @@ export async function writePage(
         await tx
           .updateTable('registry_image')
           .set({ sync, synced_at: now, gone_at: null })
-          .where('id', 'in', [...unchanged])
+          .where('registry', '=', registry)
+          .where('repository', '=', repository)
+          .where('tag', 'in', [...unchanged])
           .execute()
       }
       if (images.length > 0) {

@@ -10,12 +10,12 @@ import type { Registry } from '../../oci/registry.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { OpenedRegistry, Registries } from '../registries/registries.ts'
 import { countImages } from './images.ts'
+import { createLocalSource, type InventorySource, type ReadByRunner } from './inventory-source.ts'
 import { requestSync, syncJobType } from './request-sync.ts'
-import { syncRepository, wantsPause } from './sync-repository.ts'
+import { wantsPause } from './sync-repository.ts'
 import {
   beginSync,
   noteDone,
-  noteListed,
   repositoriesLeft,
   type SyncRow,
   type SyncRun,
@@ -26,7 +26,6 @@ import {
 /** Repositories at once; each looks up several tags at once. */
 const AT_ONCE = 3
 const BATCH = 100
-const LIST_BATCH = 500
 /** In a row, without a repository getting done. */
 const MOST_PAUSES = 5
 const BACK_OFF = { firstDelayMs: 5_000, maxDelayMs: 10 * 60_000 }
@@ -39,8 +38,9 @@ export interface SyncJobDeps {
   clock: Clock
   log: Log
   queue: JobQueue
-  registries: Pick<Registries, 'open'>
+  registries: Pick<Registries, 'get' | 'open'>
   connect(opened: OpenedRegistry): Registry
+  byRunner?: ReadByRunner | undefined
 }
 
 /** Reads the images of a registry, or goes on with it where the run before was cut off. */
@@ -66,30 +66,31 @@ async function createRun(
   const signal = AbortSignal.any([context.signal, stop.signal])
 
   try {
-    const opened = await registries.open(row.registry)
-    if (opened.registry.connectClusterId !== LOCAL) {
-      throw new AppError(
-        'denied',
-        `the registry is reached through "${opened.registry.connectClusterId}" alone, which is not here`,
-      )
-    }
-    const remote = connect(opened)
-    if (row.listed_at === null) await list(remote, opened.registry.namespace)
-    await readAll(remote)
+    const source = await sourceOf()
+    if (row.listed_at === null) await list(source)
+    await readAll(source)
     await settleUnlisted(db, row, clock())
     await finish()
   } catch (error) {
     await fail(error)
   }
 
-  async function list(remote: Registry, namespace: string): Promise<void> {
-    const within = namespace === '' ? {} : { namespace }
-    for await (const page of remote.listRepositories({ ...within, signal })) {
-      const names = [...new Set(page)].filter((name) => name !== '' && !name.includes('\0'))
-      for (let at = 0; at < names.length; at += LIST_BATCH) {
-        await noteListed(db, row, names.slice(at, at + LIST_BATCH))
-      }
+  async function sourceOf(): Promise<InventorySource> {
+    const registry = await registries.get(row.registry)
+    if (!registry || registry.connectClusterId === LOCAL) {
+      const opened = await registries.open(row.registry)
+      const local = { db, registry: connect(opened) }
+      return createLocalSource(local, opened.registry, row, signal)
     }
+    if (deps.byRunner) return deps.byRunner(registry, row, signal)
+    throw new AppError(
+      'denied',
+      `the registry is reached through "${registry.connectClusterId}" alone, which is not here`,
+    )
+  }
+
+  async function list(source: InventorySource): Promise<void> {
+    await source.list()
     const { count } = await db.query
       .selectFrom('registry_repository')
       .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -104,7 +105,7 @@ async function createRun(
     if (!(await db.transaction((tx) => writeSync(tx, run, values)))) throw takenOver()
   }
 
-  async function readAll(remote: Registry): Promise<void> {
+  async function readAll(source: InventorySource): Promise<void> {
     const limit = createLimit(AT_ONCE)
     for (let after = ''; ; ) {
       const names = await repositoriesLeft(db.query, row, after, BATCH)
@@ -112,7 +113,7 @@ async function createRun(
       if (last === undefined) return
       after = last
       const results = await Promise.allSettled(
-        names.map((repository) => limit(() => readOne(remote, repository))),
+        names.map((repository) => limit(() => readOne(source, repository))),
       )
       const failed = results.find(({ status }) => status === 'rejected')
       if (failed?.status === 'rejected')
@@ -121,14 +122,14 @@ async function createRun(
     }
   }
 
-  async function readOne(remote: Registry, repository: string): Promise<void> {
+  async function readOne(source: InventorySource, repository: string): Promise<void> {
     signal.throwIfAborted()
     const of = { registry: row.registry, repository, sync: row.id, now: clock() }
     let images = 0
     let manifestsRead = 0
     let problem: unknown
     try {
-      const result = await syncRepository({ db, registry: remote }, of, signal)
+      const result = await source.read(of)
       images = result.images
       manifestsRead = result.manifestsRead
       problem = result.error

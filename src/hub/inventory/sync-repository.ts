@@ -2,10 +2,8 @@ import { isAppError } from '../../lib/errors.ts'
 import { createLimit } from '../../lib/limit.ts'
 import { isAccessoryTag } from '../../oci/accessory.ts'
 import type { Registry } from '../../oci/registry.ts'
-import type { Db } from '../../store/db/database.ts'
-import type { NewRow } from '../../store/db/schema.ts'
-import { createImageReader, type ImageFacts } from './read-image.ts'
-import { knownTags, type RepositoryOf, settleRepository, writePage } from './repository-rows.ts'
+import { createImageReader } from './read-image.ts'
+import type { RepositoryStore, TaggedImage } from './repository-store.ts'
 
 /** Tags that are looked up and written together; some registries give all they have in one page. */
 const BATCH = 200
@@ -25,31 +23,29 @@ export interface RepositoryResult {
  * @throws AppError when the tags cannot be listed, or the registry wants a pause
  */
 export async function syncRepository(
-  { db, registry }: { db: Db; registry: Registry },
-  of: RepositoryOf,
+  { store, registry }: { store: RepositoryStore; registry: Registry },
+  repository: string,
   signal: AbortSignal,
 ): Promise<RepositoryResult> {
-  const { repository } = of
   const reader = createImageReader(registry, repository)
   const limit = createLimit(AT_ONCE)
   let images = 0
   let failed: unknown
 
   async function syncTags(tags: readonly string[]): Promise<void> {
-    const known = await knownTags(db.query, of, tags)
-    const unchanged: number[] = []
-    const changed: NewRow<'registry_image'>[] = []
+    const known = await store.known(tags)
+    const unchanged: string[] = []
+    const changed: TaggedImage[] = []
 
     async function look(tag: string): Promise<void> {
       const found = await registry.resolveManifest(repository, { kind: 'tag', tag }, { signal })
       if (!found) return
-      const row = known.get(tag)
-      if (row?.digest === found.digest) {
-        unchanged.push(row.id)
+      if (known.get(tag) === found.digest) {
+        unchanged.push(tag)
         return
       }
       const facts = await reader.read(found.digest, { signal })
-      if (facts) changed.push(rowOf(of, tag, found.digest, facts))
+      if (facts) changed.push({ tag, digest: found.digest, facts })
     }
 
     const looks = tags.map((tag) =>
@@ -67,7 +63,7 @@ export async function syncRepository(
       ({ status }) => status === 'rejected',
     )
     images += unchanged.length + changed.length
-    await writePage(db, of, unchanged, changed)
+    await store.write(unchanged, changed)
     if (stopped?.status === 'rejected') throw stopped.reason
     if (wantsPause(failed)) throw failed
   }
@@ -76,7 +72,7 @@ export async function syncRepository(
     const tags = [...new Set(page)].filter((tag) => !isAccessoryTag(tag))
     for (let at = 0; at < tags.length; at += BATCH) await syncTags(tags.slice(at, at + BATCH))
   }
-  if (failed === undefined) await settleRepository(db, of)
+  if (failed === undefined) await store.settle()
   return { images, manifestsRead: reader.fetched(), error: failed }
 }
 
@@ -86,31 +82,4 @@ export function wantsPause(error: unknown): boolean {
     isAppError(error, 'rate_limited') ||
     (isAppError(error, 'remote_unreachable') && error.details.problem === 'paused')
   )
-}
-
-function rowOf(
-  { registry, repository, sync, now }: RepositoryOf,
-  tag: string,
-  digest: string,
-  { mediaType, size, platforms, children, createdAt }: ImageFacts,
-): NewRow<'registry_image'> {
-  const at = repository.indexOf('/')
-  return {
-    registry,
-    repository,
-    namespace: at < 0 ? '' : repository.slice(0, at),
-    image_name: repository.slice(at + 1),
-    tag,
-    digest,
-    media_type: mediaType,
-    size: Math.min(size, Number.MAX_SAFE_INTEGER),
-    is_multiarch: children.length > 1 ? 1 : 0,
-    platforms: JSON.stringify(platforms),
-    children: JSON.stringify(children),
-    updated_at: createdAt ?? now,
-    first_seen_at: now,
-    synced_at: now,
-    sync,
-    gone_at: null,
-  }
 }
