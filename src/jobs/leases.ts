@@ -85,6 +85,7 @@ export async function claim(tx: Tx, db: Db, priority: number, options: ClaimOpti
       lease_until: options.leaseUntil,
       attempts: eb('attempts', '+', 1),
       started_at: options.now,
+      updated_at: options.now,
     }))
     .where('id', 'in', (query) => query.selectFrom('due').select('due.id'))
     .returningAll()
@@ -103,10 +104,18 @@ export function runningOf(db: Db, owner: string) {
 }
 
 /** Renews a lease and writes the progress, JSON. False: the lease is lost. */
-export async function renew(tx: Tx, lease: Lease, until: number, progress: string | undefined) {
+export async function renew(
+  tx: Tx,
+  lease: Lease,
+  until: number,
+  progress: { text: string; now: number } | undefined,
+) {
   const { numUpdatedRows } = await tx
     .updateTable('job')
-    .set({ lease_until: until, ...(progress === undefined ? {} : { progress }) })
+    .set({
+      lease_until: until,
+      ...(progress ? { progress: progress.text, updated_at: progress.now } : {}),
+    })
     .where('id', '=', lease.id)
     .where('state', '=', 'running')
     .where('lease_owner', '=', lease.owner)
@@ -127,7 +136,7 @@ export async function finish(
 ): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('job')
-    .set({ lease_owner: null, lease_until: null })
+    .set({ lease_owner: null, lease_until: null, updated_at: now })
     .$if(progress !== undefined, (update) => update.set({ progress }))
     .$if('error' in outcome, (update) =>
       update.set({ error: 'error' in outcome ? outcome.error : null }),
@@ -165,7 +174,7 @@ export async function reap(db: Db, now: number): Promise<number> {
   // Looking first spares the write lock, as there is nearly always nothing to do.
   if (expired.length === 0) return 0
   return db.transaction(async (tx) => {
-    const ended = { lease_owner: null, lease_until: null }
+    const ended = { lease_owner: null, lease_until: null, updated_at: now }
     const expiring = tx
       .updateTable('job')
       .where('state', '=', 'running')

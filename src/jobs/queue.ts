@@ -117,6 +117,7 @@ export function createJobQueue({ db, clock }: JobQueueDeps): JobQueue {
           max_attempts: type.retry?.attempts ?? DEFAULT_RETRY.attempts,
           unique_key: options.uniqueKey ?? null,
           created_at: now,
+          updated_at: now,
         })
         .onConflict((conflict) => conflict.doNothing())
         .returning('id')
@@ -135,6 +136,7 @@ export function createJobQueue({ db, clock }: JobQueueDeps): JobQueue {
             ? { state: 'cancelled', finished_at: clock() }
             : { cancel_requested: 1 },
         )
+        .set({ updated_at: clock() })
         .where('id', '=', id)
         .execute()
       changed()
@@ -148,7 +150,7 @@ export function createJobQueue({ db, clock }: JobQueueDeps): JobQueue {
         await tx
           .updateTable('job')
           .set({ state: 'queued', run_at: clock(), attempts: 0, cancel_requested: 0 })
-          .set({ started_at: null, finished_at: null })
+          .set({ started_at: null, finished_at: null, updated_at: clock() })
           .where('id', '=', id)
           .execute()
       } catch (error) {

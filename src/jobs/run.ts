@@ -63,9 +63,11 @@ export function startRun(deps: RunDeps, job: Job, row: ClaimedRow): Run {
     },
     hasNews: () => progress !== undefined,
     async renew() {
-      const until = clock() + leaseMs
+      const now = clock()
+      const until = now + leaseMs
       const written = progress
-      const ours = await db.transaction((tx) => renew(tx, lease, until, written), {
+      const news = written === undefined ? undefined : { text: written, now }
+      const ours = await db.transaction((tx) => renew(tx, lease, until, news), {
         durable: false,
       })
       if (!ours) return run.abort('lost')

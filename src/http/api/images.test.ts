@@ -79,6 +79,16 @@ onEachEngine('images of external registries', (create) => {
     expect(await of('latest=true')).toEqual(['V1.3_x', 'V1.4_x'])
     expect(await of('multiarch=true')).toEqual(['V1.4_x'])
     expect(await of('multiarch=false')).toEqual(['V1.1_x', 'V1.2_x', 'V1.3_x'])
+    expect(await of('minSize=12&maxSize=13')).toEqual(['V1.2_x', 'V1.3_x'])
+    expect(await of('platform=linux/amd64&minSize=14')).toEqual(['V1.4_x'])
+    expect(await of('platform=linux/amd')).toEqual([])
+    await api.expect(400, 'GET', '/images?minSize=-1', { as: 'alice' })
+  })
+
+  test('those that are gone are shown to who asks for them, and only these', async () => {
+    const { body } = await api.expect(200, 'GET', '/images?gone=true', { as: 'alice' })
+    expect(body).toMatchObject({ total: 1, items: [{ tag: 'V1.0_x', goneAt: 3 }] })
+    expect(await list('/images?gone=false', 'alice')).toMatchObject({ total: 4 })
   })
 
   test('a sync is asked for once, is seen in the list, and told in the audit', async () => {

@@ -36,6 +36,9 @@ const ImageView = z
     }),
     firstSeenAt: time,
     syncedAt: time,
+    goneAt: time
+      .nullable()
+      .openapi({ description: 'Since when the registry has it no more; null: it has it' }),
   })
   .openapi('RegistryImage')
 
@@ -60,6 +63,13 @@ const SyncView = z
   })
   .openapi('RegistrySync')
 
+/** Of a query. */
+const bytes = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be a number of bytes')
+  .transform(Number)
+  .openapi({ type: 'integer', description: 'Bytes' })
+
 const filters = {
   ...page,
   search: text(255).optional().openapi({ description: 'In the repository or the tag' }),
@@ -69,6 +79,14 @@ const filters = {
   digest: text(200).optional(),
   latest: flag.optional().openapi({ description: 'The youngest of each repository' }),
   multiarch: flag.optional(),
+  platform: text(100)
+    .optional()
+    .openapi({ description: 'One of its platforms', example: 'linux/arm64' }),
+  minSize: bytes.optional(),
+  maxSize: bytes.optional(),
+  gone: flag.optional().openapi({
+    description: 'true: what the registry has no more, until the sync after the next forgets it',
+  }),
 }
 const imagePage = pageOf(ImageView).extend({
   total: z.int().openapi({ description: 'Of all pages' }),
@@ -132,9 +150,12 @@ export function imageEndpoints({ db, clock, queue, registries }: ApiDeps): Endpo
       after?: string | undefined
       latest?: boolean | undefined
       multiarch?: boolean | undefined
-    } & Pick<ImageFilter, 'search' | 'namespace' | 'repository' | 'tag' | 'digest'>,
+      minSize?: number | undefined
+      maxSize?: number | undefined
+      gone?: boolean | undefined
+    } & Pick<ImageFilter, 'search' | 'namespace' | 'repository' | 'tag' | 'digest' | 'platform'>,
   ) {
-    const { limit, after: sent, latest, multiarch, ...rest } = query
+    const { limit, after: sent, latest, multiarch, minSize, maxSize, gone, ...rest } = query
     if (sent !== undefined && !/^\d{1,15}$/.test(sent)) throw afterInvalid()
     const names = new Map(records.map((record) => [record.id, record.name]))
     const filter = {
@@ -142,6 +163,9 @@ export function imageEndpoints({ db, clock, queue, registries }: ApiDeps): Endpo
       registries: [...names.keys()],
       isLatest: latest,
       isMultiarch: multiarch,
+      sizeFrom: minSize,
+      sizeTo: maxSize,
+      isGone: gone,
     }
     const [found, total] = await Promise.all([
       readPage(

@@ -58,6 +58,7 @@ onEachEngine('registries of the own API', (create) => {
       imageCount: 0,
       latestSyncAt: null,
       syncCron: null,
+      syncTimeZone: 'UTC',
       createdAt: now,
       updatedAt: now,
       version: 1,

@@ -26,8 +26,12 @@ const projects = z
   .openapi({ description: 'Names of those that may use it; null: all, also later ones' })
 
 const syncCron = z.string().max(200, 'must have at most 200 characters').nullable().openapi({
-  description: 'When its images are read besides daily at 01:00: five cron fields, in UTC',
+  description: 'When its images are read besides daily at 01:00 UTC: five cron fields',
   example: '30 */6 * * *',
+})
+const syncTimeZone = z.string().max(64, 'must have at most 64 characters').openapi({
+  description: 'In which `syncCron` is meant; `UTC` unless set',
+  example: 'Asia/Shanghai',
 })
 
 export const RegistryView = z
@@ -65,6 +69,7 @@ export const RegistryView = z
     imageCount: z.int(),
     latestSyncAt: time.nullable(),
     syncCron,
+    syncTimeZone,
     createdAt: time,
     updatedAt: time,
     version,
@@ -101,6 +106,7 @@ export const changeable = {
   projects: projects.optional(),
   notes: text(4_096).optional(),
   syncCron: syncCron.optional(),
+  syncTimeZone: syncTimeZone.optional(),
 }
 
 export const creatable = {

@@ -15,6 +15,13 @@ export interface ImageFilter {
   tag?: string | undefined
   digest?: string | undefined
   size?: number | undefined
+  /** Bytes, both ends included. */
+  sizeFrom?: number | undefined
+  sizeTo?: number | undefined
+  /** One of its platforms, exactly: `linux/arm64`. */
+  platform?: string | undefined
+  /** True: those that the registry has no more, instead of those that it has. */
+  isGone?: boolean | undefined
   isLatest?: boolean | undefined
   isMultiarch?: boolean | undefined
   /** Both ends included, epoch milliseconds. */
@@ -51,6 +58,8 @@ export interface InventoryImage {
   updatedAt: number
   firstSeenAt: number
   syncedAt: number
+  /** Since when the registry has it no more; null: it has it. */
+  goneAt: number | null
 }
 
 /** Those that are there, in the order in which they were first seen. */
@@ -87,7 +96,7 @@ function isUnfiltered({ registries, direction, after, offset, limit, ...rest }: 
 function fits(eb: ExpressionBuilder<Schema, 'registry_image'>, filter: ImageFilter, byId = false) {
   const registry = byId ? sql<string>`(registry || '')` : eb.ref('registry')
   const all: Expression<SqlBool>[] = [
-    eb('gone_at', 'is', null),
+    eb('gone_at', filter.isGone ? 'is not' : 'is', null),
     eb(registry, 'in', [...filter.registries]),
   ]
   const equal = [
@@ -101,6 +110,9 @@ function fits(eb: ExpressionBuilder<Schema, 'registry_image'>, filter: ImageFilt
     if (value !== undefined) all.push(eb(column, '=', value))
   }
   if (filter.search) all.push(eb.or([has('repository', filter.search), has('tag', filter.search)]))
+  if (filter.platform !== undefined) all.push(has('platforms', JSON.stringify(filter.platform)))
+  if (filter.sizeFrom !== undefined) all.push(eb('size', '>=', filter.sizeFrom))
+  if (filter.sizeTo !== undefined) all.push(eb('size', '<=', filter.sizeTo))
   if (filter.imageNameHas) all.push(has('image_name', filter.imageNameHas))
   if (filter.isLatest !== undefined) all.push(eb('latest_version', '=', filter.isLatest ? 1 : 0))
   if (filter.isMultiarch !== undefined) {
@@ -114,7 +126,7 @@ function fits(eb: ExpressionBuilder<Schema, 'registry_image'>, filter: ImageFilt
 }
 
 /** Tags have capitals, and PostgreSQL tells them apart. */
-function has(column: 'repository' | 'image_name' | 'tag', text: string) {
+function has(column: 'repository' | 'image_name' | 'tag' | 'platforms', text: string) {
   const pattern = `%${text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
   return sql<SqlBool>`lower(${sql.ref(column)}) like ${pattern} escape '\\'`
 }
@@ -137,5 +149,6 @@ function imageOf(row: Row<'registry_image'>): InventoryImage {
     updatedAt: row.updated_at,
     firstSeenAt: row.first_seen_at,
     syncedAt: row.synced_at,
+    goneAt: row.gone_at,
   }
 }

@@ -64,6 +64,21 @@ onEachEngine('syncs by themselves', (create) => {
     expect(await syncs()).toHaveLength(2)
   })
 
+  test('in the time zone of the registry', async () => {
+    // Half past eight in Shanghai is half past midnight in UTC, all year.
+    const times = { syncCron: '30 8 * * *', syncTimeZone: 'Asia/Shanghai' }
+    await inv.registries.update(inv.registry, times, BY_ADMIN)
+    const at = new Date(now)
+    const due = Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate(), 0, 30)
+    const next = due > now ? due : due + 24 * 3_600_000
+    now = next - 60_000
+    await fire('inventory.due')
+    expect(await syncs()).toEqual([])
+    now = next
+    await fire('inventory.due')
+    expect(await syncs()).toMatchObject([{ trigger: 'cron' }])
+  })
+
   test('one whose job was ended is over, so that another one can begin', async () => {
     const { sync } = await inv.request()
     const { job } = await inv.read(sync)

@@ -39,7 +39,7 @@ export function createInventorySchedules({
       await endOrphans(db, clock())
       const registries = await db.query
         .selectFrom('registry')
-        .select(['id', 'sync_cron', 'created_at'])
+        .select(['id', 'sync_cron', 'sync_time_zone', 'created_at'])
         .select((eb) =>
           eb
             .selectFrom('image_sync')
@@ -49,8 +49,8 @@ export function createInventorySchedules({
         )
         .where('sync_cron', 'is not', null)
         .execute()
-      for (const { id, sync_cron, created_at, last } of registries) {
-        const next = nextAfter(sync_cron ?? '', Number(last ?? created_at))
+      for (const { id, sync_cron, sync_time_zone, created_at, last } of registries) {
+        const next = nextAfter(sync_cron ?? '', sync_time_zone, Number(last ?? created_at))
         if (next !== undefined && next <= clock()) await request(id, 'cron')
       }
     },
@@ -73,9 +73,9 @@ export function createInventorySchedules({
 }
 
 /** A time that cannot be kept is none: it was checked when it was set. */
-function nextAfter(cron: string, at: number): number | undefined {
+function nextAfter(cron: string, timezone: string, at: number): number | undefined {
   try {
-    return new Cron(cron, { timezone: 'UTC' }).nextRun(new Date(at))?.getTime()
+    return new Cron(cron, { timezone }).nextRun(new Date(at))?.getTime()
   } catch {
     return undefined
   }

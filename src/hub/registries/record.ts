@@ -54,6 +54,8 @@ export interface RegistryRecord {
   imagesNum: number
   latestSyncAt: number | null
   syncCron: string | null
+  /** In which `syncCron` is meant. */
+  syncTimeZone: string
   createdBy: number | null
   createdAt: number
   updatedAt: number
@@ -117,6 +119,7 @@ function recordOf(row: RecordRow): RegistryRecord {
     imagesNum: row.images_num,
     latestSyncAt: row.latest_sync_at,
     syncCron: row.sync_cron,
+    syncTimeZone: row.sync_time_zone,
     createdBy: row.created_by,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

@@ -205,6 +205,11 @@ test('times of syncs are five cron fields that come true', async () => {
     for (const syncCron of ['x', '* * * *', '0 * * * * *', '61 * * * *', '0 0 31 2 *', '@daily']) {
       expect(hub.registries.update(id, { syncCron }, BY_ADMIN)).rejects.toThrow('cron fields')
     }
+    await hub.registries.update(id, { syncTimeZone: 'Asia/Shanghai' }, BY_ADMIN)
+    expect((await hub.registries.get(id))?.syncTimeZone).toBe('Asia/Shanghai')
+    for (const syncTimeZone of ['Mars/Olympus', '+08:00', '', 'x'.repeat(80)]) {
+      expect(hub.registries.update(id, { syncTimeZone }, BY_ADMIN)).rejects.toThrow('time zone')
+    }
     await hub.registries.update(id, { syncCron: null }, BY_ADMIN)
     expect(await cronOf()).toBeNull()
   } finally {

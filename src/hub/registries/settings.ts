@@ -36,8 +36,10 @@ export interface RegistrySettings {
   scanImageChannel?: 'Swr' | 'Other' | undefined
   scanNamespace?: string | undefined
   apiVersion?: 'V1' | 'V2' | undefined
-  /** When its images are read, besides daily: five fields, UTC; null or blank: not besides. */
+  /** When its images are read, besides daily: five fields; null or blank: not besides. */
   syncCron?: string | null | undefined
+  /** In which `syncCron` is meant, as the IANA names it; `UTC` unless set. */
+  syncTimeZone?: string | undefined
 }
 
 /** The columns that hold settings, but for the secret and the projects. */
@@ -56,6 +58,7 @@ export interface CheckedSettings {
   scan_namespace: string
   api_version: 'V1' | 'V2'
   sync_cron: string | null
+  sync_time_zone: string
 }
 
 const CONTROL = /\p{Cc}/u
@@ -109,6 +112,7 @@ export function checkSettings(
     api_version: sent.apiVersion ?? previous?.apiVersion ?? 'V2',
     sync_cron:
       sent.syncCron === undefined ? (previous?.syncCron ?? null) : cronOf(sent.syncCron ?? ''),
+    sync_time_zone: timeZoneOf(sent.syncTimeZone ?? previous?.syncTimeZone ?? 'UTC'),
   }
 }
 
@@ -201,6 +205,21 @@ function cronOf(text: string): string | null {
   throw invalid(
     'syncCron',
     'the times of syncs must be five cron fields that come true some day, as "30 */6 * * *"',
+  )
+}
+
+function timeZoneOf(text: string): string {
+  const zone = text.trim()
+  try {
+    // Offsets such as `+08:00` pass too, and know no summer; names are what people mean.
+    const known = new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone
+    if (/^[A-Za-z]/.test(zone) && known) return zone
+  } catch {
+    // Said below.
+  }
+  throw invalid(
+    'syncTimeZone',
+    'the time zone must be one of the IANA, as "Asia/Shanghai" or "UTC"',
   )
 }
 

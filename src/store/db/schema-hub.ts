@@ -56,6 +56,8 @@ export interface RegistryTable {
   latest_sync_at: number | null
   /** null: only the daily one. */
   sync_cron: string | null
+  /** In which `sync_cron` is meant: `UTC`, `Asia/Shanghai`. */
+  sync_time_zone: Generated<string>
   created_by: number | null
   created_at: number
   updated_at: number

@@ -23,6 +23,8 @@ export interface JobTable {
   created_at: number
   started_at: number | null
   finished_at: number | null
+  /** When it last changed, as far as people see it. */
+  updated_at: Generated<number>
 }
 
 /** When a cron schedule fires next; whoever moves the time forward enqueues the job. */
