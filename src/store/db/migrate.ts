@@ -12,6 +12,7 @@ import { sessions } from './migrations/0010-sessions.ts'
 import { tagOrder } from './migrations/0010-tag-order.ts'
 import { uploadHash } from './migrations/0030-upload-hash.ts'
 import { inventory } from './migrations/0031-inventory.ts'
+import { runners } from './migrations/0032-runners.ts'
 import { liveChanges } from './migrations/0035-live-changes.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
@@ -27,6 +28,7 @@ const MIGRATIONS = {
   '0010-tag-order': tagOrder,
   '0030-upload-hash': uploadHash,
   '0031-inventory': inventory,
+  '0032-runners': runners,
   '0035-live-changes': liveChanges,
 }
 

@@ -40,6 +40,12 @@ import type {
   UploadTable,
   UsageDeltaTable,
 } from './schema-registry.ts'
+import type {
+  RunnerCredentialTable,
+  RunnerEnrolmentTable,
+  RunnerTable,
+  RunnerTaskTable,
+} from './schema-runners.ts'
 import type { TransferTable } from './schema-transfers.ts'
 
 /*
@@ -83,6 +89,10 @@ export interface Schema {
   registry_repository: RegistryRepositoryTable
   image_sync: ImageSyncTable
   transfer: TransferTable
+  runner: RunnerTable
+  runner_credential: RunnerCredentialTable
+  runner_enrolment: RunnerEnrolmentTable
+  runner_task: RunnerTaskTable
   job: JobTable
   job_schedule: JobScheduleTable
   audit: AuditTable
