@@ -47,11 +47,11 @@ export async function prepare(context: ProcessContext): Promise<{ adminPassword?
 export async function startWorker(context: ProcessContext): Promise<RunningProcess> {
   const { config, log, metrics, supervisor } = context
   const parts = await buildParts(context)
-  const { db, accounts } = parts
+  const { db, accounts, activity } = parts
   let stopping = false
   const ready = async () => !stopping && (await databaseAnswers(db))
 
-  const pulls = createPulls({ db, clock: systemClock, log })
+  const pulls = createPulls({ db, clock: systemClock, log, activity })
   const faces = createFaces({ ...parts, pulls }, context)
   const operations = createOperations({
     authenticator: accounts.authenticator,
@@ -87,6 +87,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
       tlsWatch.stop()
       await server.stop(graceMs)
       await pulls.stop()
+      await activity.stop()
       await db.close()
     },
   }
@@ -122,6 +123,7 @@ export async function startJobs(context: ProcessContext): Promise<RunningProcess
     async stop() {
       await scheduler.stop()
       await Promise.all([worker.stop(), longWorker.stop()])
+      await parts.activity.stop()
       await db.close()
     },
   }

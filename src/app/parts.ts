@@ -10,6 +10,7 @@ import { systemClock } from '../lib/clock.ts'
 import { newHex } from '../lib/ids.ts'
 import type { ProcessContext } from '../lib/process.ts'
 import { createSealer, loadSealingKey, type Sealer } from '../lib/secrets.ts'
+import { type Activity, createActivity } from '../registry/activity.ts'
 import { createProjects } from '../registry/projects.ts'
 import { createRegistry, type LocalRegistry } from '../registry/registry.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
@@ -24,6 +25,7 @@ export interface Parts {
   sealer: Sealer
   accounts: Accounts
   registry: LocalRegistry
+  activity: Activity
   /** Those of others. */
   registries: Registries
 }
@@ -53,6 +55,7 @@ export async function buildParts(
       sessionLifetimeMs: config.sessions.lifetime,
     },
   })
+  const activity = createActivity({ db, clock, log })
   const registry = createRegistry({
     db,
     store,
@@ -62,6 +65,7 @@ export async function buildParts(
     settings: { sparse: config.manifests.sparse },
     writer: `${name}-${newHex(8)}`,
     watch: createChartRecorder({ clock, log }),
+    activity,
   })
   const queue = createJobQueue({ db, clock })
   const registries = createRegistries({
@@ -74,7 +78,7 @@ export async function buildParts(
       await requestSync(queue, tx, { registry: changed.id, trigger: 'change', now: clock() })
     },
   })
-  return { db, store, sealer, accounts, registry, registries }
+  return { db, store, sealer, accounts, registry, activity, registries }
 }
 
 export async function databaseAnswers(db: Db): Promise<boolean> {

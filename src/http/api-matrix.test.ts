@@ -141,6 +141,9 @@ const NEEDS: Record<string, Needs> = {
   'POST /jobs/{job}/retry': 'system:manage',
   'GET /openapi.json': 'open',
   'GET /overview': 'open',
+  'GET /usage': 'open',
+  'GET /search': 'open',
+  [`GET ${PROJECT}/usage`]: 'project:read',
   'GET /system/info': 'signed-in',
 }
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Digest } from '../oci/digest.ts'
 import type { Db } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
@@ -5,12 +6,16 @@ import { type ArtifactSummary, parentsOf, summariesOf } from './artifact-summari
 
 /** A manifest of a repository, as people see it. */
 export interface Artifact extends ArtifactSummary {
-  /** In byte order. */
+  /** The first ones in byte order, at most `MOST_TAGS`: some manifests have thousands. */
   tags: string[]
+  tagCount: number
   pushedAt: number
   /** The name of who pushed it first; null: nobody who is known now. */
   pushedBy: string | null
 }
+
+/** Tags of one artifact that are told. */
+const MOST_TAGS = 50
 
 export interface Artifacts {
   /** Newest first. @param page.before only artifacts with a smaller id */
@@ -21,6 +26,10 @@ export interface Artifacts {
   /** The indexes that contain it, by digest; at most twenty. */
   parents(repository: number, digest: Digest): Promise<string[]>
 }
+
+/** Tags have no commas. Read off an index, however many there are. */
+const FIRST_TAGS = sql<string | null>`(select string_agg(first.name, ',' order by first.name) from (
+  select name from tag where tag.manifest = page.id order by name limit ${sql.lit(MOST_TAGS)}) first)`
 
 export function createArtifacts({ db }: { db: Db }): Artifacts {
   function manifests(repository: number, limit: number) {
@@ -33,32 +42,26 @@ export function createArtifacts({ db }: { db: Db }): Artifacts {
       .limit(limit)
   }
 
-  /** The page first, then its tags and names: one statement, whose limit counts artifacts. */
+  /** The page first, then its names and tags: one statement, which counts artifacts. */
   async function read(repository: number, page: ReturnType<typeof manifests>): Promise<Artifact[]> {
     const rows = await db.query
       .selectFrom(page.as('page'))
       .leftJoin('account', 'account.id', 'page.pushed_by')
-      .leftJoin('tag', 'tag.manifest', 'page.id')
       .select([
         'page.id as id',
         'page.created_at as pushedAt',
         'account.name as pushedBy',
-        'tag.name as tag',
+        FIRST_TAGS.as('tags'),
+        sql<number>`(select count(*) from tag where tag.manifest = page.id)`.as('tagCount'),
       ])
       .orderBy('page.id', 'desc')
-      .orderBy('tag.name')
       .execute()
     const ids = rows.map(({ id }) => id)
     const summaries = await summariesOf(db, repository, ids)
-    const artifacts = new Map<number, Artifact>()
-    for (const { tag, ...row } of rows) {
+    return rows.flatMap(({ tags, ...row }) => {
       const summary = summaries.get(row.id)
-      if (!summary) continue
-      const artifact = artifacts.get(row.id) ?? { ...summary, ...row, tags: [] }
-      if (tag !== null) artifact.tags.push(tag)
-      artifacts.set(row.id, artifact)
-    }
-    return [...artifacts.values()]
+      return summary ? [{ ...summary, ...row, tags: tags?.split(',') ?? [] }] : []
+    })
   }
 
   return {

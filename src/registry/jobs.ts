@@ -7,6 +7,7 @@ import type { Db } from '../store/db/database.ts'
 import { sweepOrphans } from './orphans.ts'
 import type { Uploads } from './uploads.ts'
 import { foldUsage } from './usage.ts'
+import { sampleUsage } from './usage-days.ts'
 
 const nothing = z.object({})
 
@@ -47,11 +48,18 @@ export function createRegistryJobs(deps: RegistryJobsDeps): { jobs: Job[]; sched
     },
   })
 
+  const sample = defineJob({
+    name: 'usage.sample',
+    schema: nothing,
+    run: () => sampleUsage(db, clock()),
+  })
+
   return {
-    jobs: [sweepUploads, fold],
+    jobs: [sweepUploads, fold, sample],
     schedules: [
       { name: sweepUploads.name, type: sweepUploads, payload: {}, cron: '17 * * * *' },
       { name: fold.name, type: fold, payload: {}, cron: '*/20 * * * * *' },
+      { name: sample.name, type: sample, payload: {}, cron: '7 * * * *' },
     ],
   }
 }

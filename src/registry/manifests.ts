@@ -94,8 +94,10 @@ export function createManifests(deps: {
   sparse: boolean
   describe: Describe
   watch: ManifestWatch
+  /** Told of every push that set a tag, by the id of the project. */
+  notePush?: (project: number) => void
 }): Manifests {
-  const { db, clock, repositories, tags, sparse, describe, watch } = deps
+  const { db, clock, repositories, tags, sparse, describe, watch, notePush } = deps
 
   const statements = prepareManifestReads(db)
   const large = createLimit(1)
@@ -201,6 +203,7 @@ export function createManifests(deps: {
       const description = await describe(name, parsed, bytes.length)
       const writeTags = await watch({ name, parsed, tags: tagNames })
 
+      let project: number | undefined
       const store = () =>
         db.transaction(async (tx) => {
           const content = await ensureContent(db, tx, {
@@ -233,9 +236,11 @@ export function createManifests(deps: {
           await writeTags(tx, { repository, manifest: { id, digest }, tags: tagNames, moved })
           await relist(db, tx, [id, ...touched, ...untagged], clock(), change)
           await charge(tx, repository.project, repository.id, change)
+          project = repository.project.id
           return missing
         })
       const missing = await (bytes.length > LARGE_MANIFEST ? large(store) : store())
+      if (project !== undefined && tagNames.length > 0) notePush?.(project)
       const warnings = missing > 0 ? [sparseWarning(parsed.kind, missing)] : []
       return { digest, subject: parsed.subject?.digest, warnings }
     },

@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Db, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
+import type { Activity } from './activity.ts'
 import { chunked } from './chunked.ts'
 
 /*
@@ -27,8 +28,14 @@ export interface Pulls {
   stop(): Promise<void>
 }
 
-export function createPulls(deps: { db: Db; clock: Clock; log: Log }): Pulls {
-  const { db, clock, log } = deps
+export function createPulls(deps: {
+  db: Db
+  clock: Clock
+  log: Log
+  /** Counts them. */
+  activity?: Pick<Activity, 'pulled'>
+}): Pulls {
+  const { db, clock, log, activity } = deps
   let manifests = new Map<number, number>()
   let tags = new Map<number, number>()
   let writing = Promise.resolve()
@@ -65,6 +72,7 @@ export function createPulls(deps: { db: Db; clock: Clock; log: Log }): Pulls {
 
   return {
     note({ manifest, tag }) {
+      activity?.pulled(manifest)
       const second = Math.floor(clock() / 1000) * 1000
       manifests.set(manifest, second)
       if (tag !== undefined) tags.set(tag, second)

@@ -2,6 +2,7 @@ import type { Authorizer } from '../accounts/authorize.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db } from '../store/db/database.ts'
+import type { Activity } from './activity.ts'
 import { type Artifacts, createArtifacts } from './artifacts.ts'
 import { type Blobs, createBlobs } from './blobs.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
@@ -38,6 +39,7 @@ export function createRegistry(deps: {
   writer: string
   /** Keeps a read model of what is pushed. */
   watch?: CreateManifestWatch
+  activity?: Pick<Activity, 'pushed'>
 }): LocalRegistry {
   const { projects } = deps
   const repositories = createRepositories({ ...deps, projects })
@@ -56,6 +58,7 @@ export function createRegistry(deps: {
       tags,
       sparse: deps.settings.sparse,
       describe: createDescribe({ blobs }),
+      ...(deps.activity ? { notePush: deps.activity.pushed } : {}),
     }),
     artifacts: createArtifacts(deps),
     referrers: createReferrers(deps),

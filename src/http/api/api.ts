@@ -37,11 +37,13 @@ import { repositoryEndpoints } from './repositories.ts'
 import { robotEndpoints } from './robots.ts'
 import type { ApiRoute, Endpoint, RawRequest, Reply } from './route.ts'
 import { API_ROUTES } from './routes.ts'
+import { searchEndpoints } from './search.ts'
 import { SESSION_PATH, sessionEndpoints } from './session.ts'
 import { identifySession } from './session-cookie.ts'
 import { systemEndpoints } from './system.ts'
 import { tagEndpoints } from './tags.ts'
 import { transferEndpoints } from './transfers.ts'
+import { usageEndpoints } from './usage.ts'
 import { userEndpoints } from './users.ts'
 
 /** A body that took longer has outlived part of the time that a grant is good for. */
@@ -92,6 +94,8 @@ export function createApi(deps: ApiDeps): Face {
     ...auditEndpoints(deps),
     ...jobEndpoints(deps),
     ...overviewEndpoints(deps),
+    ...usageEndpoints(deps),
+    ...searchEndpoints(deps),
     ...systemEndpoints(() => API_ROUTES),
   ]
 

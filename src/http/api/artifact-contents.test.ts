@@ -90,6 +90,21 @@ onEachEngine('what artifacts are made of', (create) => {
     expect(child.body).toMatchObject({ parents: [index], tags: ['amd64'] })
   })
 
+  test('an artifact tells its first tags, and how many there are', async () => {
+    let digest = ''
+    for (let i = 0; i < 60; i++) {
+      digest = await api.push('payments/app', `v${String(i).padStart(2, '0')}`)
+    }
+    const { items } = (await get(`${APP}/artifacts`)).body
+    const one = (await get(`${APP}/artifacts/${digest}`)).body
+    for (const artifact of [items[0], one]) {
+      expect(artifact).toMatchObject({ digest, tagCount: 60 })
+      const tags = artifact?.tags as string[]
+      expect([tags.length, tags[0], tags.at(-1)]).toEqual([50, 'v00', 'v49'])
+    }
+    expect(items).toHaveLength(1)
+  })
+
   test('tags are listed by name or the newest first, filtered, in pages', async () => {
     for (const tag of ['b', 'a', 'c']) {
       await api.push('payments/app', tag, { annotations: { tag } })

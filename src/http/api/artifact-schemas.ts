@@ -51,7 +51,8 @@ export const ArtifactSummary = z
   .openapi('ArtifactSummary')
 
 export const Artifact = ArtifactSummary.extend({
-  tags: z.array(z.string()),
+  tags: z.array(z.string()).openapi({ description: 'By name, the first 50' }),
+  tagCount: z.int(),
   pushedAt: time,
   pushedBy: z.string().nullable(),
 }).openapi('Artifact')

@@ -25,6 +25,7 @@ const PEOPLE = SIGNED_IN.filter((name) => !name.endsWith('robot'))
 /** Who may, in a private project. */
 const WHO: [readonly string[], string[]][] = [
   [EVERYBODY, ['project.list', 'system.openapi', 'system.overview']],
+  [EVERYBODY, ['system.usage', 'search.names']],
   [EVERYBODY, ['session.create', 'session.get', 'session.delete']],
   [SIGNED_IN, ['me.get', 'system.info', 'token.list', 'token.delete']],
   [SIGNED_IN, ['me.password', 'token.create', 'registry.list', 'registry.get']],
@@ -36,7 +37,7 @@ const WHO: [readonly string[], string[]][] = [
   [SIGNED_IN, ['transfer.list', 'transfer.create', 'transfer.get']],
   [SIGNED_IN, ['transfer.cancel', 'transfer.retry']],
   [PEOPLE, ['project.create']],
-  [READERS, ['project.get', 'member.list', 'repository.list', 'repository.get']],
+  [READERS, ['project.get', 'project.usage', 'member.list', 'repository.list', 'repository.get']],
   [READERS, ['artifact.list', 'artifact.get', 'tag.list', 'tag.get', 'tag.history']],
   [READERS, ['artifact.manifest', 'artifact.referrers', 'chart.list', 'chart.get']],
   [DEVELOPERS, ['repository.create', 'handout.create', 'handout.pullSecret']],
@@ -59,7 +60,14 @@ const WHO: [readonly string[], string[]][] = [
 ]
 /** Everybody may in a public project. */
 const PUBLIC = [
-  ...['project.get', 'repository.list', 'repository.get', 'artifact.list', 'artifact.get'],
+  ...[
+    'project.get',
+    'project.usage',
+    'repository.list',
+    'repository.get',
+    'artifact.list',
+    'artifact.get',
+  ],
   ...['tag.list', 'tag.get', 'tag.history', 'artifact.manifest', 'artifact.referrers'],
   ...['chart.list', 'chart.get'],
 ]

@@ -15,10 +15,12 @@ import { registryTrustRoutes, registryUseRoutes } from './registry-use.ts'
 import { repositoryRoutes } from './repositories.ts'
 import { robotRoutes, systemRobotRoutes } from './robots.ts'
 import type { ApiRoute } from './route.ts'
+import { searchRoutes } from './search.ts'
 import { sessionRoutes } from './session.ts'
 import { systemRoutes } from './system.ts'
 import { tagRoutes } from './tags.ts'
 import { transferRoutes } from './transfers.ts'
+import { usageRoutes } from './usage.ts'
 import { userRoutes } from './users.ts'
 
 /** Every route of `/api/v1`, as data. */
@@ -45,5 +47,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   auditRoutes,
   jobRoutes,
   overviewRoutes,
+  usageRoutes,
+  searchRoutes,
   systemRoutes,
 ].flatMap((routes) => Object.values<ApiRoute>(routes))

@@ -12,6 +12,7 @@ import { sessions } from './migrations/0010-sessions.ts'
 import { tagOrder } from './migrations/0010-tag-order.ts'
 import { uploadHash } from './migrations/0030-upload-hash.ts'
 import { inventory } from './migrations/0031-inventory.ts'
+import { usage } from './migrations/0038-usage.ts'
 import { runners } from './migrations/0032-runners.ts'
 import { liveChanges } from './migrations/0035-live-changes.ts'
 
@@ -30,6 +31,7 @@ const MIGRATIONS = {
   '0031-inventory': inventory,
   '0032-runners': runners,
   '0035-live-changes': liveChanges,
+  '0038-usage': usage,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)

@@ -59,6 +59,20 @@ export interface UsageDeltaTable {
   repository_count: Generated<number>
 }
 
+/** What a project used and did on one day (UTC); project 0 is all of them together. */
+export interface UsageTable {
+  project: number
+  /** Days since 1970. */
+  day: number
+  /** As measured last on that day; null: nobody measured. */
+  logical_bytes: number | null
+  unique_bytes: number | null
+  /** Of all projects only. */
+  physical_bytes: number | null
+  pushes: Generated<number>
+  pulls: Generated<number>
+}
+
 /** One row per stored bytes. `storage_key` null: the bytes stand in `content_body`. */
 export interface ContentTable {
   id: Generated<number>

@@ -39,6 +39,7 @@ import type {
   TagTable,
   UploadTable,
   UsageDeltaTable,
+  UsageTable,
 } from './schema-registry.ts'
 import type {
   RunnerCredentialTable,
@@ -71,6 +72,7 @@ export interface Schema {
   project_usage: ProjectUsageTable
   repository: RepositoryTable
   usage_delta: UsageDeltaTable
+  usage: UsageTable
   content: ContentTable
   content_body: ContentBodyTable
   project_content: ProjectContentTable

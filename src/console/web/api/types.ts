@@ -118,7 +118,9 @@ export interface ArtifactSummary {
 }
 
 export interface ListedArtifact extends ArtifactSummary {
+  /** The first ones. */
   tags: string[]
+  tagCount: number
   pushedAt: number
   pushedBy: string | null
 }

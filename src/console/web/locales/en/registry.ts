@@ -124,6 +124,8 @@ export const registry = {
     layers: 'Layers',
     manifest: 'Manifest',
     mediaType: 'Media type',
+    moreTags_one: 'and {{count}} more',
+    moreTags_other: 'and {{count}} more',
     noConfig: 'It has no config that can be shown.',
     noLayers: 'It has no layers.',
     noPlatform: 'no platform',

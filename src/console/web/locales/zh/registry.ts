@@ -122,6 +122,8 @@ export const registry: Pick<Texts, 'projects' | 'repositories' | 'tags' | 'artif
       layers: '层',
       manifest: '清单',
       mediaType: '媒体类型',
+      moreTags_one: '另有 {{count}} 个',
+      moreTags_other: '另有 {{count}} 个',
       noConfig: '没有可以显示的配置。',
       noLayers: '没有层。',
       noPlatform: '无平台信息',

@@ -17,7 +17,10 @@ export function ArtifactFacts(props: { address: RepositoryAddress; artifact: Art
     </ArtifactLink>
   )
   const facts: [string, ReactNode][] = [
-    [t('repositories.tags'), <TagNames key="tags" tags={artifact.tags} />],
+    [
+      t('repositories.tags'),
+      <TagNames key="tags" tags={artifact.tags} count={artifact.tagCount} />,
+    ],
     [t('common.size'), <Size key="size" bytes={artifact.totalSize} />],
     [t('artifacts.platforms'), <Platforms key="platforms" artifact={artifact} />],
     [
@@ -88,7 +91,7 @@ export function ArtifactFacts(props: { address: RepositoryAddress; artifact: Art
   )
 }
 
-function TagNames({ tags }: { tags: string[] }) {
+function TagNames({ tags, count }: { tags: string[]; count: number }) {
   const { t } = useTranslation()
   if (tags.length === 0) return t('artifacts.untagged')
   return (
@@ -96,6 +99,9 @@ function TagNames({ tags }: { tags: string[] }) {
       {tags.map((tag) => (
         <Tag key={tag}>{tag}</Tag>
       ))}
+      {count > tags.length && (
+        <span className="cell-note">{t('artifacts.moreTags', { count: count - tags.length })}</span>
+      )}
     </Space>
   )
 }

@@ -56,18 +56,18 @@ function Consequences({ address, digest }: { address: RepositoryAddress; digest:
   if (error) return <ErrorView error={error} />
   if (!artifact) return <Skeleton active paragraph={{ rows: 2 }} title={false} />
   const attached = artifact.attached.reduce((sum, { count }) => sum + count, 0)
-  const { tags, parts, parents, totalSize } = artifact
+  const { tags, tagCount, parts, parents, totalSize } = artifact
   return (
     <ul style={{ margin: 0, paddingInlineStart: 18 }}>
       <li>
         {t('artifacts.deleteManifest')} <span className="mono">{digest.slice(0, 19)}</span> (
         {format.bytes(totalSize)})
       </li>
-      {tags.length > 0 && (
+      {tagCount > 0 && (
         <li>
-          {t('artifacts.deleteTags', { count: tags.length })}{' '}
+          {t('artifacts.deleteTags', { count: tagCount })}{' '}
           <strong>{tags.slice(0, 20).join(', ')}</strong>
-          {tags.length > 20 && ' …'}
+          {tagCount > 20 && ` ${t('artifacts.moreTags', { count: tagCount - 20 })}`}
         </li>
       )}
       {parts.length > 0 && <li>{t('artifacts.deleteParts', { count: parts.length })}</li>}

@@ -38,7 +38,7 @@ export function ArtifactsPage() {
           title: t('repositories.tags'),
           key: 'tags',
           responsive: ['sm'],
-          render: (_, { tags }) =>
+          render: (_, { tags, tagCount }) =>
             tags.length === 0 ? (
               t('artifacts.untagged')
             ) : (
@@ -51,7 +51,11 @@ export function ArtifactsPage() {
                     {tag}
                   </Tag>
                 ))}
-                {tags.length > SHOWN_TAGS && <Tag>+{tags.length - SHOWN_TAGS}</Tag>}
+                {tagCount > SHOWN_TAGS && (
+                  <span className="cell-note">
+                    {t('artifacts.moreTags', { count: tagCount - SHOWN_TAGS })}
+                  </span>
+                )}
               </Space>
             ),
         },
