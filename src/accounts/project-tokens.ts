@@ -2,8 +2,9 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
 import { hashSecret } from '../lib/secrets.ts'
-import type { Db, Tx } from '../store/db/database.ts'
+import type { Db } from '../store/db/database.ts'
 import type { AccountStates } from './account-states.ts'
+import { keepNewest } from './keep-newest.ts'
 import type { CredentialRef, Principal } from './principal.ts'
 
 /** Lets secret scanners find leaked ones. */
@@ -77,7 +78,7 @@ export function createProjectTokens(deps: {
             expires_at: expiresAt,
           })
           .execute()
-        await makeRoom(tx, account)
+        await keepNewest(tx, 'project_token', account, MAX_PER_ACCOUNT)
       })
       return { token, issuedAt: now, expiresAt }
     },
@@ -150,23 +151,6 @@ function credentialOf(row: {
 }): CredentialRef | undefined {
   if (row.credential_kind === null || row.credential === null) return undefined
   return { kind: row.credential_kind, id: row.credential }
-}
-
-async function makeRoom(tx: Tx, account: number): Promise<void> {
-  const oldestKept = await tx
-    .selectFrom('project_token')
-    .select('id')
-    .where('account', '=', account)
-    .orderBy('id', 'desc')
-    .offset(MAX_PER_ACCOUNT - 1)
-    .limit(1)
-    .executeTakeFirst()
-  if (!oldestKept) return
-  await tx
-    .deleteFrom('project_token')
-    .where('account', '=', account)
-    .where('id', '<', oldestKept.id)
-    .execute()
 }
 
 function refused(): AppError {

@@ -2,8 +2,9 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
 import { hashSecret } from '../lib/secrets.ts'
-import type { Db, Tx } from '../store/db/database.ts'
+import type { Db } from '../store/db/database.ts'
 import { mayEnter, stateColumns, stateOf } from './account-states.ts'
+import { keepNewest } from './keep-newest.ts'
 import type { Principal } from './principal.ts'
 
 /** Every `docker login` makes one and no logout gives it back: the oldest make room. */
@@ -64,7 +65,7 @@ export function createRefreshTokens(deps: {
             expires_at: now + lifetimeMs,
           })
           .execute()
-        await makeRoom(tx, account)
+        await keepNewest(tx, 'refresh_token', account, MAX_PER_ACCOUNT)
       })
       return token
     },
@@ -116,23 +117,6 @@ export function createRefreshTokens(deps: {
       return deleted.length
     },
   }
-}
-
-async function makeRoom(tx: Tx, account: number): Promise<void> {
-  const oldestKept = await tx
-    .selectFrom('refresh_token')
-    .select('id')
-    .where('account', '=', account)
-    .orderBy('id', 'desc')
-    .offset(MAX_PER_ACCOUNT - 1)
-    .limit(1)
-    .executeTakeFirst()
-  if (!oldestKept) return
-  await tx
-    .deleteFrom('refresh_token')
-    .where('account', '=', account)
-    .where('id', '<', oldestKept.id)
-    .execute()
 }
 
 function refused(): AppError {

@@ -2,8 +2,9 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
 import { equalSecrets, hashSecret } from '../lib/secrets.ts'
-import type { Also, Db, Tx } from '../store/db/database.ts'
+import type { Also, Db } from '../store/db/database.ts'
 import { mayEnter, stateColumns, stateOf } from './account-states.ts'
+import { keepNewest } from './keep-newest.ts'
 import type { Principal } from './principal.ts'
 
 /** The oldest make room: a browser that forgets its cookies signs out of nothing. */
@@ -97,7 +98,7 @@ export function createSessions(deps: {
             expires_at: expiresAt,
           })
           .execute()
-        await makeRoom(tx, account)
+        await keepNewest(tx, 'session', account, MAX_PER_ACCOUNT)
         await also?.(tx)
       })
       return { token, expiresAt, lifetimeSeconds: Math.round(lifetimeMs / 1000) }
@@ -166,21 +167,4 @@ export function createSessions(deps: {
       return deleted.length
     },
   }
-}
-
-async function makeRoom(tx: Tx, account: number): Promise<void> {
-  const oldestKept = await tx
-    .selectFrom('session')
-    .select('id')
-    .where('account', '=', account)
-    .orderBy('id', 'desc')
-    .offset(MAX_PER_ACCOUNT - 1)
-    .limit(1)
-    .executeTakeFirst()
-  if (!oldestKept) return
-  await tx
-    .deleteFrom('session')
-    .where('account', '=', account)
-    .where('id', '<', oldestKept.id)
-    .execute()
 }
