@@ -6,6 +6,7 @@ import type { Db, Queryable, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
 import { containing } from '../store/db/search.ts'
+import { projectRef } from './project-ref.ts'
 import { demandRoom, foldProject } from './usage.ts'
 
 export const NO_QUOTA = -1
@@ -76,7 +77,7 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
         known.delete(name)
         return undefined
       }
-      const ref = { id: row.id, name: row.name, isPublic: row.is_public === 1 }
+      const ref = projectRef(row)
       if (known.size > 10_000) known.clear()
       known.set(name, { ref, quota: row.quota, until: clock() + GRANT_LIFETIME_MS })
       return ref

@@ -2,11 +2,9 @@ import type { Authorizer, Resource } from '../../accounts/authorize.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import { AppError } from '../../lib/errors.ts'
 import { isProjectName, parseRepositoryName } from '../../oci/reference.ts'
+import { projectRef } from '../../registry/project-ref.ts'
 import type { Project, Projects } from '../../registry/projects.ts'
 import type { ApiRoute } from './route.ts'
-
-/** No project has it, so nobody is a member. */
-const NO_PROJECT = 0
 
 /**
  * Lets a request pass that may do what its route is for, and says what its path stands for.
@@ -38,9 +36,7 @@ export function createGate({
 
     const asked = params.project ?? ''
     const project = await find(projects, asked)
-    const ref = project
-      ? { id: project.id, name: project.name, isPublic: project.is_public === 1 }
-      : { id: NO_PROJECT, name: asked, isPublic: false }
+    const ref = projectRef(project, asked)
     const full = `${ref.name}/${params.repository}`
     const resource: Resource =
       on === 'project'

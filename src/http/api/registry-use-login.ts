@@ -4,6 +4,7 @@ import type { Login } from '../../client/provider.ts'
 import type { Purpose } from '../../hub/use/handout-types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
+import { projectRef } from '../../registry/project-ref.ts'
 import type { Project } from '../../registry/projects.ts'
 import type { RequestContext } from '../context.ts'
 import type { RawRequest } from './route.ts'
@@ -56,7 +57,7 @@ export function createOwnLogin({ accounts, clock }: { accounts: Accounts; clock:
     const pushes = purpose === 'build' || purpose === 'distribute'
     await authorizer.demand(principal, pushes ? 'repository:push' : 'repository:pull', {
       kind: 'project',
-      project: { id: project.id, name: project.name, isPublic: project.is_public === 1 },
+      project: projectRef(project),
     })
     return loginOf(principal, password)
   }

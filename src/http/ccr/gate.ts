@@ -2,12 +2,10 @@ import type { Authorizer } from '../../accounts/authorize.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import { AppError } from '../../lib/errors.ts'
 import { isProjectName, parseRepositoryName } from '../../oci/reference.ts'
+import { projectRef } from '../../registry/project-ref.ts'
 import type { Projects } from '../../registry/projects.ts'
 import { repositoryUnknown } from '../../registry/repositories.ts'
 import type { CcrRoute } from './route.ts'
-
-/** No project has it, so nobody is a member. */
-const NO_PROJECT = 0
 
 /**
  * Lets a request pass that may do what its call is for, and says what its path stands for.
@@ -37,9 +35,7 @@ export function createGate({
     }
     const asked = (params.project ?? '').slice(0, 255)
     const project = isProjectName(asked) ? await projects.get(asked) : undefined
-    const ref = project
-      ? { id: project.id, name: project.name, isPublic: project.is_public === 1 }
-      : { id: NO_PROJECT, name: asked, isPublic: false }
+    const ref = projectRef(project, asked)
     // A chart is a repository too.
     const full = `${ref.name}/${params.repository ?? params.chart}`
     await authorizer.demand(

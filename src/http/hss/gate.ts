@@ -2,13 +2,12 @@ import type { Authorizer, ProjectRef } from '../../accounts/authorize.ts'
 import type { Action } from '../../accounts/permissions.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import { AppError } from '../../lib/errors.ts'
+import { projectRef } from '../../registry/project-ref.ts'
 import type { Project, Projects } from '../../registry/projects.ts'
 import type { Identified } from './identify.ts'
 import { findProject } from './project-id.ts'
 import type { HssRoute } from './route.ts'
 
-/** No project has it, so nobody is a member. */
-const NO_PROJECT = 0
 const MAX_PROJECT_ID = 256
 
 /**
@@ -36,9 +35,7 @@ export function createGate({
       throw new AppError('invalid_input', `project_id must have 1 to ${MAX_PROJECT_ID} characters`)
     }
     const found = await findProject(projects, asked)
-    const ref = found
-      ? { id: found.id, name: found.name, isPublic: found.is_public === 1 }
-      : { id: NO_PROJECT, name: asked, isPublic: false }
+    const ref = projectRef(found, asked)
     const look = await may(principal, 'project:read', ref)
     if (!found || !look.allowed) throw projectUnknown(asked)
     if (named !== null && (await findProject(projects, named))?.id !== found.id) {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Accounts } from '../../accounts/accounts.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import { AppError, type ErrorCode } from '../../lib/errors.ts'
+import { projectRef } from '../../registry/project-ref.ts'
 import type { Project, Projects } from '../../registry/projects.ts'
 import type { RequestContext } from '../context.ts'
 import { apiUnknown, jsonResponse } from './errors.ts'
@@ -61,7 +62,7 @@ export function createKeystone(deps: {
   const { authenticator, authorizer, projectTokens } = accounts
 
   async function mayLook(principal: Principal, project: Project): Promise<boolean> {
-    const ref = { id: project.id, name: project.name, isPublic: project.is_public === 1 }
+    const ref = projectRef(project)
     const resource = { kind: 'project', project: ref } as const
     return (await authorizer.authorize(principal, 'project:read', resource)).allowed
   }

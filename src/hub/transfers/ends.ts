@@ -7,6 +7,7 @@ import {
   parseReference,
   parseRepositoryName,
 } from '../../oci/reference.ts'
+import { projectRef } from '../../registry/project-ref.ts'
 import type { Project, Projects } from '../../registry/projects.ts'
 import { SELF } from '../registries/record.ts'
 import type { Registries } from '../registries/registries.ts'
@@ -155,7 +156,7 @@ async function projectOf(
   for (const name of names) {
     const project = await projects.get(name)
     if (!project) continue
-    const ref = { id: project.id, name: project.name, isPublic: project.is_public === 1 }
+    const ref = projectRef(project)
     const resource = { kind: 'project', project: ref } as const
     const seen = await authorizer.authorize(principal, 'project:read', resource)
     if (seen.allowed) return project
