@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { cpuSeconds, type Memory, watchMemory } from './processes.ts'
+import { type Memory, watchMemory } from './memory.ts'
+import { cpuSeconds } from './processes.ts'
 import type { Answer, GeneratorFigures, Order } from './protocol.ts'
 import type { Server } from './servers.ts'
 import type { Workload } from './workloads.ts'

@@ -1,17 +1,14 @@
 import { expect, test } from 'bun:test'
-import { cpuSeconds, processTree, treeMemory } from './processes.ts'
+import { cpuSeconds, processTree } from './processes.ts'
 
 const onLinux = test.skipIf(process.platform !== 'linux')
 
-onLinux('the tree holds children of children, and their memory', async () => {
+onLinux('the tree holds children of children', async () => {
   const shell = Bun.spawn(['sh', '-c', 'sh -c "sleep 30 & wait" & wait'])
   await Bun.sleep(200)
   const tree = processTree(shell.pid)
   try {
     expect(tree.length).toBe(3)
-    const { bytes, kind } = treeMemory(shell.pid)
-    expect(bytes).toBeGreaterThan(0)
-    expect(kind).toBe('PSS')
   } finally {
     for (const pid of tree) process.kill(pid, 'SIGKILL')
   }
@@ -28,7 +25,6 @@ onLinux('CPU time of children that ended counts', async () => {
   }
 })
 
-onLinux('a process that is gone has neither', () => {
+onLinux('a process that is gone has used nothing', () => {
   expect(cpuSeconds(2 ** 22)).toBe(0)
-  expect(treeMemory(2 ** 22).bytes).toBe(0)
 })

@@ -14,7 +14,7 @@ function rowOf(server: string, rates: number[], megabytes = 100, cpuSeconds = 0.
       cpuSeconds,
       rate,
       serverCpuSeconds: 1,
-      peakMemory: { bytes: megabytes * 1e6, kind: 'PSS' },
+      peakMemory: { bytes: megabytes * 1e6, kind: 'pages' },
     }),
   )
   return { server, rounds, note: null }

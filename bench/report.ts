@@ -84,8 +84,12 @@ function renderRow(row: Row, first: Row | undefined, ceiling: Row | undefined): 
       : median(row, (round) => round.serverCpuSeconds ?? 0).toFixed(2),
     median(row, (round) => round.cpuSeconds).toFixed(2),
     `${(busyOf(row) * 100).toFixed(0)} %${limitedByGenerator(row, ceiling) ? ' !' : ''}`,
-    peak === null ? '-' : `${(peak / 1e6).toFixed(0)} ${memory[0]?.kind}`,
+    peak === null ? '-' : showMegabytes(peak, memory[0]?.kind),
   ]
+}
+
+function showMegabytes(bytes: number, kind: string | undefined): string {
+  return `${(bytes / 1e6).toFixed(0)}${kind === 'RSS' ? ' RSS' : ''}`
 }
 
 /** Share of one core that the generator used: it has one thread. */
