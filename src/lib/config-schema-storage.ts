@@ -8,7 +8,7 @@ export const storageSchema = z.object({
     .meta({
       description:
         'Where blobs are kept: as `file`s in the data folder, or in a bucket of an `s3` server. ' +
-        'Chosen once: changing it moves nothing.',
+        'Changing it moves nothing: see `entrepot migrate`.',
     }),
   s3: z.object({
     bucket: text('the name of a bucket').optional().meta({

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
+import { databaseSchema } from './config-schema-database.ts'
 import { storageSchema } from './config-schema-storage.ts'
 import {
   address,
@@ -77,16 +78,7 @@ export const configSchema = z.object({
     flag: '--workers <count>',
     shownDefault: 'cores of the machine, at most 4, on Linux; 1 elsewhere',
   }),
-  database: z.object({
-    url: text('postgres://user:password@host:port/database', /^postgres(ql)?:\/\/[^/]/)
-      .optional()
-      .meta({
-        description:
-          'PostgreSQL 14 or newer, `postgres://user:password@host:port/database`. Without it ' +
-          'SQLite in the data folder.',
-        secret: 'url',
-      }),
-  }),
+  database: databaseSchema,
   storage: storageSchema,
   adminPassword: text('a password')
     .optional()

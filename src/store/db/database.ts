@@ -32,5 +32,10 @@ export interface Db {
    * again when the engine reports a serialisation failure: it must touch nothing but `tx`.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /**
+   * Sees that the database can be used at all.
+   * @throws AppError unavailable, with a sentence for whoever wrote the settings
+   */
+  prove(): Promise<void>
   close(): Promise<void>
 }

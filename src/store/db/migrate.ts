@@ -1,5 +1,6 @@
+import { sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import { AppError } from '../../lib/errors.ts'
+import { AppError, isAppError } from '../../lib/errors.ts'
 import type { Db } from './database.ts'
 import { registry } from './migrations/0001-registry.ts'
 import { artifacts } from './migrations/0002-artifacts.ts'
@@ -12,9 +13,10 @@ import { sessions } from './migrations/0010-sessions.ts'
 import { tagOrder } from './migrations/0010-tag-order.ts'
 import { uploadHash } from './migrations/0030-upload-hash.ts'
 import { inventory } from './migrations/0031-inventory.ts'
-import { usage } from './migrations/0038-usage.ts'
 import { runners } from './migrations/0032-runners.ts'
 import { liveChanges } from './migrations/0035-live-changes.ts'
+import { usage } from './migrations/0038-usage.ts'
+import { isLockTimeout } from './postgres-errors.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
 const MIGRATIONS = {
@@ -37,22 +39,45 @@ const MIGRATIONS = {
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)
 
 /**
- * Brings the schema up to date. Safe to call from any number of processes at once: Kysely's
- * migrator takes a lock (a table on SQLite, an advisory lock on PostgreSQL).
+ * Ends the names of migrations after which a program that lacks them can no longer work: they drop,
+ * rename or tighten something. All others only add, so that the version before goes on beside the
+ * new one during an upgrade, and can be gone back to. What is no longer used is dropped one version
+ * after the last that used it.
  */
-export async function migrate(db: Db): Promise<void> {
+const CONTRACT = '.contract'
+
+const LOCK_ATTEMPTS = 20
+
+/**
+ * Brings the schema up to date. Safe to call from any number of processes at once: Kysely's
+ * migrator takes a lock (a table on SQLite, an advisory lock on PostgreSQL). A database that a newer
+ * version brought up to date is taken as it is, where that version's migrations allow it.
+ *
+ * @throws AppError `conflict` when the database is too new for this program
+ */
+export async function migrate(db: Db, known: readonly string[] = MIGRATION_NAMES): Promise<void> {
+  if (await isNewer(db, known)) return
   const migrations = Object.fromEntries(
-    Object.entries(MIGRATIONS).map(([name, up]) => [
-      name,
-      { up: (kysely: Parameters<typeof up>[0]) => up(kysely, db.engine) },
-    ]),
+    Object.entries(MIGRATIONS)
+      .filter(([name]) => known.includes(name))
+      .map(([name, up]) => [
+        name,
+        { up: (kysely: Parameters<typeof up>[0]) => up(kysely, db.engine) },
+      ]),
   )
   const migrator = new Migrator({
     db: db.query,
     provider: { getMigrations: async () => migrations },
   })
-  const { error } = await migrator.migrateToLatest()
-  if (error) {
+  for (let attempt = 1; ; attempt++) {
+    const { error } = await migrator.migrateToLatest()
+    if (error === undefined) return
+    // Whoever reads and writes meanwhile goes first: one that waits for a table holds up all others.
+    if (isLockTimeout(error) && attempt < LOCK_ATTEMPTS) {
+      await Bun.sleep(500 + Math.random() * 500)
+      continue
+    }
+    if (isAppError(error)) throw error
     throw new AppError(
       'internal',
       `the database could not be brought up to date: ${error}`,
@@ -60,4 +85,29 @@ export async function migrate(db: Db): Promise<void> {
       error,
     )
   }
+}
+
+/** Migrations that the database went through, in their order; none where it was never set up. */
+export async function executedMigrations(db: Db): Promise<string[]> {
+  const tables = await db.query.introspection.getTables({ withInternalKyselyTables: true })
+  if (!tables.some(({ name }) => name === 'kysely_migration')) return []
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db.query)
+  return rows.map(({ name }) => name).sort()
+}
+
+/**
+ * True: it has migrations that this program does not know, and allows it to go on.
+ * @throws AppError `conflict` when it does not
+ */
+async function isNewer(db: Db, known: readonly string[]): Promise<boolean> {
+  const executed = await executedMigrations(db)
+  const unknown = executed.filter((name) => !known.includes(name))
+  if (unknown.length === 0) return false
+  const isComplete = known.every((name) => executed.includes(name))
+  if (isComplete && !unknown.some((name) => name.endsWith(CONTRACT))) return true
+  throw new AppError(
+    'conflict',
+    `a newer version of Entrepot has changed the database so that this one cannot use it (by ` +
+      `${unknown.join(', ')}); start that version, or restore the backup from before the upgrade`,
+  )
 }

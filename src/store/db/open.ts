@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Config } from '../../lib/config.ts'
 import type { Db } from './database.ts'
-import { openPostgres } from './postgres.ts'
+import { openPostgres, type PostgresLimits } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 
 export interface DatabaseOptions {
@@ -10,14 +11,39 @@ export interface DatabaseOptions {
   dataFolder: string
   /** As of `SqliteOptions`. */
   checkpoints?: boolean
+  limits?: PostgresLimits
 }
 
 /** Opens the database that the settings name. */
-export function openDatabase({ url, dataFolder, checkpoints }: DatabaseOptions): Db {
-  if (url) return openPostgres({ url })
+export function openDatabase({ url, dataFolder, checkpoints, limits }: DatabaseOptions): Db {
+  if (url) return openPostgres({ url, ...limits })
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
   return openSqlite({
-    file: join(dataFolder, 'entrepot.db'),
+    file: sqliteFile(dataFolder),
     ...(checkpoints === undefined ? {} : { checkpoints }),
   })
+}
+
+/** Where SQLite keeps the database of a data folder. */
+export function sqliteFile(dataFolder: string): string {
+  return join(dataFolder, 'entrepot.db')
+}
+
+/** Who uses a database: `upkeep` is what may take as long as it likes, such as migrations. */
+export type DatabaseUse = 'requests' | 'jobs' | 'upkeep'
+
+/** The database that the settings name, with the limits for its use. */
+export function databaseOf(config: Pick<Config, 'data' | 'database'>, use: DatabaseUse) {
+  const { url, connectTimeout, idleTransactionTimeout } = config.database
+  const { poolSize, jobsPoolSize, statementTimeout, jobsStatementTimeout } = config.database
+  const limits: PostgresLimits = {
+    connectTimeoutMs: connectTimeout,
+    ...{
+      requests: { poolSize, statementTimeoutMs: statementTimeout },
+      jobs: { poolSize: jobsPoolSize, statementTimeoutMs: jobsStatementTimeout },
+      upkeep: { poolSize: 4 },
+    }[use],
+    ...(use === 'upkeep' ? {} : { idleTransactionTimeoutMs: idleTransactionTimeout }),
+  }
+  return { url, dataFolder: config.data, limits }
 }

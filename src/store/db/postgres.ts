@@ -1,33 +1,74 @@
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { Kysely, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
 import pg from 'pg'
 import { AppError } from '../../lib/errors.ts'
 import type { Db, TransactionOptions, Tx } from './database.ts'
 import { postgresEngine } from './engine.ts'
+import {
+  conflictPause,
+  createPostgresDriver,
+  MigrationsAdapter,
+  mayRetry,
+} from './postgres-driver.ts'
+import { conflictError, connectError } from './postgres-errors.ts'
 import type { Schema } from './schema.ts'
 
-const ATTEMPTS = 5
+const OLDEST_VERSION = 14
+/** After a fail-over or a change of an address, connections come to the new one by themselves. */
+const LIFETIME_SECONDS = 1800
+/** A server that is gone without a word: what a statement may take beyond its limit. */
+const SILENCE_MS = 5_000
 
-export interface PostgresOptions {
-  /** `postgres://user:password@host:port/database` */
-  url: string
-  /** Connections at most. */
+export interface PostgresLimits {
+  /** Connections at most; 10 unless set. */
   poolSize?: number
+  /** For a connection, a new one or one of the pool; milliseconds, 5 s unless set. */
+  connectTimeoutMs?: number
+  /** For a statement; 0 or nothing: none. */
+  statementTimeoutMs?: number
+  /** For a transaction between two statements; 0 or nothing: none. */
+  idleTransactionTimeoutMs?: number
 }
 
-/** Opens a pool on a PostgreSQL database, version 14 or newer. */
-export function openPostgres({ url, poolSize = 10 }: PostgresOptions): Db {
+export interface PostgresOptions extends PostgresLimits {
+  /** `postgres://user:password@host:port/database` */
+  url: string
+}
+
+/** Opens a pool on a PostgreSQL database, version 14 or newer. Connects when it is first used. */
+export function openPostgres(options: PostgresOptions): Db {
+  const { url, poolSize = 10, connectTimeoutMs = 5_000 } = options
+  const { statementTimeoutMs = 0, idleTransactionTimeoutMs = 0 } = options
   const pool = new pg.Pool({
     connectionString: url,
     max: poolSize,
     application_name: 'entrepot',
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+    maxLifetimeSeconds: LIFETIME_SECONDS,
+    ...(statementTimeoutMs > 0 ? { query_timeout: statementTimeoutMs + SILENCE_MS } : {}),
     types: { getTypeParser: (oid, format) => parserOf(oid, format) },
+    // As statements, since poolers refuse parameters of the connection that they do not know.
+    onConnect: (client) =>
+      client
+        .query(
+          `set statement_timeout = ${Number(statementTimeoutMs)}; ` +
+            `set idle_in_transaction_session_timeout = ${Number(idleTransactionTimeoutMs)}`,
+        )
+        .then(() => {}),
   })
   // An idle connection that the server closed is replaced at the next use.
   pool.on('error', () => {})
   // One that is lost between two statements of a transaction tells nobody else, and an error that
   // nobody listens to would end the process; the next statement fails by itself.
   pool.on('connect', (client) => client.on('error', () => {}))
-  const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  const kysely = new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new MigrationsAdapter(),
+      createDriver: () => createPostgresDriver(pool),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  })
 
   return {
     engine: postgresEngine,
@@ -40,44 +81,52 @@ export function openPostgres({ url, poolSize = 10 }: PostgresOptions): Db {
             return work(tx)
           })
         } catch (error) {
-          if (attempt === ATTEMPTS || !isConflict(error)) throw wireError(error)
-          await Bun.sleep(Math.random() * 10 * 2 ** attempt)
+          if (!mayRetry(error, attempt)) throw conflictError(error)
+          await conflictPause(attempt)
         }
       }
+    },
+    async prove() {
+      let found: ServerFacts | undefined
+      try {
+        found = (await SERVER_FACTS.execute(kysely)).rows[0]
+      } catch (error) {
+        throw connectError(url, error)
+      }
+      if (found) demandUsable(found)
     },
     close: () => kysely.destroy(),
   }
 }
+
+interface ServerFacts {
+  version: number
+  encoding: string
+  is_standby: boolean
+}
+
+const SERVER_FACTS = sql<ServerFacts>`
+  select current_setting('server_version_num')::int as version,
+    current_setting('server_encoding') as encoding, pg_is_in_recovery() as is_standby`
+
+function demandUsable({ version, encoding, is_standby }: ServerFacts): void {
+  const major = Math.floor(version / 10_000)
+  if (major < OLDEST_VERSION) {
+    throw wrong(`PostgreSQL is version ${major}; ${OLDEST_VERSION} is the oldest that will do`)
+  }
+  if (encoding !== 'UTF8') {
+    throw wrong(`the database has the encoding ${encoding}; create one with the encoding UTF8`)
+  }
+  if (is_standby) {
+    throw wrong('PostgreSQL is a standby there, which takes no changes: name the primary')
+  }
+}
+
+const wrong = (message: string) => new AppError('unavailable', message)
 
 /** int8 and numeric as numbers: all of ours are below 2^53. bytea as it is. */
 function parserOf(oid: number, format: 'text' | 'binary' | undefined) {
   const { INT8, NUMERIC } = pg.types.builtins
   if (oid === INT8 || oid === NUMERIC) return (text: string) => Number(text)
   return pg.types.getTypeParser(oid, format ?? 'text')
-}
-
-function sqlState(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
-/** Serialisation failure or deadlock: the same work may succeed when tried again. */
-function isConflict(error: unknown): boolean {
-  return ['40001', '40P01'].includes(sqlState(error))
-}
-
-/** What the driver itself says of a connection that ended; it gives these no code. */
-function isLost(error: unknown): boolean {
-  return error instanceof Error && /^Connection terminated|is not queryable$/.test(error.message)
-}
-
-function wireError(error: unknown): unknown {
-  const state = sqlState(error)
-  if (state === '53100') {
-    return new AppError('storage_full', 'the disk that holds the database is full', {}, error)
-  }
-  const gone = isLost(error) || /^(08|57P|53)/.test(state) || /^E[A-Z]+$/.test(state)
-  if (isConflict(error) || gone) {
-    return new AppError('unavailable', 'the database does not answer', { retryAfter: 1 }, error)
-  }
-  return error
 }

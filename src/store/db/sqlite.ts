@@ -110,6 +110,8 @@ export function openSqlite(options: SqliteOptions): SqliteDb {
       })
     },
     checkpoint,
+    // Opening it has shown that.
+    async prove() {},
     close() {
       closed ??= close()
       return closed

@@ -1,0 +1,125 @@
+import { AppError } from '../../lib/errors.ts'
+
+/* What PostgreSQL and its driver say, in the words of this program. */
+
+const LOST = /^Connection terminated|is not queryable$|^Client has encountered a connection error/
+const NO_PLACE = 'timeout exceeded when trying to connect'
+const NO_ANSWER = 'Query read timeout'
+
+/** SQLSTATE, or the code of the system; empty for anything else. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Serialisation failure or deadlock: the same work may succeed when tried again. */
+export function isConflict(error: unknown): boolean {
+  return ['40001', '40P01'].includes(codeOf(error))
+}
+
+/** A lock was not had within `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return codeOf(error) === '55P03'
+}
+
+/** The connection must not be used again: it ended, or its server no longer takes changes. */
+export function isBroken(error: unknown): boolean {
+  const code = codeOf(error)
+  const message = messageOf(error)
+  return (
+    LOST.test(message) ||
+    message === NO_ANSWER ||
+    /^(08|57P|25P03|25P04|25006)/.test(code) ||
+    /^E[A-Z]+$/.test(code)
+  )
+}
+
+/**
+ * What a request is told: `unavailable` where a later try may succeed. Anything else stays as it
+ * is, conflicts too, since whoever runs a transaction tries it again.
+ */
+export function wireError(error: unknown): unknown {
+  if (error instanceof AppError) return error
+  const code = codeOf(error)
+  if (code === '53100') {
+    return new AppError('storage_full', 'the disk that holds the database is full', {}, error)
+  }
+  const sentence = sentenceOf(code, error)
+  return sentence ? unavailable(sentence, error) : error
+}
+
+function sentenceOf(code: string, error: unknown): string | undefined {
+  const message = messageOf(error)
+  if (message === NO_PLACE) return 'all connections to the database are in use; try again'
+  if (code === '57014') return 'the database took too long; try again'
+  if (code === '25006') return 'the database takes no changes at the moment'
+  const isRefused = /^(28|3D|53|55P03)/.test(code) || message.startsWith('SASL')
+  return isBroken(error) || isRefused ? 'the database does not answer' : undefined
+}
+
+/** For work that met others again and again. */
+export function conflictError(error: unknown): unknown {
+  if (!isConflict(error)) return error
+  return unavailable('others changed the same at the same time; try again', error)
+}
+
+function unavailable(message: string, cause: unknown): AppError {
+  return new AppError('unavailable', message, { retryAfter: 1 }, cause)
+}
+
+/**
+ * Why PostgreSQL cannot be used, for whoever wrote the settings: one sentence, without the password.
+ * @param url of the settings
+ */
+export function connectError(url: string, error: unknown): AppError {
+  const { place, user, database } = partsOf(url)
+  const cause = error instanceof AppError && error.cause !== undefined ? error.cause : error
+  const code = codeOf(cause)
+  const message = messageOf(cause)
+  const sentence = (() => {
+    if (code.startsWith('28') || message.startsWith('SASL')) {
+      return (
+        `PostgreSQL at ${place} does not let the user "${user}" in: name and password must be ` +
+        'those of ENTREPOT_DATABASE_URL, and its pg_hba.conf must allow this machine'
+      )
+    }
+    if (code === '3D000') return `PostgreSQL at ${place} has no database "${database}": create it`
+    if (code === '42501') {
+      return `the user "${user}" may not do that in the database "${database}": ${message}`
+    }
+    if (code.startsWith('53')) return `PostgreSQL at ${place} lets nobody in now: ${message}`
+    if (code.startsWith('57P')) return `PostgreSQL at ${place} is starting or stopping: ${message}`
+    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+      return `the host of ENTREPOT_DATABASE_URL is unknown: ${place}`
+    }
+    return (
+      `PostgreSQL at ${place} does not answer (${code || message}): see that it runs, and that ` +
+      'ENTREPOT_DATABASE_URL names its host and port'
+    )
+  })()
+  return new AppError('unavailable', sentence, {}, error)
+}
+
+/** Where a database is, without who comes and how: `db.example.com:5432/entrepot`. */
+export function placeOfPostgres(url: string): string {
+  const { place, database } = partsOf(url)
+  return `${place}/${database}`
+}
+
+function partsOf(url: string) {
+  try {
+    const { host, port, username, pathname, searchParams } = new URL(url)
+    const name = host || searchParams.get('host') || 'localhost'
+    return {
+      place: port || name.startsWith('/') ? name : `${name}:5432`,
+      user: decodeURIComponent(username) || searchParams.get('user') || '',
+      database: decodeURIComponent(pathname.slice(1)) || decodeURIComponent(username),
+    }
+  } catch {
+    // What is wrong with it is told by whoever reads the settings.
+    return { place: 'the address of the settings', user: '', database: '' }
+  }
+}
