@@ -13,12 +13,16 @@ const NAMES = { x64: 'x64', arm64: 'aarch64' } as const
  * Builds one executable that needs nothing else: Bun, the program and the console.
  *
  * @param consoleBuild a folder that holds one build of the console
+ * @param outfile where to put it, in `dist` when not said
  */
 export async function buildExecutable(
   root: string,
-  { architecture, consoleBuild }: { architecture: Architecture; consoleBuild: string },
+  {
+    architecture,
+    consoleBuild,
+    outfile = join(root, `dist/entrepot-linux-${architecture}`),
+  }: { architecture: Architecture; consoleBuild: string; outfile?: string },
 ): Promise<string> {
-  const outfile = join(root, `dist/entrepot-linux-${architecture}`)
   const scratch = await mkdtemp(join(tmpdir(), 'entrepot-build-'))
   try {
     const { success, logs } = await Bun.build({
