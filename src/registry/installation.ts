@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { Db } from '../store/db/database.ts'
+import type { Db, Queryable, Tx } from '../store/db/database.ts'
 
 const SETTING = 'installation.id'
 
@@ -12,27 +12,37 @@ export interface Installation {
 export function createInstallation({ db }: { db: Db }): Installation {
   let known: string | undefined
 
-  const stored = () =>
-    db.query.selectFrom('setting').select('value').where('key', '=', SETTING).executeTakeFirst()
-
   async function make(): Promise<string> {
     const value = newId()
-    await db.transaction((tx) =>
-      tx
-        .insertInto('setting')
-        .values({ key: SETTING, value })
-        .onConflict((conflict) => conflict.column('key').doNothing())
-        .execute(),
-    )
-    return (await stored())?.value ?? value
+    await db.transaction((tx) => keepInstallationId(tx, value))
+    return (await storedInstallationId(db.query)) ?? value
   }
 
   return {
     async id() {
-      known ??= (await stored())?.value ?? (await make())
+      known ??= (await storedInstallationId(db.query)) ?? (await make())
       return known
     },
   }
+}
+
+/** undefined: nobody has asked for it yet. */
+export async function storedInstallationId(on: Queryable): Promise<string | undefined> {
+  const row = await on
+    .selectFrom('setting')
+    .select('value')
+    .where('key', '=', SETTING)
+    .executeTakeFirst()
+  return row?.value
+}
+
+/** Makes `value` the id, unless there is one. */
+export async function keepInstallationId(tx: Tx, value: string): Promise<void> {
+  await tx
+    .insertInto('setting')
+    .values({ key: SETTING, value })
+    .onConflict((conflict) => conflict.column('key').doNothing())
+    .execute()
 }
 
 function newId(): string {

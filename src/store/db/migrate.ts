@@ -14,6 +14,8 @@ import { tagOrder } from './migrations/0010-tag-order.ts'
 import { uploadHash } from './migrations/0030-upload-hash.ts'
 import { inventory } from './migrations/0031-inventory.ts'
 import { runners } from './migrations/0032-runners.ts'
+import { inventoryReading } from './migrations/0033-inventory-reading.ts'
+import { journal } from './migrations/0034-journal.ts'
 import { liveChanges } from './migrations/0035-live-changes.ts'
 import { usage } from './migrations/0038-usage.ts'
 import { isLockTimeout } from './postgres-errors.ts'
@@ -32,6 +34,8 @@ const MIGRATIONS = {
   '0030-upload-hash': uploadHash,
   '0031-inventory': inventory,
   '0032-runners': runners,
+  '0033-inventory-reading': inventoryReading,
+  '0034-journal': journal,
   '0035-live-changes': liveChanges,
   '0038-usage': usage,
 }

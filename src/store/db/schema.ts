@@ -24,6 +24,7 @@ import type {
   RegistryRepositoryTable,
 } from './schema-inventory.ts'
 import type { AuditTable, JobScheduleTable, JobTable, SettingTable } from './schema-jobs.ts'
+import type { JournalChangeTable, JournalHeadTable } from './schema-journal.ts'
 import type {
   ChartVersionTable,
   ContentBodyTable,
@@ -99,6 +100,8 @@ export interface Schema {
   job_schedule: JobScheduleTable
   audit: AuditTable
   setting: SettingTable
+  journal_change: JournalChangeTable
+  journal_head: JournalHeadTable
 }
 
 export type Row<T extends keyof Schema> = Selectable<Schema[T]>
