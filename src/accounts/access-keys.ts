@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import type { Sealer } from '../lib/secrets.ts'
 import type { Also, Db } from '../store/db/database.ts'
 import type { Row } from '../store/db/schema.ts'
@@ -102,6 +103,7 @@ export function createAccessKeys(deps: {
             throw new AppError(
               'conflict',
               `an account has at most ${MAX_ACCESS_KEYS} access keys; delete one first`,
+              because('too_many_of_these', { most: MAX_ACCESS_KEYS }),
             )
           }
           const inserted = await tx
@@ -124,6 +126,7 @@ export function createAccessKeys(deps: {
           if (!db.engine.isUniqueViolation(error)) throw error
           throw new AppError('conflict', `there is an access key named "${name}" already`, {
             field: 'name',
+            ...because('name_taken', { name }),
           })
         })
       return { ...viewOf(row), secretKey }

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
+import { because } from '../lib/reasons.ts'
 import { hashSecret } from '../lib/secrets.ts'
 import type { Also, Db } from '../store/db/database.ts'
 import { type AccountState, mayEnter, stateColumns, stateOf } from './account-states.ts'
@@ -76,6 +77,7 @@ export function createApiTokens(deps: {
             throw new AppError(
               'conflict',
               `you have ${MAX_PER_ACCOUNT} API tokens, which is the most; revoke one first`,
+              because('too_many_of_these', { most: MAX_PER_ACCOUNT }),
             )
           }
           const row = await tx
@@ -97,6 +99,7 @@ export function createApiTokens(deps: {
           if (!db.engine.isUniqueViolation(error)) throw error
           throw new AppError('conflict', `you have an API token named "${name}" already`, {
             field: 'name',
+            ...because('name_taken', { name }),
           })
         })
       return { id, name, token, createdAt: now, expiresAt, lastUsedAt: null }

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import { equalSecrets, hashSecret } from '../lib/secrets.ts'
 import type { Db } from '../store/db/database.ts'
 import {
@@ -277,5 +278,6 @@ function wrongCredentials(): AppError {
   return new AppError(
     'unauthenticated',
     'the name or the password is wrong, or the account is disabled or expired',
+    because('sign_in_wrong', {}),
   )
 }

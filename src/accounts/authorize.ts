@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
-import { AppError } from '../lib/errors.ts'
+import { AppError, type ErrorDetails } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Role } from '../store/db/schema.ts'
 import { type Action, includesRole, rolesFrom, ruleOf } from './permissions.ts'
@@ -28,6 +29,8 @@ export type Decision =
       code: 'unauthenticated' | 'insufficient_scope' | 'denied'
       /** One or two plain sentences: what, why, who decides. */
       reason: string
+      /** Of the error that says so. */
+      details?: ErrorDetails
     }
 
 export interface AuthorizeSettings {
@@ -125,7 +128,7 @@ export function createAuthorizer(deps: {
     authorize,
     async demand(principal, action, resource) {
       const decision = await authorize(principal, action, resource)
-      if (!decision.allowed) throw new AppError(decision.code, decision.reason)
+      if (!decision.allowed) throw new AppError(decision.code, decision.reason, decision.details)
     },
     roleIn,
     async memberships(account) {
@@ -195,6 +198,7 @@ function refuse(principal: Principal, action: Action, resource: Resource, role?:
       allowed: false,
       code: 'denied',
       reason: `${who} may not ${actionText(action)}; ${deciders}system administrators may`,
+      details: because('administrators_only', {}),
     }
   }
   const name =
@@ -207,6 +211,7 @@ function refuse(principal: Principal, action: Action, resource: Resource, role?:
     reason:
       `project "${name}" does not exist or ${who} ${has} it: to ${rule.verb} takes one of the ` +
       `roles ${needed}; an administrator of the project can give it`,
+    details: because('role_missing', { name, role: rule.role }),
   }
 }
 

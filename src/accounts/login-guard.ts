@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { isIPv4, isIPv6 } from 'node:net'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import type { Db, Tx } from '../store/db/database.ts'
 
 /*
@@ -93,7 +94,7 @@ export function createLoginGuard(deps: {
       throw new AppError(
         'rate_limited',
         `too many failed sign-ins from this address; try again in ${retryAfter} seconds`,
-        { retryAfter },
+        { retryAfter, ...because('sign_in_paused', { seconds: retryAfter }) },
       )
     },
     async failed(subject, address, addressToo = true) {

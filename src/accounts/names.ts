@@ -1,4 +1,5 @@
 import { AppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 
 /** No character that a shell, a URL or a header reads in its own way (harbor#22540). */
 const NAME = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/
@@ -39,6 +40,7 @@ export function checkExpiry(at: number | null | undefined, now: number): void {
   if (at === null || at === undefined) return
   if (!Number.isSafeInteger(at) || at <= now) {
     throw new AppError('invalid_input', 'the time of expiry must lie in the future', {
+      ...because('expiry_past', {}),
       field: 'expiresAt',
     })
   }

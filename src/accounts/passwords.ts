@@ -1,5 +1,6 @@
 import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
+import { because } from '../lib/reasons.ts'
 
 /** argon2id with 19 MiB and two passes: about 30 ms of one core, and OWASP's recommendation. */
 const ARGON2 = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const
@@ -89,6 +90,7 @@ function createPlaces({ concurrent, queue, waitMs }: PasswordLimits) {
 function tooMany(): AppError {
   return new AppError('rate_limited', 'too many people sign in at this moment; try again shortly', {
     retryAfter: 1,
+    ...because('sign_in_paused', { seconds: 1 }),
   })
 }
 
@@ -105,6 +107,7 @@ export function checkNewPassword(password: string): void {
   if (lacks.length > 0) {
     throw new AppError('invalid_input', `the password needs ${lacks.join(', ')}`, {
       field: 'password',
+      ...because('password_weak', {}),
     })
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
+import { because } from '../lib/reasons.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
@@ -95,7 +96,11 @@ export function createRobots(deps: {
     const row = await db.engine.lockRows(query, 'update').executeTakeFirst()
     if (!row) throw notFound(id)
     if (version !== undefined && version !== row.version) {
-      throw new AppError('precondition_failed', `robot "${row.name}" was changed meanwhile`)
+      throw new AppError(
+        'precondition_failed',
+        `robot "${row.name}" was changed meanwhile`,
+        because('changed_meanwhile', { name: row.name }),
+      )
     }
     return row
   }
@@ -192,6 +197,7 @@ export function createRobots(deps: {
           if (!db.engine.isUniqueViolation(error)) throw error
           throw new AppError('conflict', `there is a robot named "${name}" already`, {
             field: 'name',
+            ...because('name_taken', { name }),
           })
         })
       return { robot: await mustGet(owner, id), secret }

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
 import type { Row } from '../store/db/schema.ts'
 import { containing } from '../store/db/search.ts'
@@ -88,7 +89,11 @@ export function createUsers(deps: {
       .executeTakeFirst()
     if (!row) throw new AppError('not_found', `there is no user with the id ${id}`)
     if (version !== undefined && version !== row.version) {
-      throw new AppError('precondition_failed', `user "${row.name}" was changed meanwhile`)
+      throw new AppError(
+        'precondition_failed',
+        `user "${row.name}" was changed meanwhile`,
+        because('changed_meanwhile', { name: row.name }),
+      )
     }
     return row
   }
@@ -104,6 +109,7 @@ export function createUsers(deps: {
     if (await passwords.verifying((verify) => verify(password, present.hash))) {
       throw new AppError('invalid_input', 'this is the present password; choose another one', {
         field: 'password',
+        ...because('password_same', {}),
       })
     }
   }
@@ -126,6 +132,7 @@ export function createUsers(deps: {
       throw new AppError(
         'conflict',
         'this is the last system administrator; make somebody else one first',
+        because('last_administrator', {}),
       )
     }
   }
@@ -147,7 +154,10 @@ export function createUsers(deps: {
         })
         .catch((error: unknown) => {
           if (!db.engine.isUniqueViolation(error)) throw error
-          throw new AppError('conflict', `the name "${name}" is taken`, { field: 'name' })
+          throw new AppError('conflict', `the name "${name}" is taken`, {
+            field: 'name',
+            ...because('name_taken', { name }),
+          })
         })
       return userOf(row)
     },
@@ -301,7 +311,10 @@ async function insertPassword(
 function checkEmail(email: string | null | undefined): void {
   if (email === null || email === undefined) return
   if (email.length > 254 || !/^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(email)) {
-    throw new AppError('invalid_input', 'this is not an email address', { field: 'email' })
+    throw new AppError('invalid_input', 'this is not an email address', {
+      field: 'email',
+      ...because('email_invalid', {}),
+    })
   }
 }
 

@@ -16,7 +16,8 @@ describe('texts', () => {
   const placeholders = (text: string) => (text.match(/\{\{\w+\}\}/g) ?? []).sort()
 
   test('both languages say the same things', () => {
-    const chinese = new Map(flat(zh))
+    // The server's sentences are English themselves.
+    const chinese = new Map(flat({ ...zh, reasons: {} }))
     const english = flat(en)
     expect([...chinese.keys()].sort()).toEqual(english.map(([key]) => key).sort())
     for (const [key, text] of english) {

@@ -1,3 +1,5 @@
+import type { Reason } from './reasons.ts'
+
 /**
  * Every failure that a caller may see. The status and the form on the wire are not known here:
  * each face has one table from these codes to its own (`http/<face>/errors.ts`).
@@ -52,6 +54,8 @@ export interface ErrorDetails {
   problems?: { field?: string; message: string; detail?: unknown }[]
   /** Seconds after which a new try makes sense. */
   retryAfter?: number
+  /** What the console says of it in the reader's language: see `because`. */
+  reason?: { name: Reason; params: Record<string, string | number> }
   /** Headers that the answer must carry, such as the offset of an upload. */
   headers?: Record<string, string>
   /** Anything else that belongs into the machine-readable part of the answer. */

@@ -1,6 +1,7 @@
 import { GRANT_LIFETIME_MS, type ProjectRef } from '../accounts/authorize.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import { isProjectName, RESERVED_PROJECTS } from '../oci/reference.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
@@ -142,7 +143,11 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
         .executeTakeFirst()
       // What scripts send to an alias must not go to somebody who takes its name.
       if (!project || (await liveProject(tx, name, 'alias'))) {
-        throw new AppError('conflict', `a project "${name}" exists already; choose another name`)
+        throw new AppError(
+          'conflict',
+          `a project "${name}" exists already; choose another name`,
+          because('name_taken', { name }),
+        )
       }
       await tx.insertInto('project_usage').values({ project: project.id }).execute()
       if (createdBy !== null) {
@@ -196,6 +201,7 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
         throw new AppError(
           'in_use',
           `project "${project.name}" still has repositories, such as "${repository.name}"; delete them first`,
+          because('project_not_empty', { name: project.name, repository: repository.name }),
         )
       }
       await tx
@@ -228,6 +234,7 @@ async function lockProject(db: Db, tx: Tx, id: number, version?: number): Promis
     throw new AppError(
       'precondition_failed',
       `project "${project.name}" was changed by somebody else; read it again`,
+      because('changed_meanwhile', { name: project.name }),
     )
   }
   return project
@@ -252,11 +259,14 @@ export function demandProjectName(name: string): void {
     throw new AppError(
       'name_invalid',
       `"${name.slice(0, 80)}" is not a project name: use 1 to 255 lower-case letters and digits, with single ".", "_" or "-" between them`,
-      { field: 'name' },
+      { field: 'name', ...because('name_invalid', { name: name.slice(0, 80) }) },
     )
   }
   if (RESERVED_PROJECTS.includes(name)) {
-    throw new AppError('name_invalid', `the project name "${name}" is reserved`, { field: 'name' })
+    throw new AppError('name_invalid', `the project name "${name}" is reserved`, {
+      field: 'name',
+      ...because('name_reserved', { name }),
+    })
   }
 }
 
@@ -283,6 +293,7 @@ async function demandFreeAlias(tx: Tx, alias: string, project: number): Promise<
 function aliasTaken(alias: string): AppError {
   return new AppError('conflict', `the alias "${alias}" is taken; choose another one`, {
     field: 'alias',
+    ...because('alias_taken', { name: alias }),
   })
 }
 

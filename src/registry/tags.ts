@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import { isAccessoryTag } from '../oci/accessory.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
@@ -341,9 +342,13 @@ function demandMutable(
   throw new AppError(
     'immutable',
     `tag "${tag}" of ${name.full} is immutable, so ${consequence}; use another tag, or ask a maintainer of the project to lift the protection`,
+    because('tag_immutable', { name: tag }),
   )
 }
 
 export function tagUnknown(name: RepositoryName, tag: string): AppError {
-  return new AppError('manifest_unknown', `repository "${name.full}" has no tag "${tag}"`, { tag })
+  return new AppError('manifest_unknown', `repository "${name.full}" has no tag "${tag}"`, {
+    tag,
+    ...because('tag_unknown', { name: tag }),
+  })
 }

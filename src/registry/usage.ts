@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { AppError } from '../lib/errors.ts'
 import { formatBytes } from '../lib/format.ts'
+import { because } from '../lib/reasons.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
 import { statement } from '../store/db/prepared.ts'
 
@@ -280,6 +281,11 @@ function quotaError({ name, quota }: ChargedProject, used: number, needed: numbe
     'quota_exceeded',
     `project "${name}" has ${left} of its ${formatBytes(quota)} left and this needs ` +
       `${formatBytes(needed)}; delete something or ask a system administrator to raise the quota`,
-    { quota, used, needed },
+    {
+      quota,
+      used,
+      needed,
+      ...because('quota_exceeded', { name, left: Math.max(0, quota - used), quota, needed }),
+    },
   )
 }

@@ -49,7 +49,7 @@ const API_ERRORS: Record<ErrorCode, readonly [status: number, title: string]> = 
 /** Renders a failure. */
 export function problemResponse(error: AppError, context: RequestContext): Response {
   const [status, title] = API_ERRORS[error.code]
-  const { problems, field, retryAfter, headers: own } = error.details
+  const { problems, field, retryAfter, reason, headers: own } = error.details
   const errors = problems?.map((problem) => ({ field: problem.field, message: problem.message }))
   const named = field === undefined ? undefined : [{ field, message: error.message }]
   const body = Buffer.from(
@@ -59,6 +59,8 @@ export function problemResponse(error: AppError, context: RequestContext): Respo
       status,
       detail: error.message,
       code: error.code,
+      reason: reason?.name,
+      params: reason?.params,
       requestId: context.requestId,
       errors: errors ?? named,
     }),

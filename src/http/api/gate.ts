@@ -1,6 +1,7 @@
 import type { Authorizer, Resource } from '../../accounts/authorize.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import { isProjectName, parseRepositoryName } from '../../oci/reference.ts'
 import { projectRef } from '../../registry/project-ref.ts'
 import type { Project, Projects } from '../../registry/projects.ts'
@@ -47,7 +48,7 @@ export function createGate({
       const look = { kind: 'project', project: ref } as const
       const seen = await authorizer.authorize(principal, 'project:read', look)
       if (decision.code === 'denied' && !seen.allowed) throw projectUnknown(asked)
-      throw new AppError(decision.code, decision.reason)
+      throw new AppError(decision.code, decision.reason, decision.details)
     }
     if (!project) throw projectUnknown(asked)
     if (on === 'project') return { project }
@@ -71,5 +72,6 @@ function projectUnknown(asked: string): AppError {
   return new AppError(
     'project_unknown',
     `project "${asked.slice(0, 255)}" does not exist, or you may not see it`,
+    because('project_unknown', { name: asked.slice(0, 255) }),
   )
 }

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { Principal } from '../../accounts/principal.ts'
 import type { Users } from '../../accounts/users.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { ApiDeps } from './api.ts'
 import { listReply } from './pages.ts'
 import { type Endpoint, endpoint, NOTHING, route } from './route.ts'
@@ -105,6 +106,7 @@ export function meEndpoints({ accounts }: ApiDeps): Endpoint[] {
         if (!isAppError(error, 'unauthenticated')) throw error
         throw new AppError('denied', 'this is not your present password', {
           field: 'currentPassword',
+          ...because('password_wrong', {}),
         })
       }
       await users.setPassword(accountOf(principal), newPassword, {}, (tx, { name }) =>

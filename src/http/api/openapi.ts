@@ -15,6 +15,11 @@ const Problem = z
       .string()
       .openapi({ description: 'For people: what is wrong, why, who can change it' }),
     code: z.string().openapi({ description: 'For programs', example: 'precondition_failed' }),
+    reason: z.string().optional().openapi({
+      description: 'What exactly it is, where programs may want to know; with `params`',
+      example: 'project_not_empty',
+    }),
+    params: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
     requestId: z.string().openapi({ description: 'Stands in the log' }),
     errors: z.array(z.object({ field: z.string().optional(), message: z.string() })).optional(),
   })

@@ -1,6 +1,7 @@
 import { anonymous, type Principal } from '../../accounts/principal.ts'
 import type { OpenedSession, Sessions } from '../../accounts/sessions.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Also } from '../../store/db/database.ts'
 import type { RequestContext } from '../context.ts'
 
@@ -69,6 +70,7 @@ export async function identifySession(
     if (leniently) return anonymous
     throw new AppError('unauthenticated', 'your session has ended; sign in again', {
       headers: { 'set-cookie': noCookie(context) },
+      ...because('session_ended', {}),
     })
   }
   if (changes(context)) {

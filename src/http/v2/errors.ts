@@ -68,7 +68,7 @@ const V2_ERRORS: Record<ErrorCode, readonly [status: number, code: OciCode]> = {
 /** Renders a failure. `headers` come on top of those that the error asks for. */
 export function errorResponse(error: AppError, headers: Record<string, string>): Response {
   const [status, code] = V2_ERRORS[error.code]
-  const { problems, retryAfter, headers: own, ...detail } = error.details
+  const { problems, retryAfter, headers: own, reason: _, ...detail } = error.details
   const errors = problems?.map((problem) => ({
     code,
     message: problem.message,

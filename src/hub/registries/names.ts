@@ -1,5 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Tx } from '../../store/db/database.ts'
 import { withoutScheme } from './address.ts'
 
@@ -20,6 +21,7 @@ export async function demandFreeName(tx: Tx, name: string, scope: NameScope): Pr
   if (!(await isTaken(tx, name, scope))) return
   throw new AppError('conflict', `a registry "${name}" exists already; choose another name`, {
     field: 'name',
+    ...because('name_taken', { name }),
   })
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Also, Db, Queryable } from '../../store/db/database.ts'
 import { LIVE } from '../../store/db/prepared.ts'
 
@@ -113,7 +114,10 @@ export function demandUnused(name: string, uses: readonly Use[]): void {
   throw new AppError(
     'in_use',
     `registry "${name}" cannot be deleted, it is being used by ${list}; give these another registry first`,
-    { problems: uses.map(({ what }) => ({ message: what })) },
+    {
+      problems: uses.map(({ what }) => ({ message: what })),
+      ...because('registry_in_use', { name }),
+    },
   )
 }
 

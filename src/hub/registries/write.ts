@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import { newHex } from '../../lib/ids.ts'
 import type { Sealer } from '../../lib/secrets.ts'
 import type { Also, Db, Tx } from '../../store/db/database.ts'
@@ -289,6 +290,6 @@ function mustHaveSuccessor({ name }: RegistryRecord, done: string): AppError {
   return new AppError(
     'invalid_input',
     `"${name}" is the default registry, and there is always exactly one: it cannot be ${done} before another one is made the default`,
-    { field },
+    { field, ...because('registry_is_default', { name }) },
   )
 }

@@ -11,6 +11,9 @@ export class ApiError extends Error {
   readonly status: number
   /** A word for programs; `unreachable` when there was no answer. */
   readonly code: string
+  /** What exactly is wrong, where the server says so in a form that can be translated. */
+  readonly reason: string | undefined
+  readonly params: Record<string, string | number>
   readonly requestId: string | undefined
   readonly fields: readonly { field?: string; message: string }[]
 
@@ -18,6 +21,8 @@ export class ApiError extends Error {
     super(problem.detail)
     this.status = status
     this.code = problem.code
+    this.reason = problem.reason
+    this.params = problem.params ?? {}
     this.requestId = problem.requestId
     this.fields = problem.errors ?? []
   }
@@ -26,6 +31,8 @@ export class ApiError extends Error {
 interface Problem {
   detail: string
   code: string
+  reason?: string
+  params?: Record<string, string | number>
   requestId?: string
   errors?: { field?: string; message: string }[]
 }

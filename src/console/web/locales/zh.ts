@@ -2,7 +2,8 @@ import type { Texts } from './en.ts'
 import { accounts } from './zh/accounts.ts'
 import { general } from './zh/general.ts'
 import { hub } from './zh/hub.ts'
+import { problems } from './zh/problems.ts'
 import { registry } from './zh/registry.ts'
 import { system } from './zh/system.ts'
 
-export const texts: Texts = { ...general, ...registry, ...hub, ...accounts, ...system }
+export const texts: Texts = { ...general, ...registry, ...hub, ...accounts, ...system, ...problems }

@@ -1,45 +1,48 @@
 import { Alert, Button, Space } from 'antd'
-import type { i18n } from 'i18next'
 import { useTranslation } from 'react-i18next'
-import { ApiError } from '../api/client.ts'
+import { useFormat } from '../format.ts'
+import { type Said, sayProblem } from './said.ts'
 
-/** A short title in the reader's language, then the server's own sentence. */
+/** A title and a sentence in the reader's language; the server's own one is a click away. */
 export function ErrorView({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const { t } = useTranslation()
-  const { title, sentence, requestId } = useProblem(error)
+  const said = useSay()(error)
   return (
     <Alert
       type="error"
       showIcon
-      title={title}
-      description={
-        <Space orientation="vertical" size={4}>
-          {sentence && <span>{sentence}</span>}
-          {requestId && (
-            <small>
-              {t('errors.requestId')} <code className="mono">{requestId}</code>
-            </small>
-          )}
-        </Space>
-      }
+      title={said.title}
+      description={<Explanation said={said} />}
       action={onRetry && <Button onClick={onRetry}>{t('common.retry')}</Button>}
     />
   )
 }
 
-/** What to say of a failure. */
-function useProblem(error: unknown) {
-  const { t, i18n } = useTranslation()
-  if (!(error instanceof ApiError)) {
-    return { title: t('errors.internal'), sentence: error instanceof Error ? error.message : '' }
-  }
-  const title = titleOf(error, i18n)
-  return { title, sentence: error.message, requestId: error.requestId }
+export function Explanation({ said: { sentence, original, requestId } }: { said: Said }) {
+  const { t } = useTranslation()
+  return (
+    <Space orientation="vertical" size={4}>
+      {sentence && <span className="broken">{sentence}</span>}
+      {original && (
+        <details>
+          <summary>{t('problem.original')}</summary>
+          <span className="broken" lang="en">
+            {original}
+          </span>
+        </details>
+      )}
+      {requestId && (
+        <small>
+          {t('problem.requestId')} <code className="mono">{requestId}</code>
+        </small>
+      )}
+    </Space>
+  )
 }
 
-/** In the reader's language, where the code is known. */
-export function titleOf(error: unknown, { t, exists }: Pick<i18n, 't' | 'exists'>): string {
-  const key = error instanceof ApiError ? `errors.${error.code}` : ''
-  const known: boolean = exists(key)
-  return t((known ? key : 'errors.internal') as 'errors.internal')
+/** What to say of failures. */
+export function useSay(): (error: unknown) => Said {
+  const { t, i18n } = useTranslation()
+  const format = useFormat()
+  return (error) => sayProblem(error, { t, language: i18n.language, format })
 }

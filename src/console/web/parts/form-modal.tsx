@@ -2,7 +2,7 @@ import { Form, type FormInstance, Modal } from 'antd'
 import { type ReactNode, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError } from '../api/client.ts'
-import { ErrorView } from './error-view.tsx'
+import { ErrorView, useSay } from './error-view.tsx'
 import { whenSlow } from './when-slow.ts'
 
 export interface FormModalProps<T> {
@@ -51,12 +51,18 @@ export function FormModal<T extends object>(props: FormModalProps<T>) {
 }
 
 export function useFieldErrors<T>(form: FormInstance<T>, error: unknown): void {
+  const { i18n } = useTranslation()
+  const sentence = useSay()(error).sentence
   useEffect(() => {
     if (!(error instanceof ApiError)) return
     const known = form.getFieldsValue() as object
     const fields = error.fields.filter(({ field }) => field !== undefined && field in known)
     form.setFields(
-      fields.map(({ field, message }) => ({ name: field, errors: [message] })) as never,
+      fields.map(({ field, message }) => {
+        // What is said of the one field that is wrong is what is said of all.
+        const same = message === error.message && i18n.language !== 'en'
+        return { name: field, errors: [same && sentence ? sentence : message] }
+      }) as never,
     )
-  }, [form, error])
+  }, [form, error, sentence, i18n])
 }

@@ -1,7 +1,7 @@
 import { type QueryKey, useMutation, useQueryClient } from '@tanstack/react-query'
 import { App } from 'antd'
-import { useTranslation } from 'react-i18next'
-import { titleOf } from './error-view.tsx'
+import { createElement } from 'react'
+import { Explanation, useSay } from './error-view.tsx'
 
 /**
  * Something that a person does: while it runs `isPending` is true, afterwards what it concerns is
@@ -19,7 +19,7 @@ export function useAct<Input = void, Result = unknown>(options: {
 }) {
   const { act, done, renews, onDone, quiet = false } = options
   const { message, notification } = App.useApp()
-  const { i18n } = useTranslation()
+  const say = useSay()
   const queries = useQueryClient()
   return useMutation({
     mutationFn: act,
@@ -32,7 +32,9 @@ export function useAct<Input = void, Result = unknown>(options: {
     },
     onError: (error) => {
       if (quiet) return
-      notification.error({ title: titleOf(error, i18n), description: error.message, duration: 8 })
+      const said = say(error)
+      const description = createElement(Explanation, { said })
+      notification.error({ title: said.title, description, duration: 8 })
     },
   })
 }

@@ -1,9 +1,6 @@
 import type { Texts } from '../en.ts'
 
-export const general: Pick<
-  Texts,
-  'common' | 'nav' | 'signIn' | 'start' | 'secret' | 'overview' | 'errors'
-> = {
+export const general: Pick<Texts, 'common' | 'nav' | 'signIn' | 'start' | 'secret' | 'overview'> = {
   common: {
     actions: '操作',
     cancel: '取消',
@@ -91,30 +88,5 @@ export const general: Pick<
     tags: '标签',
     unique: '已用存储（去重）',
     uniqueHint: '每个数据块在每个项目中计一次',
-  },
-  errors: {
-    requestId: '请求编号',
-    conflict: '与现有内容冲突',
-    denied: '没有权限',
-    digest_invalid: '摘要无效',
-    immutable: '内容受保护',
-    in_use: '正在使用中',
-    internal: '出错了',
-    invalid_input: '输入有误',
-    manifest_unknown: '制品不存在',
-    name_invalid: '名称无效',
-    not_found: '内容不存在',
-    precondition_failed: '内容已被他人修改，请刷新页面',
-    project_unknown: '项目不存在',
-    quota_exceeded: '配额已用完',
-    rate_limited: '尝试次数过多',
-    read_only: '当前只读',
-    repository_unknown: '仓库不存在',
-    storage_full: '存储空间已满',
-    too_large: '内容过大',
-    unauthenticated: '请先登录',
-    unavailable: '暂时不可用',
-    unreachable: '无法连接服务器',
-    wrong_credentials: '登录失败',
   },
 }

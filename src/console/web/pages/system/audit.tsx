@@ -85,7 +85,7 @@ export function AuditPage() {
             render: (_, entry) => <span className="mono">{entry.address || '–'}</span>,
           },
           {
-            title: t('errors.requestId'),
+            title: t('problem.requestId'),
             key: 'request',
             responsive: ['xl'],
             render: (_, entry) => <span className="mono">{entry.requestId || '–'}</span>,

@@ -1,0 +1,74 @@
+/*
+ * What failures of `/api/v1` are called. `http/console/api-types.test.ts` compares these with the
+ * server's tables, and the texts of both languages have one for each: a new one that is said in no
+ * language does not compile.
+ */
+
+export type ErrorCode =
+  | 'invalid_input'
+  | 'name_invalid'
+  | 'digest_invalid'
+  | 'digest_mismatch'
+  | 'manifest_invalid'
+  | 'manifest_too_large'
+  | 'size_invalid'
+  | 'range_invalid'
+  | 'upload_range_invalid'
+  | 'upload_invalid'
+  | 'too_large'
+  | 'method_unsupported'
+  | 'unauthenticated'
+  | 'insufficient_scope'
+  | 'denied'
+  | 'not_found'
+  | 'project_unknown'
+  | 'repository_unknown'
+  | 'manifest_unknown'
+  | 'manifest_blob_unknown'
+  | 'blob_unknown'
+  | 'upload_unknown'
+  | 'conflict'
+  | 'in_use'
+  | 'immutable'
+  | 'precondition_failed'
+  | 'quota_exceeded'
+  | 'rate_limited'
+  | 'storage_full'
+  | 'read_only'
+  | 'unavailable'
+  | 'internal'
+  | 'address_refused'
+  | 'remote_unreachable'
+  | 'remote_denied'
+  | 'remote_error'
+
+/** What the browser itself says besides. */
+export type OwnErrorCode = 'unreachable' | 'wrong_credentials'
+
+/** What exactly is wrong, with what stands in the sentence. */
+export interface Reasons {
+  name_taken: { name: string }
+  name_invalid: { name: string }
+  name_reserved: { name: string }
+  alias_taken: { name: string }
+  too_many_of_these: { most: number }
+  changed_meanwhile: { name: string }
+  expiry_past: Record<never, never>
+  last_administrator: Record<never, never>
+  password_wrong: Record<never, never>
+  password_same: Record<never, never>
+  password_weak: Record<never, never>
+  sign_in_wrong: Record<never, never>
+  sign_in_paused: { seconds: number }
+  session_ended: Record<never, never>
+  email_invalid: Record<never, never>
+  project_unknown: { name: string }
+  project_not_empty: { name: string; repository: string }
+  quota_exceeded: { name: string; left: number; quota: number; needed: number }
+  tag_immutable: { name: string }
+  tag_unknown: { name: string }
+  registry_in_use: { name: string }
+  registry_is_default: { name: string }
+  role_missing: { name: string; role: string }
+  administrators_only: Record<never, never>
+}

@@ -1,0 +1,56 @@
+import type { TFunction } from 'i18next'
+import { ApiError } from '../api/client.ts'
+import type { Format } from '../format.ts'
+
+/** What to say of a failure, in the reader's language as far as that can be. */
+export interface Said {
+  title: string
+  /** undefined: the title says it all. */
+  sentence: string | undefined
+  /** The server's own sentence, where another one is shown in its place. */
+  original: string | undefined
+  requestId: string | undefined
+}
+
+interface Language {
+  t: TFunction
+  language: string
+  format: Pick<Format, 'bytes'>
+}
+
+export function sayProblem(error: unknown, { t, language, format }: Language): Said {
+  if (!(error instanceof ApiError)) {
+    const sentence = error instanceof Error ? error.message : undefined
+    return { title: t('errors.internal'), sentence, original: undefined, requestId: undefined }
+  }
+  const { code, reason, params, message, requestId } = error
+  const title = lookUp(t, 'errors', code) ?? t('errors.internal')
+  // Of sizes people read units.
+  const shown = Object.fromEntries(
+    Object.entries(params).map(([name, value]) => [
+      name,
+      code === 'quota_exceeded' && typeof value === 'number' ? format.bytes(value) : value,
+    ]),
+  )
+  const role = typeof params.role === 'string' ? lookUp(t, 'roles', params.role) : undefined
+  const sentence =
+    reason === undefined
+      ? undefined
+      : lookUp(t, 'reasons', reason, role ? { ...shown, role } : shown)
+  const said = message || undefined
+  // The server speaks English.
+  if (language === 'en') return { title, sentence: said, original: undefined, requestId }
+  return { title, sentence, original: said, requestId }
+}
+
+/** A text whose key comes from the server; undefined: there is none. */
+function lookUp(
+  t: TFunction,
+  table: 'errors' | 'reasons' | 'roles',
+  key: string,
+  params: Record<string, string | number> = {},
+): string | undefined {
+  if (!/^\w+$/.test(key)) return undefined
+  const text = t(`${table}.${key}` as 'errors.internal', { ...params, defaultValue: '' })
+  return text === '' ? undefined : text
+}
