@@ -1,11 +1,14 @@
 /**
  * `npm test`: all tests that need nothing but what `npm ci` installed. `npm test -- clients` runs the
- * ones with real clients instead, as far as these are on the machine. Both end with the names of
- * what was left out and one line of totals, and fail when a test failed.
+ * ones with real clients instead, as far as these are on the machine. `npm run test:replicas` runs
+ * the tests of the running program, with and without real clients, against three servers on
+ * PostgreSQL and S3 behind a balancer. All end with the names of what was left out and one line of
+ * totals, and fail when a test failed.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { findGarage } from './acceptance/engines.ts'
 import { projectRoot } from './acceptance/server.ts'
 
 type Part = { readonly title: string; readonly args: readonly string[] }
@@ -23,6 +26,22 @@ const plainParts: readonly Part[] = [
 
 const clientParts: readonly Part[] = [
   { title: 'real clients', args: ['--timeout=300000', './test/acceptance/clients'] },
+]
+
+/** What looks into the data folder of one server, or at what has no part in the registry. */
+const OF_ONE_SERVER = ['console', 'planted-secret.test.ts', 'replicas.test.ts']
+
+const replicaParts: readonly Part[] = [
+  {
+    title: 'three replicas, without outside tools',
+    args: [
+      '--timeout=300000',
+      '--path-ignore-patterns=**/clients/**',
+      ...OF_ONE_SERVER.map((name) => `--path-ignore-patterns=**/acceptance/${name}{,/**}`),
+      './test/acceptance',
+    ],
+  },
+  ...clientParts.map(({ title, args }) => ({ title: `three replicas, ${title}`, args })),
 ]
 
 const folder = await mkdtemp(join(tmpdir(), 'entrepot-test-run-'))
@@ -75,7 +94,15 @@ const runPart = async ({ title, args }: Part): Promise<Count> => {
 }
 
 const wantsClients = process.argv.includes('clients')
-const parts = wantsClients ? clientParts : plainParts
+const wantsReplicas = process.argv.includes('replicas')
+if (wantsReplicas) {
+  if (!findGarage()) {
+    console.log('not tested: replicas (needs Garage, see .ci/install-tools)')
+    process.exit(0)
+  }
+  process.env.ENTREPOT_TEST_REPLICAS ??= '3'
+}
+const parts = wantsReplicas ? replicaParts : wantsClients ? clientParts : plainParts
 const total: Count = { passed: 0, failed: 0, skipped: 0, names: [] }
 for (const part of parts) {
   const count = await runPart(part)
@@ -91,9 +118,10 @@ await rm(folder, { recursive: true, force: true })
 const leftOut = new Set([...total.names, ...notTested.split('\n')].filter((name) => name !== ''))
 console.log('')
 for (const name of leftOut) console.log(`left out: ${name}`)
-if (!wantsClients) {
+if (!wantsClients && !wantsReplicas) {
   console.log('left out: tests with real clients (npm test -- clients)')
   console.log('left out: official conformance programs (npm run test:conformance)')
+  console.log('left out: all of them against three replicas (npm run test:replicas)')
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0)

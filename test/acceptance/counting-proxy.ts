@@ -9,6 +9,8 @@ export type CountingProxy = {
   readonly read: ReadonlyMap<string, number>
   /** Bytes of blobs that were written through it, by digest; of uploads without an end by address. */
   readonly written: () => ReadonlyMap<string, number>
+  /** Ports from which bytes of blobs were sent to it: they name the process that did. */
+  readonly writers: ReadonlySet<number>
   /** Bytes of blobs in either direction. */
   readonly total: () => number
   readonly stop: () => Promise<void>
@@ -21,6 +23,7 @@ export const startCountingProxy = (
   const read = new Map<string, number>()
   const byUpload = new Map<string, number>()
   const digestOf = new Map<string, string>()
+  const writers = new Set<number>()
   let total = 0
   let freeAt = performance.now()
 
@@ -50,13 +53,15 @@ export const startCountingProxy = (
     port: 0,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     idleTimeout: 0,
-    async fetch(request) {
+    async fetch(request, connections) {
       const url = new URL(request.url)
       const headers = new Headers(request.headers)
       headers.delete('connection')
       const upload = /\/blobs\/uploads\/([^/]+)$/.exec(url.pathname)?.[1]
       const digest = url.searchParams.get('digest')
       if (upload !== undefined && digest !== null) digestOf.set(upload, digest)
+      const writer = connections.requestIP(request)?.port
+      if (request.body && upload && writer !== undefined) writers.add(writer)
       const body = request.body && counted(request.body, byUpload, upload ?? 'other')
       const answer = await fetch(`${target}${url.pathname}${url.search}`, {
         method: request.method,
@@ -77,6 +82,7 @@ export const startCountingProxy = (
   return {
     url: `http://127.0.0.1:${server.port}`,
     read,
+    writers,
     written: () => {
       const byDigest = new Map<string, number>()
       for (const [upload, bytes] of byUpload) {

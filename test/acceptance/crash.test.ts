@@ -94,7 +94,8 @@ const pushUntilDone = async (repository: string, tag: string, image: Image) => {
       await pushImage(repository, tag, image)
       return
     } catch (error) {
-      if (error instanceof Refused && error.status !== 503 && error.status !== 429) {
+      // 502 is what the balancer makes of a broken connection.
+      if (error instanceof Refused && ![429, 502, 503].includes(error.status)) {
         surprises.push(error.message)
       } else {
         interrupted++

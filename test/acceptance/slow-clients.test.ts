@@ -24,10 +24,13 @@ let user: Credentials
 let strictUser: Credentials
 
 beforeAll(async () => {
-  patient = await startServer()
+  // Also where blobs are in a bucket they shall come from the server.
+  const env = { ENTREPOT_STORAGE_S3_REDIRECT: 'never' }
+  patient = await startServer({ env })
   // The watchdog's own limit, so that its test need not take the five minutes of the default.
-  const idle = { ENTREPOT_UPLOADS_IDLE_TIMEOUT: `${seconds.dead}s` }
-  strict = await startServer({ env: idle })
+  strict = await startServer({
+    env: { ...env, ENTREPOT_UPLOADS_IDLE_TIMEOUT: `${seconds.dead}s` },
+  })
   user = await createUser(patient, 'slow-user')
   strictUser = await createUser(strict, 'slow-user')
 }, 120_000)

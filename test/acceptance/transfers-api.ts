@@ -27,7 +27,7 @@ export const callApi = async <T>(
   })
   const text = await answer.text()
   if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${text}`)
-  return JSON.parse(text) as T
+  return (text === '' ? undefined : JSON.parse(text)) as T
 }
 
 /** Integrates a registry that speaks plain HTTP on the loopback address. */
