@@ -1,4 +1,5 @@
 import type { GuardedFetch } from '../lib/guarded-fetch.ts'
+import type { ProviderInventory } from './inventory.ts'
 
 /*
  * What differs between the registries of this world: how one logs in, where repositories are listed
@@ -43,6 +44,8 @@ export interface Endpoint {
   allowPrivate?: readonly string[] | undefined
   /** Hosts of token servers that get the login too, besides those known to belong to it. */
   trustedRealms?: readonly string[] | undefined
+  /** Which generation of the provider's API is meant, where there are two (Harbor). */
+  apiVersion?: 'V1' | 'V2' | undefined
 }
 
 /** What `docker login` would be given. */
@@ -116,6 +119,8 @@ export interface Provider {
     context: ProviderContext,
     options: { namespace?: string | undefined; next?: string | undefined },
   ): Promise<RepositoryPage | undefined>
+  /** Lists with digests, times and changes; absent: `/v2` is the way. */
+  inventory?: ProviderInventory
   /** Makes what must exist before a push to this repository; absent: nothing must. */
   ensureRepository?(context: ProviderContext, repository: string): Promise<void>
 }

@@ -12,6 +12,7 @@ import {
   type Observed,
 } from './client-memory.ts'
 import { bindFetch } from './endpoint-fetch.ts'
+import { createInventory, type Inventory } from './inventory.ts'
 import { createLists } from './lists.ts'
 import { createManifests } from './manifests.ts'
 import type { Endpoint, Login, Provider, ProviderContext } from './provider.ts'
@@ -50,6 +51,8 @@ export interface RemoteRegistry extends Registry {
   authorize(scopes: string[], call?: RegistryCall): Promise<void>
   /** Opens an upload and cancels it: may this account push here? */
   tryUpload(repository: string, call?: RegistryCall): Promise<void>
+  /** What there is, by the provider's own API where it has one. For one run: it remembers. */
+  inventory: Inventory
   /** Of the last answers; of all clients that share the memory. */
   observed(): Observed
 }
@@ -104,11 +107,12 @@ export function createRemoteRegistry({
     clock,
   })
   const observed = memory.observedOf(key)
+  const throttle = memory.throttleOf(key, base.host, provider.limits)
   const transport = createTransport({
     base,
     fetch: own,
     authorization,
-    throttle: memory.throttleOf(key, base.host, provider.limits),
+    throttle,
     observed,
     patience: { ...PATIENCE, ...patience },
     clock,
@@ -165,6 +169,7 @@ export function createRemoteRegistry({
       const repository = nameOf(name)
       await uploads.cancel(await uploads.start(repository, call))
     },
+    inventory: createInventory({ provider, context, lists, transport, throttle }),
     observed: () => ({ ...observed }),
 
     resolveManifest: (name, reference, call) => manifests.resolve(nameOf(name), reference, call),

@@ -43,6 +43,8 @@ export interface Patience {
 
 export interface Transport {
   host: string
+  /** As of `Patience`. */
+  longestWait: number
   /** `/v2/<path>` under the registry's base. */
   pathUrl(path: string, query?: Record<string, string>): URL
   /** @throws AppError with a sentence of what the registry said */
@@ -183,6 +185,7 @@ export function createTransport({
 
   return {
     host,
+    longestWait: patience.longestWait,
     pathUrl(path, query = {}) {
       const url = new URL(`v2/${safePath(path)}`, base)
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)

@@ -1,20 +1,11 @@
 import { z } from 'zod'
 import { isAppError } from '../../lib/errors.ts'
 import type { Provider, ProviderContext } from '../provider.ts'
-import { type ApiCall, callApi, callJson, refusalOf } from './api-call.ts'
+import { callApi, callJson, refusalOf } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import {
-  basicAuthorization,
-  hostOf,
-  isWithin,
-  namespaceOf,
-  ownAddress,
-  splitRepository,
-  storedLogin,
-} from './endpoint.ts'
-
-/** The most that API v2.0 gives out at once. */
-const PAGE_SIZE = 100
+import { isWithin, namespaceOf, ownAddress, splitRepository, storedLogin } from './endpoint.ts'
+import { callOf, PAGE_SIZE } from './harbor-api.ts'
+import { harborInventory } from './harbor-inventory.ts'
 
 const Named = z.array(z.object({ name: z.string() }))
 const Place = z.object({
@@ -30,6 +21,7 @@ export const harbor: Provider = {
   limits: { concurrency: 8, pageSize: PAGE_SIZE },
   registryUrl: ownAddress,
   login: async ({ endpoint }) => storedLogin(endpoint),
+  inventory: harborInventory,
 
   async listRepositories(context, options) {
     // The catalog is for system administrators; API v2.0 answers everybody with what they may see.
@@ -114,20 +106,4 @@ async function readPage(context: ProviderContext, path: string, page: number, si
   const total = Number(headers.get('x-total-count') ?? Number.NaN)
   const hasMore = Number.isFinite(total) ? page * size < total : names.length === size
   return { names, hasMore: hasMore && names.length > 0 }
-}
-
-function callOf(
-  { endpoint }: ProviderContext,
-  purpose: string,
-  path: string,
-  more: Partial<ApiCall> = {},
-): ApiCall {
-  const login = storedLogin(endpoint)
-  return {
-    registry: `Harbor at ${hostOf(endpoint)}`,
-    purpose,
-    url: `${ownAddress(endpoint)}/api/v2.0${path}`,
-    ...more,
-    headers: { ...more.headers, ...(login ? { authorization: basicAuthorization(login) } : {}) },
-  }
 }

@@ -1,24 +1,19 @@
 import { z } from 'zod'
 import { isAppError } from '../../lib/errors.ts'
-import type { Endpoint, Provider, ProviderContext } from '../provider.ts'
-import { type ApiCall, callApi, callJson, refusalOf } from './api-call.ts'
+import type { Provider } from '../provider.ts'
+import { callApi, refusalOf } from './api-call.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
+import { isWithin, namespaceOf, ownAddress, splitRepository, storedLogin } from './endpoint.ts'
 import {
-  basicAuthorization,
-  hostnameOf,
-  hostOf,
-  isWithin,
-  namespaceOf,
-  ownAddress,
-  splitRepository,
-  storedLogin,
-} from './endpoint.ts'
+  callOf,
+  isKeyOfHost,
+  PAGE_SIZE,
+  type RepositoryKey,
+  readCatalog,
+  readKeys,
+} from './jfrog-api.ts'
+import { jfrogInventory } from './jfrog-inventory.ts'
 
-const PAGE_SIZE = 1000
-const CONTAINER_TYPES = ['docker', 'oci', 'helmoci']
-
-const Keys = z.array(z.object({ key: z.string(), packageType: z.string().nullish() }))
-const Catalog = z.object({ repositories: z.array(z.string()).nullish() })
 const Place = z.object({
   /** The repository key that is read now. */
   key: z.string(),
@@ -36,12 +31,13 @@ export const jfrog: Provider = {
   uploadByPatch: true,
   registryUrl: ownAddress,
   login: async ({ endpoint }) => storedLogin(endpoint),
+  inventory: jfrogInventory,
 
   async listRepositories(context, options) {
     const { endpoint } = context
     const place = decodeCursor(Place, options.next)
     const namespace = namespaceOf(endpoint, options.namespace)
-    let keys: { key: string; type: string }[]
+    let keys: RepositoryKey[]
     try {
       keys = await readKeys(context)
     } catch (error) {
@@ -89,48 +85,4 @@ export const jfrog: Provider = {
     const answer = await callApi(context, create)
     if (answer.status < 200 || answer.status > 299) throw refusalOf(context, create, answer)
   },
-}
-
-/** Subdomain routing: then the key is no part of an image's name. */
-function isKeyOfHost(endpoint: Endpoint, key: string): boolean {
-  const [label = ''] = hostnameOf(endpoint).split('.')
-  return label === key || label.endsWith(`-${key}`)
-}
-
-async function readKeys(context: ProviderContext) {
-  const call = callOf(context, 'list repositories', '/artifactory/api/repositories')
-  const { value } = await callJson(context, call, Keys)
-  return value
-    .map(({ key, packageType }) => ({ key, type: packageType?.toLowerCase() ?? '' }))
-    .filter(({ type }) => CONTAINER_TYPES.includes(type))
-    .sort((a, b) => (a.key < b.key ? -1 : 1))
-}
-
-async function readCatalog(
-  context: ProviderContext,
-  { key, type }: { key: string; type: string },
-  last: string | undefined,
-): Promise<string[]> {
-  const query = new URLSearchParams({ n: `${PAGE_SIZE}`, ...(last === undefined ? {} : { last }) })
-  const path = `/artifactory/api/${type}/${encodeURIComponent(key)}/v2/_catalog?${query}`
-  const { value } = await callJson(context, callOf(context, 'list images', path), Catalog)
-  return value.repositories ?? []
-}
-
-function callOf(
-  { endpoint }: ProviderContext,
-  purpose: string,
-  path: string,
-  more: Partial<ApiCall> = {},
-): ApiCall {
-  const login = storedLogin(endpoint)
-  // The API is beside the registry, also where the address names `/artifactory` itself.
-  const base = ownAddress(endpoint).replace(/\/artifactory(\/.*)?$/, '')
-  return {
-    registry: `Artifactory at ${hostOf(endpoint)}`,
-    purpose,
-    url: `${base}${path}`,
-    ...more,
-    headers: { ...more.headers, ...(login ? { authorization: basicAuthorization(login) } : {}) },
-  }
 }

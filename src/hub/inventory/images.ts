@@ -55,6 +55,8 @@ export interface InventoryImage {
   platforms: string[]
   children: ImageChild[]
   isLatest: boolean
+  /** null: the registry does not tell. */
+  pushedAt: number | null
   updatedAt: number
   firstSeenAt: number
   syncedAt: number
@@ -146,6 +148,7 @@ function imageOf(row: Row<'registry_image'>): InventoryImage {
     platforms: JSON.parse(row.platforms) as string[],
     children: JSON.parse(row.children) as ImageChild[],
     isLatest: row.latest_version === 1,
+    pushedAt: row.pushed_at,
     updatedAt: row.updated_at,
     firstSeenAt: row.first_seen_at,
     syncedAt: row.synced_at,

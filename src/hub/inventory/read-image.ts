@@ -1,3 +1,4 @@
+import type { ListedChild, ListedFacts } from '../../client/inventory.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { isJsonObject, type JsonObject, parseStrictJson } from '../../oci/json.ts'
 import { type Descriptor, ManifestError, parseManifest } from '../../oci/manifest.ts'
@@ -11,24 +12,10 @@ const MOST_REMEMBERED = 2_000
 const CREATED = 'org.opencontainers.image.created'
 const ATTESTATION = 'attestation-manifest'
 
-/** An image of an index. */
-export interface ImageChild {
-  digest: string
-  /** `linux/arm64`; empty when it does not say. */
-  platform: string
-  size: number
-}
+export type ImageChild = ListedChild
 
 /** What is kept of a manifest. */
-export interface ImageFacts {
-  mediaType: string
-  size: number
-  platforms: string[]
-  /** More than one only of images for several platforms. */
-  children: ImageChild[]
-  /** Epoch milliseconds; undefined: it does not tell. */
-  createdAt: number | undefined
-}
+export type ImageFacts = ListedFacts
 
 /** What a config says of its image. */
 interface ConfigFacts {

@@ -2,8 +2,11 @@ import { sql } from 'kysely'
 import type { Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { NewRow } from '../../store/db/schema.ts'
 import type { Flag } from '../../store/db/schema-columns.ts'
+import type { KnownTag, SeenTag } from './repository-store.ts'
 
 /* The images of one repository, as they are written by the page. */
+
+const PAGE = 500
 
 export interface RepositoryOf {
   registry: string
@@ -13,21 +16,21 @@ export interface RepositoryOf {
   now: number
 }
 
-/** Digests by tag, as far as these are known, with what is no longer there. */
+/** Those of these that are known, with what is no longer there. */
 export async function knownTags(
   on: Queryable,
   { registry, repository }: Pick<RepositoryOf, 'registry' | 'repository'>,
   tags: readonly string[],
-): Promise<Map<string, string>> {
+): Promise<Map<string, KnownTag>> {
   if (tags.length === 0) return new Map()
   const rows = await on
     .selectFrom('registry_image')
-    .select(['tag', 'digest'])
+    .select(['tag', 'digest', 'pushed_at'])
     .where('registry', '=', registry)
     .where('repository', '=', repository)
     .where('tag', 'in', [...tags])
     .execute()
-  return new Map(rows.map(({ tag, digest }) => [tag, digest]))
+  return new Map(rows.map(({ tag, digest, pushed_at: pushedAt }) => [tag, { digest, pushedAt }]))
 }
 
 /**
@@ -43,7 +46,7 @@ export async function keepRegistry(db: Db, tx: Tx, registry: string): Promise<bo
 export async function writePage(
   db: Db,
   { registry, repository, sync, now }: RepositoryOf,
-  unchanged: readonly string[],
+  unchanged: readonly SeenTag[],
   images: readonly NewRow<'registry_image'>[],
 ): Promise<void> {
   await db.transaction(
@@ -55,7 +58,21 @@ export async function writePage(
           .set({ sync, synced_at: now, gone_at: null })
           .where('registry', '=', registry)
           .where('repository', '=', repository)
-          .where('tag', 'in', [...unchanged])
+          .where(
+            'tag',
+            'in',
+            unchanged.map(({ tag }) => tag),
+          )
+          .execute()
+      }
+      for (const { tag, pushedAt } of unchanged) {
+        if (pushedAt === undefined) continue
+        await tx
+          .updateTable('registry_image')
+          .set({ pushed_at: pushedAt, updated_at: pushedAt })
+          .where('registry', '=', registry)
+          .where('repository', '=', repository)
+          .where('tag', '=', tag)
           .execute()
       }
       if (images.length > 0) {
@@ -70,6 +87,7 @@ export async function writePage(
               is_multiarch: eb.ref('excluded.is_multiarch'),
               platforms: eb.ref('excluded.platforms'),
               children: eb.ref('excluded.children'),
+              pushed_at: eb.ref('excluded.pushed_at'),
               updated_at: eb.ref('excluded.updated_at'),
               synced_at: eb.ref('excluded.synced_at'),
               sync: eb.ref('excluded.sync'),
@@ -81,6 +99,41 @@ export async function writePage(
     },
     { durable: false },
   )
+}
+
+/** Notes that all of a repository is as it was, by the page; returns how many images that are. */
+export async function seeUnchanged(db: Db, of: RepositoryOf): Promise<number> {
+  const { registry, repository, sync, now } = of
+  let images = 0
+  for (let after = 0; ; ) {
+    const rows = await db.query
+      .selectFrom('registry_image')
+      .select('id')
+      .where('registry', '=', registry)
+      .where('repository', '=', repository)
+      .where('gone_at', 'is', null)
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(PAGE)
+      .execute()
+    const last = rows.at(-1)
+    if (!last) break
+    after = last.id
+    images += rows.length
+    const ids = rows.map(({ id }) => id)
+    await db.transaction(
+      (tx) =>
+        tx
+          .updateTable('registry_image')
+          .set({ sync, synced_at: now })
+          .where('id', 'in', ids)
+          .where('gone_at', 'is', null)
+          .execute(),
+      { durable: false },
+    )
+  }
+  await settleRepository(db, of)
+  return images
 }
 
 /**

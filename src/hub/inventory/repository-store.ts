@@ -9,14 +9,28 @@ export interface TaggedImage {
   tag: string
   digest: Digest
   facts: ImageFacts
+  /** Epoch milliseconds; undefined: the registry does not tell. */
+  pushedAt?: number | undefined
+}
+
+/** A tag that still stands for what is known of it. */
+export interface SeenTag {
+  tag: string
+  /** Set when it was pushed again meanwhile. */
+  pushedAt?: number | undefined
+}
+
+export interface KnownTag {
+  digest: string
+  pushedAt: number | null
 }
 
 /** Where the images of one repository are written while it is read: our database, or the hub's. */
 export interface RepositoryStore {
-  /** Digests by tag, of those of these tags that are known. */
-  known(tags: readonly string[]): Promise<Map<string, string>>
+  /** Those of these tags that are known. */
+  known(tags: readonly string[]): Promise<Map<string, KnownTag>>
   /** A page: those that were seen with the digest that is known, and the others. */
-  write(unchanged: readonly string[], changed: readonly TaggedImage[]): Promise<void>
+  write(unchanged: readonly SeenTag[], changed: readonly TaggedImage[]): Promise<void>
   /** Every tag was seen: what was not is gone. */
   settle(): Promise<void>
 }
@@ -37,8 +51,9 @@ export function createRepositoryStore(db: Db, of: RepositoryOf): RepositoryStore
 
 function rowOf(
   { registry, repository, sync, now }: RepositoryOf,
-  { tag, digest, facts: { mediaType, size, platforms, children, createdAt } }: TaggedImage,
+  { tag, digest, facts, pushedAt }: TaggedImage,
 ): NewRow<'registry_image'> {
+  const { mediaType, size, platforms, children, createdAt } = facts
   const at = repository.indexOf('/')
   return {
     registry,
@@ -52,7 +67,8 @@ function rowOf(
     is_multiarch: children.length > 1 ? 1 : 0,
     platforms: JSON.stringify(platforms),
     children: JSON.stringify(children),
-    updated_at: createdAt ?? now,
+    pushed_at: pushedAt ?? null,
+    updated_at: pushedAt ?? createdAt ?? now,
     first_seen_at: now,
     synced_at: now,
     sync,

@@ -1,4 +1,5 @@
 import { isWorthRetrying } from '../../client/remote-error.ts'
+import type { RemoteRegistry } from '../../client/remote-registry.ts'
 import { defineJob, type Job, type JobContext, Postponed, retryDelay } from '../../jobs/job.ts'
 import type { JobQueue } from '../../jobs/queue.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -6,16 +7,17 @@ import { AppError, isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
 import { createLimit } from '../../lib/limit.ts'
 import type { Log } from '../../lib/log.ts'
-import type { Registry } from '../../oci/registry.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { OpenedRegistry, Registries } from '../registries/registries.ts'
 import { countImages } from './images.ts'
 import { createLocalSource, type InventorySource, type ReadByRunner } from './inventory-source.ts'
+import { seeUnchanged } from './repository-rows.ts'
 import { requestSync, syncJobType } from './request-sync.ts'
 import { wantsPause } from './sync-repository.ts'
 import {
   beginSync,
   noteDone,
+  type RepositoryLeft,
   repositoriesLeft,
   type SyncRow,
   type SyncRun,
@@ -39,7 +41,7 @@ export interface SyncJobDeps {
   log: Log
   queue: JobQueue
   registries: Pick<Registries, 'get' | 'open'>
-  connect(opened: OpenedRegistry): Registry
+  connect(opened: OpenedRegistry): RemoteRegistry
   byRunner?: ReadByRunner | undefined
 }
 
@@ -69,7 +71,7 @@ async function createRun(
     const source = await sourceOf()
     if (row.listed_at === null) await list(source)
     await readAll(source)
-    await settleUnlisted(db, row, clock())
+    if (!(await hasGaps())) await settleUnlisted(db, row, clock())
     await finish()
   } catch (error) {
     await fail(error)
@@ -90,14 +92,29 @@ async function createRun(
   }
 
   async function list(source: InventorySource): Promise<void> {
-    await source.list()
+    const { problem, note } = await source.list()
     const { count } = await db.query
       .selectFrom('registry_repository')
       .select((eb) => eb.fn.countAll<number>().as('count'))
       .where('registry', '=', row.registry)
       .where('listed_by', '=', row.id)
       .executeTakeFirstOrThrow()
-    await demandOurs({ listed_at: clock(), repositories_total: Number(count) })
+    await demandOurs({
+      listed_at: clock(),
+      repositories_total: Number(count),
+      list_error: problem?.slice(0, 1_000) ?? null,
+      note: note?.slice(0, 1_000) ?? null,
+    })
+  }
+
+  /** Then what was not listed may be there all the same. */
+  async function hasGaps(): Promise<boolean> {
+    const listed = await db.query
+      .selectFrom('image_sync')
+      .select('list_error')
+      .where('id', '=', row.id)
+      .executeTakeFirst()
+    return listed?.list_error !== null
   }
 
   /** @throws AppError unavailable when another run has taken over */
@@ -108,12 +125,12 @@ async function createRun(
   async function readAll(source: InventorySource): Promise<void> {
     const limit = createLimit(AT_ONCE)
     for (let after = ''; ; ) {
-      const names = await repositoriesLeft(db.query, row, after, BATCH)
-      const last = names.at(-1)
+      const left = await repositoriesLeft(db.query, row, after, BATCH)
+      const last = left.at(-1)?.repository
       if (last === undefined) return
       after = last
       const results = await Promise.allSettled(
-        names.map((repository) => limit(() => readOne(source, repository))),
+        left.map((each) => limit(() => readOne(source, each))),
       )
       const failed = results.find(({ status }) => status === 'rejected')
       if (failed?.status === 'rejected')
@@ -122,17 +139,24 @@ async function createRun(
     }
   }
 
-  async function readOne(source: InventorySource, repository: string): Promise<void> {
+  async function readOne(
+    source: InventorySource,
+    { repository, isUnchanged }: RepositoryLeft,
+  ): Promise<void> {
     signal.throwIfAborted()
     const of = { registry: row.registry, repository, sync: row.id, now: clock() }
     let images = 0
     let manifestsRead = 0
     let problem: unknown
     try {
-      const result = await source.read(of)
-      images = result.images
-      manifestsRead = result.manifestsRead
-      problem = result.error
+      if (isUnchanged) {
+        images = await seeUnchanged(db, of)
+      } else {
+        const result = await source.read(of)
+        images = result.images
+        manifestsRead = result.manifestsRead
+        problem = result.error
+      }
     } catch (error) {
       signal.throwIfAborted()
       // The database's failures, and those of the registry as a whole, are not the repository's.
@@ -160,19 +184,20 @@ async function createRun(
       await db.engine.lockRows(registry, 'noKeyUpdate').execute()
       const current = await tx
         .selectFrom('image_sync')
-        .select(['repositories_failed', 'repositories_total'])
+        .select(['repositories_failed', 'repositories_total', 'list_error'])
         .where('id', '=', row.id)
         .executeTakeFirst()
       if (!current) return
-      const { repositories_failed: failed, repositories_total: total } = current
+      const { repositories_failed: failed, repositories_total: total, list_error: gaps } = current
       const allFailed = failed > 0 && failed === total
-      const state = failure || allFailed ? 'failed' : failed > 0 ? 'partial' : 'done'
+      const hasFailed = failure !== undefined || allFailed
+      const state = hasFailed ? 'failed' : failed > 0 || gaps !== null ? 'partial' : 'done'
       const ours = await writeSync(tx, run, {
         state,
         images,
         run: null,
         finished_at: now,
-        error: failure?.error.message.slice(0, 1_000) ?? null,
+        error: failure?.error.message.slice(0, 1_000) ?? gaps,
         error_code: failure?.code ?? (allFailed ? 'REQUEST_API_ERROR' : null),
       })
       if (!ours) return

@@ -1,9 +1,10 @@
+import type { ListedTag } from '../../client/inventory.ts'
+import type { RemoteRegistry } from '../../client/remote-registry.ts'
 import { isAppError } from '../../lib/errors.ts'
 import { createLimit } from '../../lib/limit.ts'
 import { isAccessoryTag } from '../../oci/accessory.ts'
-import type { Registry } from '../../oci/registry.ts'
 import { createImageReader } from './read-image.ts'
-import type { RepositoryStore, TaggedImage } from './repository-store.ts'
+import type { RepositoryStore, SeenTag, TaggedImage } from './repository-store.ts'
 
 /** Tags that are looked up and written together; some registries give all they have in one page. */
 const BATCH = 200
@@ -13,17 +14,17 @@ const AT_ONCE = 8
 export interface RepositoryResult {
   images: number
   manifestsRead: number
-  /** The first of what went wrong with single tags; undefined: nothing did. */
+  /** The first of what went wrong with single tags or pages; undefined: nothing did. */
   error: unknown
 }
 
 /**
  * Reads the tags of one repository, by the page. What has the digest that is known already is not
- * fetched. A tag that cannot be read leaves what is known of it as it was.
+ * fetched, nor what the registry's own API tells. A tag that cannot be read leaves what is known of it as it was.
  * @throws AppError when the tags cannot be listed, or the registry wants a pause
  */
 export async function syncRepository(
-  { store, registry }: { store: RepositoryStore; registry: Registry },
+  { store, registry }: { store: RepositoryStore; registry: RemoteRegistry },
   repository: string,
   signal: AbortSignal,
 ): Promise<RepositoryResult> {
@@ -32,27 +33,31 @@ export async function syncRepository(
   let images = 0
   let failed: unknown
 
-  async function syncTags(tags: readonly string[]): Promise<void> {
-    const known = await store.known(tags)
-    const unchanged: string[] = []
+  async function syncTags(listed: readonly ListedTag[]): Promise<void> {
+    const known = await store.known(listed.map(({ tag }) => tag))
+    const unchanged: SeenTag[] = []
     const changed: TaggedImage[] = []
 
-    async function look(tag: string): Promise<void> {
-      const found = await registry.resolveManifest(repository, { kind: 'tag', tag }, { signal })
-      if (!found) return
-      if (known.get(tag) === found.digest) {
-        unchanged.push(tag)
+    async function look({ tag, digest: told, pushedAt, facts: given }: ListedTag): Promise<void> {
+      const before = known.get(tag)
+      const digest = told ?? (await resolve(tag))
+      if (digest === undefined) return
+      if (before?.digest === digest) {
+        const isNew = pushedAt !== undefined && pushedAt !== before.pushedAt
+        unchanged.push({ tag, ...(isNew ? { pushedAt } : {}) })
         return
       }
-      const facts = await reader.read(found.digest, { signal })
-      if (facts) changed.push({ tag, digest: found.digest, facts })
+      const facts = given ?? (await reader.read(digest, { signal }))
+      if (facts) changed.push({ tag, digest, facts, pushedAt })
+      // What was listed may be another file than the manifest is served from.
+      else if (told) await look({ tag, pushedAt })
     }
 
-    const looks = tags.map((tag) =>
+    const looks = listed.map((each) =>
       limit(async () => {
         try {
           signal.throwIfAborted()
-          if (!wantsPause(failed)) await look(tag)
+          if (!wantsPause(failed)) await look(each)
         } catch (error) {
           signal.throwIfAborted()
           if (failed === undefined || wantsPause(error)) failed = error
@@ -68,8 +73,16 @@ export async function syncRepository(
     if (wantsPause(failed)) throw failed
   }
 
-  for await (const page of registry.listTags(repository, { signal })) {
-    const tags = [...new Set(page)].filter((tag) => !isAccessoryTag(tag))
+  async function resolve(tag: string) {
+    const found = await registry.resolveManifest(repository, { kind: 'tag', tag }, { signal })
+    return found?.digest
+  }
+
+  for await (const page of registry.inventory.tags(repository, { signal })) {
+    if (wantsPause(page.problem)) throw page.problem
+    failed ??= page.problem
+    const byName = new Map(page.items.map((item) => [item.tag, item]))
+    const tags = [...byName.values()].filter(({ tag }) => !isAccessoryTag(tag))
     for (let at = 0; at < tags.length; at += BATCH) await syncTags(tags.slice(at, at + BATCH))
   }
   if (failed === undefined) await store.settle()

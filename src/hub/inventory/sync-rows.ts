@@ -1,3 +1,5 @@
+import { sql } from 'kysely'
+import type { ListedRepository } from '../../client/inventory.ts'
 import type { Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
 import { keepRegistry } from './repository-rows.ts'
@@ -58,21 +60,37 @@ export async function writeSync(
 export async function noteListed(
   db: Db,
   { id, registry }: Pick<SyncRow, 'id' | 'registry'>,
-  repositories: readonly string[],
+  repositories: readonly ListedRepository[],
 ): Promise<void> {
   await db.transaction(
     async (tx) => {
       if (!(await keepRegistry(db, tx, registry))) return
       await tx
         .insertInto('registry_repository')
-        .values(repositories.map((repository) => ({ registry, repository, listed_by: id })))
+        .values(
+          repositories.map(({ name: repository, mark = null }) => ({
+            registry,
+            repository,
+            listed_by: id,
+            mark,
+          })),
+        )
         .onConflict((conflict) =>
-          conflict.columns(['registry', 'repository']).doUpdateSet({ listed_by: id }),
+          conflict
+            .columns(['registry', 'repository'])
+            .doUpdateSet((eb) => ({ listed_by: id, mark: eb.ref('excluded.mark') })),
         )
         .execute()
     },
     { durable: false },
   )
+}
+
+/** A repository that a sync has to look at yet. */
+export interface RepositoryLeft {
+  repository: string
+  /** The registry says that it is as it was when all of it was read. */
+  isUnchanged: boolean
 }
 
 /** Those that the sync has to read yet, after `after`, in the order of their names. */
@@ -81,10 +99,10 @@ export async function repositoriesLeft(
   { id, registry }: Pick<SyncRow, 'id' | 'registry'>,
   after: string,
   limit: number,
-): Promise<string[]> {
+): Promise<RepositoryLeft[]> {
   const rows = await on
     .selectFrom('registry_repository')
-    .select('repository')
+    .select(['repository', 'mark', 'read_mark'])
     .where('registry', '=', registry)
     .where('repository', '>', after)
     .where('listed_by', '=', id)
@@ -92,7 +110,10 @@ export async function repositoriesLeft(
     .orderBy('repository')
     .limit(limit)
     .execute()
-  return rows.map(({ repository }) => repository)
+  return rows.map(({ repository, mark, read_mark: readMark }) => ({
+    repository,
+    isUnchanged: mark !== null && mark === readMark,
+  }))
 }
 
 /** Notes that a repository is done; false: this run has nothing to say any more. */
@@ -141,7 +162,12 @@ export function noteDone(
       }
       await tx
         .updateTable('registry_repository')
-        .set({ done_by: id, error: reason ?? null })
+        .set({
+          done_by: id,
+          error: reason ?? null,
+          // What was listed before it was read; later changes have another mark.
+          read_mark: reason === undefined ? sql.ref('mark') : null,
+        })
         .where('registry', '=', registry)
         .where('repository', '=', repository)
         .execute()

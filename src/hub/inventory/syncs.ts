@@ -34,6 +34,7 @@ export function syncViewOf(row: SyncRow) {
     manifestsRead: row.manifests_read,
     failures: reasonsOf(row),
     error: row.error,
+    note: row.note,
     errorCode: row.error_code,
     createdAt: row.created_at,
     startedAt: row.started_at,

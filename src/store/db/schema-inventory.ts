@@ -26,7 +26,9 @@ export interface RegistryImageTable {
   children: string
   /** The youngest of its repository. */
   latest_version: Generated<Flag>
-  /** When the image was made as far as it tells; otherwise when it was first seen. */
+  /** When the tag was pushed, where the registry's own API tells. */
+  pushed_at: number | null
+  /** When it was pushed; otherwise when it was made as far as it tells, or first seen. */
   updated_at: number
   first_seen_at: number
   /** When it was seen last. */
@@ -47,6 +49,10 @@ export interface RegistryRepositoryTable {
   done_by: number | null
   /** Why the last sync did not get all of it; null: it did. */
   error: string | null
+  /** Tells its state as the registry listed it last; null: the registry does not tell. */
+  mark: string | null
+  /** That of the listing after which all of it was read; equal to `mark`: nothing changed since. */
+  read_mark: string | null
 }
 
 /** One reading of one registry. */
@@ -71,6 +77,10 @@ export interface ImageSyncTable {
   images: Generated<number>
   /** Manifests that had to be fetched. */
   manifests_read: Generated<number>
+  /** Why it was read by `/v2` and not by the registry's own API; null: it was not. */
+  note: string | null
+  /** Why the list of repositories has gaps; null: it has none. */
+  list_error: string | null
   /** JSON: the first of the failures, `{repository, reason}`. */
   reasons: Generated<string>
   /** A sentence; of what ended it, or held it up. */
