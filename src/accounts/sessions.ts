@@ -36,6 +36,8 @@ export interface Sessions {
   open(principal: Principal, from: SessionOrigin, also?: Also): Promise<OpenedSession>
   /** Whose session it is; undefined: it ended, was closed, or its account may not enter. */
   use(token: string): Promise<{ principal: Principal; expiresAt: number } | undefined>
+  /** As `use`, but it counts as no use: for what goes on without anybody doing something. */
+  peek(token: string): Promise<{ principal: Principal; expiresAt: number } | undefined>
   /** Undefined when there was none. */
   close(token: string): Promise<void>
   /** The token against cross-site requests: it follows from the session's and tells nothing of it. */
@@ -59,6 +61,29 @@ export function createSessions(deps: {
 }): Sessions {
   const { db, clock, idleMs, lifetimeMs } = deps
   const csrfOf = (token: string) => hashSecret(`csrf\n${token}`)
+
+  async function read(token: string, now: number) {
+    const row = await db.query
+      .selectFrom('session')
+      .innerJoin('account', 'account.id', 'session.account')
+      .select([
+        ...stateColumns,
+        'session.id as session_id',
+        'session.used_at',
+        'session.expires_at as session_expires_at',
+      ])
+      .where('session.hash', '=', hashSecret(token))
+      .where('session.expires_at', '>', now)
+      .where('session.used_at', '>', now - idleMs)
+      .where((where) => mayEnter(where, now))
+      .executeTakeFirst()
+    if (!row) return undefined
+    const { id, kind, name, isAdmin, epoch, expiresAt } = stateOf(row)
+    const login = { method: 'session', epoch, expiresAt } as const
+    const principal: Principal = { kind, account: id, name, isAdmin, login }
+    const { session_id: session, used_at: usedAt, session_expires_at: sessionExpiresAt } = row
+    return { session, principal, usedAt, sessionExpiresAt }
+  }
 
   return {
     csrfOf,
@@ -106,38 +131,34 @@ export function createSessions(deps: {
 
     async use(token) {
       const now = clock()
-      const row = await db.query
-        .selectFrom('session')
-        .innerJoin('account', 'account.id', 'session.account')
-        .select([
-          ...stateColumns,
-          'session.id as session_id',
-          'session.used_at',
-          'session.expires_at as session_expires_at',
-        ])
-        .where('session.hash', '=', hashSecret(token))
-        .where('session.expires_at', '>', now)
-        .where('session.used_at', '>', now - idleMs)
-        .where((where) => mayEnter(where, now))
-        .executeTakeFirst()
-      if (!row) return undefined
-      if (now - row.used_at > Math.min(USE_GRAIN_MS, idleMs / 2)) {
+      const found = await read(token, now)
+      if (found && now - found.usedAt > Math.min(USE_GRAIN_MS, idleMs / 2)) {
         await db.transaction(
           (tx) =>
             tx
               .updateTable('session')
               .set({ used_at: now })
-              .where('id', '=', row.session_id)
+              .where('id', '=', found.session)
               .execute(),
           { durable: false },
         )
       }
-      const { id, kind, name, isAdmin, epoch, expiresAt } = stateOf(row)
-      const login = { method: 'session', epoch, expiresAt } as const
-      return {
-        principal: { kind, account: id, name, isAdmin, login },
-        expiresAt: Math.min(row.session_expires_at, now + idleMs),
-      }
+      return (
+        found && {
+          principal: found.principal,
+          expiresAt: Math.min(found.sessionExpiresAt, now + idleMs),
+        }
+      )
+    },
+
+    async peek(token) {
+      const found = await read(token, clock())
+      return (
+        found && {
+          principal: found.principal,
+          expiresAt: Math.min(found.sessionExpiresAt, found.usedAt + idleMs),
+        }
+      )
     },
 
     async close(token) {

@@ -85,6 +85,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
     async stop(graceMs) {
       stopping = true
       tlsWatch.stop()
+      for (const { face } of faces) face.stop?.()
       await server.stop(graceMs)
       await pulls.stop()
       await activity.stop()

@@ -29,4 +29,6 @@ export interface Face {
   handle(context: RequestContext): Promise<Response> | Response
   /** Every failure of `handle`, in the form of the face. */
   renderError(error: unknown, context: RequestContext): Response
+  /** Ends the answers that would not end by themselves. */
+  stop?(): void
 }

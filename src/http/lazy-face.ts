@@ -15,5 +15,6 @@ export function lazyFace(load: () => Promise<Face>): Face {
     },
     renderError: (error, context) =>
       face?.renderError(error, context) ?? new Response('not available\n', { status: 503 }),
+    stop: () => face?.stop?.(),
   }
 }

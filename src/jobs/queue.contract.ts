@@ -195,7 +195,9 @@ export function queueContract(create: () => Promise<TestDatabase>) {
     expect(await reap(db, now)).toBe(1)
     await claimAll(PRIORITIES.normal)
     const failed = { state: 'failed', error: 'of the first' } as const
-    expect(await db.transaction((tx) => renew(tx, first, now + 99, '"first"'))).toBe(false)
+    expect(await db.transaction((tx) => renew(tx, first, now + 99, { text: '"first"', now }))).toBe(
+      false,
+    )
     expect(await db.transaction((tx) => finish(tx, first, failed, end))).toBe(false)
     expect(await queue.find(id)).toMatchObject({ state: 'running', attempts: 2, progress: null })
     const second = { ...first, attempt: 2 }

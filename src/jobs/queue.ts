@@ -50,6 +50,8 @@ export interface JobView {
 export interface JobFilter {
   name?: string
   states?: readonly JobState[]
+  /** Only these. */
+  ids?: readonly number[]
   /** Only jobs with a smaller id: the `next` of the page before. */
   before?: number
   /** 1 to 1000; 50 unless set. */
@@ -170,7 +172,7 @@ export function createJobQueue({ db, clock }: JobQueueDeps): JobQueue {
       return row && viewOf(row)
     },
 
-    async list({ name, states, before, limit: asked = 50 } = {}) {
+    async list({ name, states, ids, before, limit: asked = 50 } = {}) {
       const limit = Math.min(Math.max(asked, 1), 1000)
       const rows = await db.query
         .selectFrom('job')
@@ -179,6 +181,7 @@ export function createJobQueue({ db, clock }: JobQueueDeps): JobQueue {
           const all: Expression<SqlBool>[] = []
           if (name !== undefined) all.push(eb('name', '=', name))
           if (states) all.push(eb('state', 'in', [...states]))
+          if (ids) all.push(eb('id', 'in', [...ids]))
           if (before !== undefined) all.push(eb('id', '<', before))
           return eb.and(all)
         })

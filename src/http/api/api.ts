@@ -20,6 +20,7 @@ import { artifactEndpoints } from './artifacts.ts'
 import { auditEndpoints } from './audit.ts'
 import { chartVersionEndpoints } from './chart-versions.ts'
 import { problemResponse } from './errors.ts'
+import { liveEvents } from './events.ts'
 import { createGate } from './gate.ts'
 import { imageEndpoints } from './images.ts'
 import { readJson } from './input.ts'
@@ -64,6 +65,8 @@ export interface ApiDeps {
   settings: {
     /** Of projects that are created without saying so. */
     publicByDefault: boolean
+    /** Milliseconds between two looks for changes; a second unless set. */
+    lookMs?: number
   }
 }
 
@@ -71,6 +74,7 @@ export interface ApiDeps {
 export function createApi(deps: ApiDeps): Face {
   const { clock, accounts, registry, log } = deps
   const enter = createGate({ authorizer: accounts.authorizer, projects: registry.projects })
+  const live = liveEvents(deps)
   const endpoints = [
     ...projectEndpoints(deps),
     ...memberEndpoints(deps),
@@ -87,6 +91,7 @@ export function createApi(deps: ApiDeps): Face {
     ...registryUseEndpoints(deps),
     ...imageEndpoints(deps),
     ...transferEndpoints(deps),
+    ...live.endpoints,
     ...sessionEndpoints(deps),
     ...meEndpoints(deps),
     ...accessKeyEndpoints(deps),
@@ -169,6 +174,7 @@ export function createApi(deps: ApiDeps): Face {
       }
       return problemResponse(known, context)
     },
+    stop: live.watch.close,
   }
 }
 
@@ -213,6 +219,12 @@ function render(route: ApiRoute, reply: Reply<unknown>, context: RequestContext)
   if (next !== undefined)
     headers.link = `<${context.path}?${queryAfter(context, next)}>; rel="next"`
   if (route.status === 204) return new Response(null, { status: 204, headers })
+  if (route.streams) {
+    headers['content-type'] = 'text/event-stream'
+    // nginx would hold events back until its buffer is full.
+    headers['x-accel-buffering'] = 'no'
+    return new Response(reply.stream ?? null, { headers })
+  }
   const body = Buffer.from(JSON.stringify(reply.body))
   headers['content-type'] = 'application/json'
   // So that HEAD, which is answered without the body, has it too.

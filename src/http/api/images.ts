@@ -42,7 +42,7 @@ const ImageView = z
   })
   .openapi('RegistryImage')
 
-const SyncView = z
+export const SyncView = z
   .object({
     id,
     state: z.enum(['queued', 'running', 'done', 'partial', 'failed']),

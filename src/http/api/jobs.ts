@@ -10,7 +10,7 @@ import { id, idInPath, page, pageOf, text, time } from './schemas.ts'
 
 const state = z.enum(['queued', 'running', 'done', 'failed', 'cancelled'])
 
-const Job = z
+export const Job = z
   .object({
     id,
     name: z.string().openapi({ example: 'usage.fold' }),

@@ -15,7 +15,7 @@ const Parameter = z.strictObject({
 })
 
 const Content = z.partialRecord(
-  z.enum(['application/json', 'application/problem+json']),
+  z.enum(['application/json', 'application/problem+json', 'text/event-stream']),
   z.strictObject({ schema: z.looseObject({}), example: z.unknown().optional() }),
 )
 

@@ -110,7 +110,11 @@ function operationOf(route: ApiRoute): Operation {
     responses: {
       [status]: {
         description: status === 204 ? 'Done' : 'The answer',
-        ...(status === 204 ? {} : { content: json(output) }),
+        ...(status === 204
+          ? {}
+          : {
+              content: route.streams ? { 'text/event-stream': { schema: output } } : json(output),
+            }),
       },
       default: {
         description: 'What went wrong',

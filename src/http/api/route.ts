@@ -46,6 +46,8 @@ export interface ApiRoute<
   output: O
   /** The answer has an ETag, or the change takes `If-Match`. */
   versioned: boolean
+  /** The answer goes on for as long as somebody reads: Server-Sent Events. */
+  streams: boolean
   /** A body that is right, for the document and the generated tests. */
   sample: Record<string, unknown> | undefined
 }
@@ -65,6 +67,7 @@ interface RouteSpec<P, Q, B, O, S> {
   /** Answers 201. */
   creates?: true
   versioned?: true
+  streams?: true
   sample?: Record<string, unknown>
 }
 
@@ -76,7 +79,7 @@ export function route<
   B extends Shape = Record<never, never>,
   O extends z.ZodType = z.ZodUndefined,
 >(spec: RouteSpec<P, Q, B, O, S>): ApiRoute<P, Q, B, O, S> {
-  const { params, query, body, output, creates, versioned, sample, ...rest } = spec
+  const { params, query, body, output, creates, versioned, streams, sample, ...rest } = spec
   return {
     ...rest,
     status: output === undefined ? 204 : creates ? 201 : 200,
@@ -92,6 +95,7 @@ export function route<
     takesBody: body !== undefined,
     output: output ?? (z.undefined() as z.ZodType as O),
     versioned: versioned ?? false,
+    streams: streams ?? false,
     sample,
   }
 }
@@ -143,6 +147,8 @@ export interface Reply<T> {
   next?: string | undefined
   /** `Set-Cookie`. */
   cookie?: string | undefined
+  /** In place of the body. */
+  stream?: ReadableStream<Uint8Array>
 }
 
 /** Answers 204. */
@@ -183,6 +189,23 @@ export function endpoint<
       })
       // Nothing leaves that the route does not declare, whatever the handler was given.
       return { ...reply, body: route.output.parse(reply.body) }
+    },
+  }
+}
+
+/** A route whose answer is written as things happen. HEAD gets no more than the headers. */
+export function streamEndpoint<Q extends Shape, O extends z.ZodType>(
+  route: ApiRoute<Record<never, never>, Q, Record<never, never>, O, 'system'>,
+  open: (
+    request: Entered & { query: z.output<z.ZodObject<Q>> },
+  ) => Promise<ReadableStream<Uint8Array>>,
+): Endpoint {
+  return {
+    route,
+    async run({ query, ...entered }) {
+      const parsed = parseInput(route.query, query, 'the query')
+      if (entered.context.method === 'HEAD') return NOTHING
+      return { ...NOTHING, stream: await open({ ...entered, query: parsed }) }
     },
   }
 }

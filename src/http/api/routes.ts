@@ -3,6 +3,7 @@ import { artifactContentRoutes } from './artifact-contents.ts'
 import { artifactRoutes } from './artifacts.ts'
 import { auditRoutes } from './audit.ts'
 import { chartVersionRoutes } from './chart-versions.ts'
+import { eventRoutes } from './events.ts'
 import { imageRoutes } from './images.ts'
 import { jobRoutes } from './jobs.ts'
 import { meRoutes } from './me.ts'
@@ -39,6 +40,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   registryUseRoutes,
   imageRoutes,
   transferRoutes,
+  eventRoutes,
   sessionRoutes,
   meRoutes,
   accessKeyRoutes,

@@ -43,6 +43,10 @@ export interface TestApi {
   expect(status: number, method: string, path: string, call?: Call): Promise<Answer>
   /** Puts an image without blobs under a tag. Returns its digest. */
   push(repository: string, tag: string, content?: object): Promise<string>
+  /** As it comes, with a body that may go on for ever. */
+  respond(method: string, path: string, asked?: Call): Promise<Response>
+  /** What the process does with its faces before it ends. */
+  stop(): void
   /** Actions of the audit, oldest first, with their resources. */
   audited(): Promise<string[]>
   /** What the face has logged as its own fault. */
@@ -59,6 +63,7 @@ interface Call {
   headers?: Record<string, string>
   /** How the client reached us; `http://registry.example.com` unless set. */
   origin?: string
+  signal?: AbortSignal
 }
 
 interface Answer {
@@ -130,10 +135,10 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     browse: createBrowse({ connections, clock }),
     queue,
     log,
-    settings: { publicByDefault: false },
+    settings: { publicByDefault: false, lookMs: 50 },
   })
 
-  async function call(method: string, path: string, asked: Call = {}): Promise<Answer> {
+  async function respond(method: string, path: string, asked: Call = {}): Promise<Response> {
     const { as, body, raw = body === undefined ? undefined : JSON.stringify(body) } = asked
     const headers = new Headers(raw === undefined ? {} : { 'content-type': 'application/json' })
     if (as !== undefined) headers.set('authorization', as.includes(' ') ? as : basic(as, PASSWORD))
@@ -144,6 +149,7 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
         method,
         headers,
         ...(raw === undefined ? {} : { body: raw }),
+        ...(asked.signal ? { signal: asked.signal } : {}),
       }),
       method,
       path: bare,
@@ -156,9 +162,11 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
       received: 0,
       keepOpen() {},
     }
-    const response = await Promise.resolve(api.handle(context)).catch((error) =>
-      api.renderError(error, context),
-    )
+    return Promise.resolve(api.handle(context)).catch((error) => api.renderError(error, context))
+  }
+
+  async function call(method: string, path: string, asked?: Call): Promise<Answer> {
+    const response = await respond(method, path, asked)
     const text = await response.text()
     const { status } = response
     return { status, headers: response.headers, text, body: text ? JSON.parse(text) : undefined }
@@ -171,6 +179,8 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     registries,
     queue,
     call,
+    respond,
+    stop: () => api.stop?.(),
     async expect(status, method, path, asked) {
       const answer = await call(method, path, asked)
       expect(`${answer.status} ${answer.text}`).toStartWith(`${status} `)

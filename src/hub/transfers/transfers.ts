@@ -1,3 +1,4 @@
+import type { Authorizer } from '../../accounts/authorize.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import type { JobQueue } from '../../jobs/queue.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -56,12 +57,8 @@ export function createTransfers({
 
   async function get(id: number, principal: Principal): Promise<Transfer> {
     const found = await find(id)
-    const isSeen =
-      found &&
-      (principal.isAdmin ||
-        found.requestedBy.account === principal.account ||
-        (await authorizer.roleIn(principal, found.project.id)) !== undefined)
-    if (!isSeen) throw new AppError('not_found', `there is no transfer ${id}, or not for you`)
+    if (!found || !(await seesTransfer(authorizer, principal, found)))
+      throw new AppError('not_found', `there is no transfer ${id}, or not for you`)
     return found
   }
 
@@ -204,6 +201,18 @@ export function createTransfers({
       return get(id, by)
     },
   }
+}
+
+/** He asked for it, or it is of one of his projects. */
+export async function seesTransfer(
+  authorizer: Pick<Authorizer, 'roleIn'>,
+  principal: Principal,
+  { requestedBy, project }: Pick<Transfer, 'requestedBy' | 'project'>,
+): Promise<boolean> {
+  if (principal.isAdmin) return true
+  if (principal.account === null) return false
+  if (requestedBy.account === principal.account) return true
+  return (await authorizer.roleIn(principal, project.id)) !== undefined
 }
 
 /** So that none is deleted between the look and the row that forbids it. */
