@@ -32,8 +32,9 @@ const ImageView = z
       .openapi({ description: 'Of an index its images' }),
     isLatest: z.boolean().openapi({ description: 'The youngest of its repository' }),
     updatedAt: time.openapi({
-      description: 'When it was made, or first seen where it does not say',
+      description: 'When it was pushed; otherwise when it was made, or first seen',
     }),
+    pushedAt: time.nullable().openapi({ description: 'Where the registry tells' }),
     firstSeenAt: time,
     syncedAt: time,
     goneAt: time
@@ -56,6 +57,9 @@ export const SyncView = z
       .array(z.object({ repository: z.string(), reason: z.string() }))
       .openapi({ description: 'The first of them' }),
     error: z.string().nullable(),
+    note: z.string().nullable().openapi({
+      description: 'Why it was read by `/v2` and not by the API of the registry; null: it was not',
+    }),
     errorCode: z.enum(['CREATE_JOB_FAILED', 'REQUEST_API_ERROR', 'SERVER_ERROR']).nullable(),
     createdAt: time,
     startedAt: time.nullable(),
