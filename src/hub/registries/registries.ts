@@ -144,10 +144,11 @@ function reachableBy(
     | 'verifyTls'
     | 'caCertificate'
     | 'privateAllowed'
-  >,
+  > &
+    Partial<Pick<RegistryRecord, 'apiVersion'>>,
   secretKey: string,
 ): Reachable {
-  const { provider, region, namespace, accessKey, verifyTls, caCertificate } = registry
+  const { provider, region, namespace, accessKey, verifyTls, caCertificate, apiVersion } = registry
   const address = spokenAddress(provider, registry.address)
   return {
     privateHost: registry.privateAllowed ? hostAndPort(address) : undefined,
@@ -160,6 +161,7 @@ function reachableBy(
       ...(region === '' ? {} : { region }),
       ...(namespace === '' ? {} : { namespace }),
       ...(caCertificate === null ? {} : { caCertificate }),
+      ...(apiVersion === undefined ? {} : { apiVersion }),
     },
   }
 }
