@@ -34,6 +34,7 @@ export const PERMISSIONS = {
   'registry:manage': { verb: 'manage external registries' },
   'project-registry:read': { role: 'guest', verb: 'see its external registries' },
   'project-registry:manage': { role: 'maintainer', verb: 'manage its external registries' },
+  'runner:manage': { verb: 'manage runners' },
   'account:manage': { verb: 'manage accounts' },
   'system:read': { verb: 'see the state of the system' },
   'system:manage': { verb: 'manage the work in the background' },

@@ -74,6 +74,8 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
         const { createHandouts } = await import('../hub/use/handouts.ts')
         const { createRegistryLogin } = await import('../hub/use/registry-login.ts')
         const { createBrowse } = await import('../hub/browse/browse.ts')
+        const { createRunnerService } = await import('../hub/runners/service.ts')
+        const queue = createJobQueue({ db, clock })
         const { fetch, connections, checks } = await hub()
         const loginTo = createRegistryLogin({ fetch, clock, userAgent: USER_AGENT })
         return createApi({
@@ -83,10 +85,11 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
           registry,
           charts,
           registries,
+          runners: createRunnerService({ db, clock, queue, log }),
           handouts: createHandouts({ db, clock, registries, loginTo }),
           checks,
           browse: createBrowse({ connections, clock }),
-          queue: createJobQueue({ db, clock }),
+          queue,
           log,
           settings: { publicByDefault: config.projects.publicByDefault },
         })

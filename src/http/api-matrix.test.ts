@@ -39,7 +39,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-type Needs = Action | 'open' | 'signed-in'
+type Needs = Action | 'open' | 'signed-in' | 'runner'
 
 const PROJECT = '/projects/{project}'
 const REPOSITORY = `${PROJECT}/repositories/{repository}`
@@ -123,6 +123,19 @@ const NEEDS: Record<string, Needs> = {
   'GET /registries/{registry}/image': 'registry:read',
   'GET /registries/{registry}/uses': 'registry:manage',
   'DELETE /registries/{registry}/uses/{use}': 'registry:manage',
+  'GET /runners': 'runner:manage',
+  'POST /runners': 'runner:manage',
+  'GET /runners/{runner}': 'runner:manage',
+  'POST /runners/{runner}/enrolment': 'runner:manage',
+  'POST /runners/{runner}/revoke': 'runner:manage',
+  'DELETE /runners/{runner}': 'runner:manage',
+  'POST /runners/enrol': 'open',
+  'POST /runners/self/credential': 'runner',
+  'POST /runners/self/lease': 'runner',
+  'POST /runners/self/heartbeat': 'runner',
+  'POST /runners/self/tasks/{task}/known': 'runner',
+  'POST /runners/self/tasks/{task}/pages': 'runner',
+  'POST /runners/self/tasks/{task}/result': 'runner',
   'GET /users': 'account:manage',
   'POST /users': 'account:manage',
   'GET /users/{user}': 'account:manage',
@@ -190,6 +203,8 @@ function expectedOf(
   project: string,
   { method, path } = { method: 'GET', path: '' },
 ): Outcome {
+  // People and robots are no runners, whatever they may otherwise.
+  if (needs === 'runner') return 'sign in'
   // Who signs in or out may hold a cookie that is good no more.
   if (identity.isEndedSession && path === '/session') return 'allowed'
   if (identity.lacksCsrf && method !== 'GET') return 'denied'

@@ -10,8 +10,8 @@ const SECRET_NAME =
  * query (also the signature of a presigned address).
  */
 const SECRET_IN_TEXT: [RegExp, string][] = [
-  // Our own API and refresh tokens, wherever somebody put them.
-  [/\bep[trp]_[\w-]{16,}/g, HIDDEN],
+  // Our own API and refresh tokens and those of runners, wherever somebody put them.
+  [/\bep[trpne]_[\w-]{16,}/g, HIDDEN],
   [/(:\/\/[^\s/:@]*):[^\s@/]+@/g, `$1:${HIDDEN}@`],
   // A credential has capitals or digits; "basic authentication" has none after its first letter.
   [/\b([Bb]earer|[Bb]asic)\s+(?=\S+[A-Z\d])[\w~+/.=-]{8,}/g, `$1 ${HIDDEN}`],
@@ -20,7 +20,7 @@ const SECRET_IN_TEXT: [RegExp, string][] = [
     `$1${HIDDEN}`,
   ],
 ]
-const MAY_HOLD_SECRET = /:\/\/|bearer|basic|[?&;][\w-]+=|ep[trp]_/i
+const MAY_HOLD_SECRET = /:\/\/|bearer|basic|[?&;][\w-]+=|ep[trpne]_/i
 
 /**
  * A copy of `fields` without secrets: values under secret names are replaced, credentials inside

@@ -1,10 +1,12 @@
 import { Hono } from 'hono'
 import type { Accounts } from '../../accounts/accounts.ts'
+import { anonymous } from '../../accounts/principal.ts'
 import type { Charts } from '../../charts/charts.ts'
 import { writeAudit } from '../../events/audit.ts'
 import type { Browse } from '../../hub/browse/browse.ts'
 import type { Checks } from '../../hub/health/checks.ts'
 import type { Registries } from '../../hub/registries/registries.ts'
+import type { RunnerService } from '../../hub/runners/service.ts'
 import type { Handouts } from '../../hub/use/handouts.ts'
 import type { JobQueue } from '../../jobs/queue.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -36,6 +38,8 @@ import { registryBrowseEndpoints } from './registry-browse.ts'
 import { registryTrustEndpoints, registryUseEndpoints } from './registry-use.ts'
 import { repositoryEndpoints } from './repositories.ts'
 import { robotEndpoints } from './robots.ts'
+import { runnerProtocolEndpoints } from './runner-protocol.ts'
+import { runnerEndpoints } from './runners.ts'
 import type { ApiRoute, Endpoint, RawRequest, Reply } from './route.ts'
 import { API_ROUTES } from './routes.ts'
 import { searchEndpoints } from './search.ts'
@@ -57,6 +61,7 @@ export interface ApiDeps {
   registry: LocalRegistry
   charts: Charts
   registries: Registries
+  runners: RunnerService
   handouts: Handouts
   checks: Checks
   browse: Browse
@@ -72,7 +77,7 @@ export interface ApiDeps {
 
 /** The own REST API, `/api/v1`. */
 export function createApi(deps: ApiDeps): Face {
-  const { clock, accounts, registry, log } = deps
+  const { clock, accounts, registry, runners, log } = deps
   const enter = createGate({ authorizer: accounts.authorizer, projects: registry.projects })
   const live = liveEvents(deps)
   const endpoints = [
@@ -90,6 +95,9 @@ export function createApi(deps: ApiDeps): Face {
     ...registryEndpoints(deps),
     ...registryUseEndpoints(deps),
     ...imageEndpoints(deps),
+    // Before what has an id in the place of a word.
+    ...runnerProtocolEndpoints(deps),
+    ...runnerEndpoints(deps),
     ...transferEndpoints(deps),
     ...live.endpoints,
     ...sessionEndpoints(deps),
@@ -106,6 +114,12 @@ export function createApi(deps: ApiDeps): Face {
 
   async function identify(context: RequestContext, route: ApiRoute, params: Params) {
     const header = context.request.headers.get('authorization')
+    if (route.permission === 'runner') {
+      const runner = await runners.access.authenticate(header)
+      const principal = { ...anonymous, name: `runner ${runner.id}` }
+      context.principal = principal
+      return { principal, target: { runner } }
+    }
     const principal =
       header === null
         ? await identifySession(accounts.sessions, context, route.path === SESSION_PATH)

@@ -25,6 +25,7 @@ export function createGate({
     params: Record<string, string>,
     principal: Principal,
   ): Promise<object> => {
+    if (permission === 'runner') throw new Error('runners do not come through this gate')
     if (permission === 'open') return {}
     if (permission === 'signed-in') {
       if (principal.kind !== 'anonymous') return {}

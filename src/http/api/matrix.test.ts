@@ -56,6 +56,12 @@ const WHO: [readonly string[], string[]][] = [
   [ADMINS, ['registry.create', 'registry.update', 'registry.delete', 'registry.promote']],
   [ADMINS, ['registry-use.list', 'registry-use.delete']],
   [ADMINS, ['registry-test.draft', 'registry-test.run', 'registry-test.get']],
+  [ADMINS, ['runner.list', 'runner.create', 'runner.get', 'runner.delete']],
+  [ADMINS, ['runner.invite', 'runner.revoke']],
+  [EVERYBODY, ['runner-enrolment.use']],
+  // With a credential of their own, which nobody here has.
+  [[], ['runner-credential.rotate', 'runner-task.lease', 'runner-task.hold']],
+  [[], ['runner-task.known', 'runner-task.page', 'runner-task.end']],
   [ADMINS, ['audit.list', 'job.list', 'job.get', 'job.cancel', 'job.retry']],
 ]
 /** Everybody may in a public project. */
@@ -141,7 +147,7 @@ function expected({ name, on }: ApiRoute, identity: string, isPublic: boolean): 
   // The robot is a member of the private project only.
   const counts = on === 'system' || !isPublic || identity !== 'robot'
   if (everybody || (counts && whoMay(name).includes(identity))) return 'passed'
-  if (identity === 'anonymous') return 'unauthenticated'
+  if (identity === 'anonymous' || on === 'runner') return 'unauthenticated'
   return on === 'system' || isPublic || READERS.includes(identity) ? 'denied' : 'hidden'
 }
 

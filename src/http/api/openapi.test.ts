@@ -24,7 +24,7 @@ const Operation = z.strictObject({
   summary: z.string().min(5),
   description: z.string().min(5),
   tags: z.array(z.string()).length(1),
-  security: z.array(z.record(z.string(), z.array(z.string()).max(0))).min(2),
+  security: z.array(z.record(z.string(), z.array(z.string()).max(0))).min(1),
   parameters: z.array(Parameter).optional(),
   requestBody: z.strictObject({ required: z.boolean(), content: Content }).optional(),
   responses: z.record(

@@ -52,6 +52,11 @@ export function createDocument(routes: readonly ApiRoute[]) {
     scheme: 'bearer',
     description: 'API token',
   })
+  registry.registerComponent('securitySchemes', 'runner', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'Credential of a runner, good for its own work alone',
+  })
   registry.registerComponent('securitySchemes', 'session', {
     type: 'apiKey',
     in: 'cookie',
@@ -91,7 +96,10 @@ function operationOf(route: ApiRoute): Operation {
     summary,
     description: whoMay(route),
     tags: [tagOf(route)],
-    security: [...(isPublic(route) ? [{}] : []), { basic: [] }, { token: [] }, { session: [] }],
+    security:
+      route.permission === 'runner'
+        ? [{ runner: [] }]
+        : [...(isPublic(route) ? [{}] : []), { basic: [] }, { token: [] }, { session: [] }],
     request: {
       params: inPath,
       query,
@@ -127,13 +135,14 @@ function operationOf(route: ApiRoute): Operation {
 const tagOf = ({ name }: ApiRoute): string => name.slice(0, name.indexOf('.'))
 
 function isPublic({ permission }: ApiRoute): boolean {
-  if (permission === 'signed-in') return false
+  if (permission === 'signed-in' || permission === 'runner') return false
   return permission === 'open' || ruleOf(permission).public === true
 }
 
 function whoMay({ permission }: ApiRoute): string {
   if (permission === 'open') return 'For everybody; shows what the caller may see.'
   if (permission === 'signed-in') return 'For everybody who is signed in.'
+  if (permission === 'runner') return 'For runners, with their own credential.'
   const { role, account, public: open } = ruleOf(permission)
   if (account) return `Takes \`${permission}\`: everybody who is signed in, as the settings say.`
   if (!role) return `Takes \`${permission}\`: system administrators.`

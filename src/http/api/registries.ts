@@ -170,10 +170,11 @@ export function registryEndpoints({ registries, registry: local }: ApiDeps): End
     }),
 
     endpoint(registryRoutes.create, async ({ body, principal, audit }) => {
-      const { secretKey, projects, ...settings } = body
+      const { secretKey, projects, runner, ...settings } = body
       const registry = await registries.create(
         {
           ...given(settings),
+          connectClusterId: runner,
           provider: settings.provider,
           address: settings.address,
           secret: secretKey,
@@ -194,10 +195,11 @@ export function registryEndpoints({ registries, registry: local }: ApiDeps): End
     }),
 
     endpoint(registryRoutes.update, async ({ params, body, version, principal, audit }) => {
-      const { secretKey, projects, ...settings } = body
+      const { secretKey, projects, runner, ...settings } = body
+      const change = { ...given(settings), secret: secretKey, connectClusterId: runner }
       const registry = await registries.update(
         params.registry,
-        { ...given(settings), secret: secretKey, projects: await projectsOf(projects) },
+        { ...change, projects: await projectsOf(projects) },
         { mayUsePrivate: principal.isAdmin, version },
         (tx, { registry: made, previous }) =>
           audit(tx, { resource: made.name, details: registryDetails(made, previous) }),

@@ -105,6 +105,10 @@ export const changeable = {
   caCertificate: z.string().nullable().optional().openapi({ description: 'PEM' }),
   projects: projects.optional(),
   notes: text(4_096).optional(),
+  runner: z.string().optional().openapi({
+    description:
+      'Who speaks to it: the id of a runner, or `local`; another one takes the secret again, which is encrypted to it at once',
+  }),
   syncCron: syncCron.optional(),
   syncTimeZone: syncTimeZone.optional(),
 }

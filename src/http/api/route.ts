@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { Action } from '../../accounts/permissions.ts'
 import type { Principal } from '../../accounts/principal.ts'
 import type { AuditDetails } from '../../events/audit.ts'
+import type { RunnerIdentity } from '../../hub/runners/access.ts'
 import type { RepositoryName } from '../../oci/reference.ts'
 import type { Project } from '../../registry/projects.ts'
 import type { Tx } from '../../store/db/database.ts'
@@ -13,11 +14,14 @@ import { parseInput } from './input.ts'
  * same table. A handler sees only what passed the route's permission and its schemas.
  */
 
-/** `open`: everybody, also without signing in; the answer holds only what the caller may see. */
-type Permission = Action | 'open' | 'signed-in'
+/**
+ * `open`: everybody, also without signing in; the answer holds only what the caller may see.
+ * `runner`: a runner, with its own credential, which is good for nothing else.
+ */
+type Permission = Action | 'open' | 'signed-in' | 'runner'
 
 /** What the permission is asked for: the `{project}` or the `{repository}` in the path, or none. */
-type Scope = 'system' | 'project' | 'repository'
+type Scope = 'system' | 'project' | 'repository' | 'runner'
 
 type Shape = z.core.$ZodLooseShape
 
@@ -105,7 +109,9 @@ export type Target<S extends Scope> = S extends 'system'
   ? unknown
   : S extends 'project'
     ? { project: Project }
-    : { project: Project; name: RepositoryName }
+    : S extends 'runner'
+      ? { runner: RunnerIdentity }
+      : { project: Project; name: RepositoryName }
 
 /** A change as the audit tells it; who, when, from where and in which project is known. */
 export interface Change {

@@ -16,6 +16,8 @@ import { registryTrustRoutes, registryUseRoutes } from './registry-use.ts'
 import { repositoryRoutes } from './repositories.ts'
 import { robotRoutes, systemRobotRoutes } from './robots.ts'
 import type { ApiRoute } from './route.ts'
+import { runnerProtocolRoutes } from './runner-protocol.ts'
+import { runnerRoutes } from './runners.ts'
 import { searchRoutes } from './search.ts'
 import { sessionRoutes } from './session.ts'
 import { systemRoutes } from './system.ts'
@@ -39,6 +41,8 @@ export const API_ROUTES: readonly ApiRoute[] = [
   registryTrustRoutes,
   registryUseRoutes,
   imageRoutes,
+  runnerProtocolRoutes,
+  runnerRoutes,
   transferRoutes,
   eventRoutes,
   sessionRoutes,

@@ -16,6 +16,7 @@ import { createBrowse } from '../../hub/browse/browse.ts'
 import { createConnections } from '../../hub/connections.ts'
 import { createChecks } from '../../hub/health/checks.ts'
 import { createRegistries, type Registries } from '../../hub/registries/registries.ts'
+import { createRunnerService } from '../../hub/runners/service.ts'
 import { transfersOf } from '../../hub/transfers/transfer-rows.ts'
 import { createHandouts, type HandoutsDeps } from '../../hub/use/handouts.ts'
 import { createJobQueue, type JobQueue } from '../../jobs/queue.ts'
@@ -130,6 +131,7 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     registry,
     charts,
     registries,
+    runners: createRunnerService({ db, clock, queue, log }),
     handouts: createHandouts({ db, clock, registries, loginTo }),
     checks: createChecks({ db, clock, log, registries, connections }),
     browse: createBrowse({ connections, clock }),

@@ -9,6 +9,7 @@ import {
   PLANTED,
   type TestRegistries,
 } from '../registries/test-registries.ts'
+import { addRunner } from '../runners/test-runner.ts'
 import { type Checks, createChecks } from './checks.ts'
 import type { ConnectionReport } from './report.ts'
 
@@ -187,6 +188,7 @@ onEachEngine('tests of connections', (create) => {
   })
 
   test('one that is not connected to its runner says so', async () => {
+    await addRunner(hub.accounts, 'edge')
     const { id } = await hub.add('far', { connectClusterId: 'edge' })
     const report = await checks.check(id)
     expect(report).toMatchObject({ ok: false, code: 'CREATE_JOB_FAILED' })

@@ -1,5 +1,6 @@
 import { AppError } from '../../lib/errors.ts'
 import type { Db, Tx } from '../../store/db/database.ts'
+import { LOCAL } from '../runners/identity.ts'
 import type { RegistryRecord } from './record.ts'
 
 /*
@@ -18,13 +19,13 @@ export async function lockDefault(db: Db, tx: Tx): Promise<string | null> {
 
 /**
  * The row must be locked. One that is promoted stays electable.
- * @throws AppError invalid_input when only a runner can open its secret
+ * @throws AppError invalid_input when only a runner can speak to it
  */
 export async function promote(tx: Tx, registry: RegistryRecord): Promise<void> {
-  if (registry.runnerKey !== null) {
+  if (registry.connectClusterId !== LOCAL) {
     throw new AppError(
       'invalid_input',
-      `"${registry.name}" cannot be the default: only its runner can open its secret, and pipelines everywhere need the default`,
+      `"${registry.name}" cannot be the default: only its runner can speak to it, and pipelines everywhere need the default`,
       { field: 'isDefault' },
     )
   }

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { codeOf } from '../../accounts/test-accounts.ts'
+import { calculateJwkThumbprint } from 'jose'
+import { codeOf, testSealer } from '../../accounts/test-accounts.ts'
 import { onEachEngine } from '../../store/db/test-databases.ts'
+import { createRunners } from '../runners/runners.ts'
+import { openLogin } from '../runners/sealed-login.ts'
+import { addRunner } from '../runners/test-runner.ts'
+import { readSealed } from './list.ts'
 import { BY_ADMIN, createTestRegistries, PLANTED, type TestRegistries } from './test-registries.ts'
 
 onEachEngine('registries', (create) => {
@@ -132,19 +137,50 @@ onEachEngine('registries', (create) => {
   })
 
   test('one whose secret only a runner opens is no default, and is not opened', async () => {
-    const secret = { sealed: 'a.b.c.d.e', runnerKey: 'key-1' }
-    const far = await t.add('far', { secret, connectClusterId: 'east' })
-    expect(far).toMatchObject({ hasSecret: true, runnerKey: 'key-1', isDefault: false })
+    const east = await addRunner(t.accounts, 'east')
+    const atEast = { connectClusterId: 'east', secret: PLANTED }
+    const far = await t.add('far', atEast)
+    expect(far).toMatchObject({ hasSecret: true, isDefault: false })
+    expect(far.runnerKey).toBe(await calculateJwkThumbprint(east.publicKey))
+    const { sealed } = (await readSealed(t.accounts.db.query, far.id)) ?? {}
+    const use = { ...far, address: far.address }
+    expect(await openLogin(east.privateKey, sealed ?? '', use)).toBe(PLANTED)
+    const moves = { ...use, address: 'https://elsewhere.example.com' }
+    expect(await codeOf(openLogin(east.privateKey, sealed ?? '', moves))).toBe('denied')
+    expect(await codeOf(testSealer.openText(sealed ?? ''))).toBe('internal')
     expect(await codeOf(t.registries.open(far.id))).toBe('denied')
     expect(await codeOf(t.registries.promote(far.id))).toBe('invalid_input')
-    expect(await codeOf(t.add('other', { secret, isDefault: true }))).toBe('invalid_input')
+    expect(await codeOf(t.add('other', { ...atEast, isDefault: true }))).toBe('invalid_input')
     const near = await t.add('near')
-    expect(await codeOf(t.registries.update(near.id, { secret }, BY_ADMIN))).toBe('invalid_input')
+    expect(await codeOf(t.registries.update(near.id, atEast, BY_ADMIN))).toBe('invalid_input')
     // Another runner could not open it.
     const moved = { connectClusterId: 'west' }
+    await addRunner(t.accounts, 'west')
     expect(await codeOf(t.registries.update(far.id, moved, BY_ADMIN))).toBe('invalid_input')
-    await t.registries.update(far.id, { ...moved, secret: 'readable' }, BY_ADMIN)
+    const home = { connectClusterId: 'local', secret: 'readable' }
+    await t.registries.update(far.id, home, BY_ADMIN)
     expect((await t.registries.open(far.id)).endpoint.secretKey).toBe('readable')
+  })
+
+  test('a runner must be there, enrolled, and serve the projects of the registry', async () => {
+    const create = (connectClusterId: string, projects: 'all' | number[] = 'all') =>
+      t.add('one', { connectClusterId, projects })
+    expect(create('absent')).rejects.toThrow('there are local')
+    const { create: invite, revoke } = createRunners(t.accounts)
+    await invite({ id: 'invited', project: null, createdBy: null })
+    expect(create('invited')).rejects.toThrow('has not enrolled')
+    await addRunner(t.accounts, 'gone')
+    await revoke('gone')
+    expect(create('gone')).rejects.toThrow('revoked')
+    const own = await t.accounts.createProject('own')
+    const other = await t.accounts.createProject('other')
+    await addRunner(t.accounts, 'scoped', own)
+    expect(create('scoped')).rejects.toThrow('one project')
+    expect(create('scoped', [own, other])).rejects.toThrow('one project')
+    const { id } = await create('scoped', [own])
+    const wider = t.registries.update(id, { projects: [own, other] }, BY_ADMIN)
+    expect(await codeOf(wider)).toBe('invalid_input')
+    await t.registries.update(id, { notes: 'x' }, BY_ADMIN)
   })
 
   test('moving a registry takes its secret again, and else changes nothing', async () => {

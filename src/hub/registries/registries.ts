@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { Sealer } from '../../lib/secrets.ts'
 import type { Also, Db } from '../../store/db/database.ts'
+import { LOCAL } from '../runners/identity.ts'
 import { hostAndPort, spokenAddress } from './address.ts'
 import {
   countRegistries,
@@ -103,10 +104,10 @@ export function createRegistries(deps: RegistriesDeps): Registries {
       const found = await readSealed(db.query, id)
       if (!found) throw registryUnknown(id)
       const { registry, sealed } = found
-      if (registry.runnerKey !== null) {
+      if (registry.runnerKey !== null || registry.connectClusterId !== LOCAL) {
         throw new AppError(
           'denied',
-          `only the runner "${registry.connectClusterId}" can open the secret of registry "${registry.name}", so nothing else can speak to it; set the secret again for this server to use it here`,
+          `only the runner "${registry.connectClusterId}" can speak to the registry "${registry.name}", and nothing else can open its password; to use it from here, set the runner to "local" and give the password again`,
         )
       }
       const secretKey = sealed === null ? '' : await sealer.openText(sealed)

@@ -21,8 +21,8 @@ export interface RegistrySettings {
   region?: string | undefined
   namespace?: string | undefined
   accessKey?: string | undefined
-  /** Empty: none. */
-  secret?: string | RunnerSecret | undefined
+  /** Empty: none. Encrypted to the runner where the registry has one. */
+  secret?: string | undefined
   verifyTls?: boolean | undefined
   /** PEM; null or blank: the roots of the system. */
   caCertificate?: string | null | undefined
@@ -148,12 +148,8 @@ export function demandSecretAgain(previous: RegistryRecord, next: CheckedSetting
     [previous.provider !== next.provider, 'provider', 'provider'],
     [previous.verifyTls !== (next.verify_tls === 1), 'verifyTls', 'TLS verification'],
     [previous.caCertificate !== next.ca_certificate, 'caCertificate', 'CA certificate'],
-    // What was sealed to one runner's key no other one can open.
-    [
-      previous.runnerKey !== null && previous.connectClusterId !== next.connect_cluster_id,
-      'connectClusterId',
-      'runner',
-    ],
+    // What one can open no other one can, nor shall.
+    [previous.connectClusterId !== next.connect_cluster_id, 'connectClusterId', 'runner'],
   ] as const
   const found = changed.filter(([is]) => is)
   const first = found[0]

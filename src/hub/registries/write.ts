@@ -1,9 +1,11 @@
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
-import { because } from '../../lib/reasons.ts'
 import { newHex } from '../../lib/ids.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Sealer } from '../../lib/secrets.ts'
-import type { Also, Db, Tx } from '../../store/db/database.ts'
+import type { Also, Db, Queryable, Tx } from '../../store/db/database.ts'
+import { LOCAL } from '../runners/identity.ts'
+import { demandRunner, sealToRunner } from '../runners/keys.ts'
 import { hostAndPort } from './address.ts'
 import { isAnotherElectable, lockDefault, pointTo, promote } from './default.ts'
 import { listRegistries } from './list.ts'
@@ -80,25 +82,34 @@ export function createRegistryWrites(deps: {
 }): RegistryWrites {
   const { db, clock, sealer, useSources, whenChanged } = deps
 
-  async function sealed(secret: RegistrySettings['secret']) {
+  /** Encrypted to whoever speaks to the registry: its runner, or this server. */
+  async function sealed(secret: string | undefined, settings: CheckedSettings) {
     if (secret === undefined) return undefined
-    if (typeof secret !== 'string') {
-      return { sealed_secret: secret.sealed, runner_key: secret.runnerKey }
-    }
     checkSecret(secret)
-    return { sealed_secret: secret === '' ? null : await sealer.seal(secret), runner_key: null }
+    if (secret === '') return { sealed_secret: null, runner_key: null }
+    const runner = settings.connect_cluster_id
+    if (runner === LOCAL) return { sealed_secret: await sealer.seal(secret), runner_key: null }
+    const { provider, address } = settings
+    return sealToRunner(db.query, runner, secret, {
+      provider,
+      address,
+      verifyTls: settings.verify_tls === 1,
+      caCertificate: settings.ca_certificate,
+    })
   }
 
   return {
     async create(input, { mayUsePrivate }, also) {
       const settings = checkSettings(input)
-      const secret = await sealed(input.secret)
+      const secret = await sealed(input.secret, settings)
       const name = input.name === undefined ? undefined : checkName(input.name)
       const projects = input.projects ?? 'all'
       const enterpriseProjectId = settings.enterprise_project_id
-      const electable = input.origin !== 'hss' && !secret?.runner_key
+      const runner = settings.connect_cluster_id
+      const electable = input.origin !== 'hss' && runner === LOCAL
       return db.transaction(async (tx) => {
         const pointer = await lockDefault(db, tx)
+        await demandRunner(tx, runner, { projects, runnerKey: secret?.runner_key })
         const scope = { projects, enterpriseProjectId }
         if (name !== undefined) await demandFreeName(tx, name, scope)
         const now = clock()
@@ -133,17 +144,23 @@ export function createRegistryWrites(deps: {
     },
 
     async update(id, change, { mayUsePrivate, version }, also) {
-      const secret = await sealed(change.secret)
+      const before = await read(db.query, id, version)
+      // Encrypting is no statement, so it comes first, and the transaction looks whether it still fits.
+      const secret = await sealed(change.secret, checkSettings(change, before))
       return db.transaction(async (tx) => {
         await lockDefault(db, tx)
-        const previous = await read(tx, id, version)
+        const previous = await read(tx, id, secret ? before.version : version)
         const settings = checkSettings(change, previous)
+        const runner = settings.connect_cluster_id
         if (!secret) demandSecretAgain(previous, settings)
         if (previous.isDefault) {
           if (change.isDefault === false) throw mustHaveSuccessor(previous, 'unset')
-          if (secret?.runner_key) throw mustHaveSuccessor(previous, 'handed to a runner')
+          if (runner !== LOCAL) throw mustHaveSuccessor(previous, 'handed to a runner')
         }
         const { projects = previous.allProjects ? 'all' : idsOf(previous) } = change
+        if (secret || change.projects !== undefined || runner !== previous.connectClusterId) {
+          await demandRunner(tx, runner, { projects, runnerKey: secret?.runner_key })
+        }
         const name = change.name === undefined ? previous.name : checkName(change.name)
         const enterpriseProjectId = settings.enterprise_project_id
         await demandFreeName(tx, name, { id, projects, enterpriseProjectId })
@@ -157,7 +174,7 @@ export function createRegistryWrites(deps: {
             name,
             all_projects: projects === 'all' ? 1 : 0,
             ...(hasNewKeys ? { secret_changed_at: later(previous.secretChangedAt, now) } : {}),
-            ...(secret?.runner_key ? { electable: 0 } : {}),
+            ...(runner === LOCAL ? {} : { electable: 0 }),
             private_allowed: mayBePrivate(previous, settings, change, mayUsePrivate),
             ...(hasNewKeys || isElsewhere(previous, settings) ? UNTESTED : {}),
             updated_at: now,
@@ -202,7 +219,7 @@ export function createRegistryWrites(deps: {
   }
 }
 
-async function read(on: Tx, id: string, version?: number): Promise<RegistryRecord> {
+async function read(on: Queryable, id: string, version?: number): Promise<RegistryRecord> {
   const [registry] = await listRegistries(on, { id })
   if (!registry) throw registryUnknown(id)
   if (version !== undefined && version !== registry.version) {

@@ -1,0 +1,109 @@
+import type { Clock } from '../../lib/clock.ts'
+import { AppError } from '../../lib/errors.ts'
+import type { Db } from '../../store/db/database.ts'
+import { AWAY_AFTER_MS } from './identity.ts'
+import type { RunnerFailure, RunnerResult } from './protocol.ts'
+import { addTask, isHopeless, readTask, type TaskRequest } from './tasks.ts'
+
+/** A task that nobody has asked about for so long is wanted no more. */
+const WANTED_MS = 60_000
+const FIRST_LOOK_MS = 20
+const LONGEST_LOOK_MS = 500
+
+export interface AskRunner {
+  /**
+   * Has a runner do something and waits for it, also where somebody asked for the same before.
+   * The result stays until `forget`, so that whoever goes on after a crash finds it.
+   * @throws AppError `unavailable` with `problem: 'runner'` when the runner is away, what the runner
+   *   failed with, or the signal's reason
+   */
+  run(
+    request: Omit<TaskRequest, 'wantedUntil'>,
+    signal?: AbortSignal,
+  ): Promise<{ result: RunnerResult; forget(): Promise<void> }>
+}
+
+export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRunner {
+  async function demandThere(runner: string): Promise<void> {
+    const row = await db.query
+      .selectFrom('runner')
+      .select(['state', 'last_seen_at'])
+      .where('id', '=', runner)
+      .executeTakeFirst()
+    if (!row) throw away(`there is no runner "${runner}" any more; name another one`)
+    if (row.state === 'invited') throw away(`the runner "${runner}" has not enrolled yet`)
+    if (row.state === 'revoked') throw away(`the runner "${runner}" was revoked`)
+    const silent = clock() - (row.last_seen_at ?? 0)
+    if (silent <= AWAY_AFTER_MS) return
+    const since = new Date(row.last_seen_at ?? 0).toISOString()
+    throw away(
+      `the runner "${runner}" was last heard of at ${since}; see whether its program runs and reaches this server`,
+    )
+  }
+
+  async function keepWanted(id: number): Promise<void> {
+    await db.transaction(
+      (tx) =>
+        tx
+          .updateTable('runner_task')
+          .set({ wanted_until: clock() + WANTED_MS })
+          .where('id', '=', id)
+          .execute(),
+      { durable: false },
+    )
+  }
+
+  async function wait(id: number, runner: string, signal: AbortSignal | undefined) {
+    let renewAt = clock() + WANTED_MS / 3
+    for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 1.5, LONGEST_LOOK_MS)) {
+      signal?.throwIfAborted()
+      const task = await readTask(db.query, id)
+      if (task?.result) return task.result
+      if (!task) {
+        await demandThere(runner)
+        throw away(`the runner "${runner}" does not do it any more`)
+      }
+      if (isHopeless(task)) {
+        throw new AppError('internal', `the runner "${runner}" ended at this again and again`)
+      }
+      // One that was lost with the runner waits for it, but not for ever.
+      if (task.state === 'queued' || pause >= LONGEST_LOOK_MS) await demandThere(runner)
+      if (clock() >= renewAt) {
+        await keepWanted(id)
+        renewAt = clock() + WANTED_MS / 3
+      }
+      await Bun.sleep(pause)
+    }
+  }
+
+  return {
+    async run(request, signal) {
+      await demandThere(request.runner)
+      const wantedUntil = clock() + WANTED_MS
+      const id = await db.transaction((tx) => addTask(tx, { ...request, wantedUntil }, clock()), {
+        durable: false,
+      })
+      const forget = async () => {
+        await db.transaction((tx) => tx.deleteFrom('runner_task').where('id', '=', id).execute(), {
+          durable: false,
+        })
+      }
+      const result = await wait(id, request.runner, signal)
+      if (result.kind !== 'failed') return { result, forget }
+      await forget()
+      throw failureOf(result.failure)
+    },
+  }
+}
+
+/** As if it had happened here. */
+export function failureOf({ code, message, problem, retryAfter }: RunnerFailure): AppError {
+  return new AppError(code, message, {
+    ...(problem === undefined ? {} : { problem }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  })
+}
+
+function away(message: string): AppError {
+  return new AppError('unavailable', message, { problem: 'runner' })
+}

@@ -1,0 +1,206 @@
+import { z } from 'zod'
+import { PROVIDER_NAMES } from '../../client/provider.ts'
+import { CHECK_STEPS } from '../health/report.ts'
+
+/*
+ * What the hub and a runner say to each other, over `/api/v1/runners/…`. A runner is outside: of what
+ * it sends every value has its bounds here.
+ */
+
+/** Secret scanners find them, logs leave them out. */
+export const RUNNER_CREDENTIAL_PREFIX = 'epn_'
+export const ENROLMENT_TOKEN_PREFIX = 'epe_'
+
+/** Tasks that one lease may bring. */
+const MOST_TASKS = 16
+/** Entries of one page; the runner also keeps a page below `PAGE_BYTES`. */
+export const MOST_ENTRIES = 500
+export const PAGE_BYTES = 256 * 1024
+/** Seconds that a runner may wait for work; proxies close what is idle for longer than a minute. */
+export const LONGEST_WAIT = 25
+
+const CONTROL = /\p{Cc}/u
+const plain = (most: number, least = 0) =>
+  z
+    .string()
+    .min(least)
+    .max(most)
+    .refine((text) => !CONTROL.test(text) && text.isWellFormed(), {
+      error: 'must not have control characters',
+    })
+const whole = z.int().min(0)
+const digest = z.string().regex(/^[a-z0-9+._-]{1,32}:[A-Za-z0-9=_-]{32,256}$/, 'must be a digest')
+const tag = z.string().regex(/^[\w][\w.-]{0,127}$/, 'must be a tag')
+const repository = plain(512, 1)
+/** Milliseconds; a year 275760 is none that a database should hold. */
+const time = whole.max(32_503_680_000_000)
+
+/** The public key of a runner: P-256, for ECDH-ES. */
+export const PublicKey = z.strictObject({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: z.string().regex(/^[\w-]{43}$/, 'must be a coordinate in base64url'),
+  y: z.string().regex(/^[\w-]{43}$/, 'must be a coordinate in base64url'),
+})
+
+/** sha256 of a credential that the runner made, hex: the hub is never sent a new one in clear. */
+export const CredentialHash = z.string().regex(/^[0-9a-f]{64}$/, 'must be a sha256 in hex')
+
+export const ProgramVersion = plain(64)
+
+/** How work failed, as an `AppError` of the hub's would tell it. */
+export const Failure = z.strictObject({
+  code: z.enum([
+    'invalid_input',
+    'denied',
+    'not_found',
+    'rate_limited',
+    'unavailable',
+    'internal',
+    'address_refused',
+    'remote_unreachable',
+    'remote_denied',
+    'remote_error',
+  ]),
+  message: plain(2_000),
+  /** See `AnswerProblem` and `RemoteProblem`. */
+  problem: plain(64).optional(),
+  retryAfter: whole.max(86_400).optional(),
+})
+
+/** A registry as its runner needs it; only the runner can open `secret`. */
+export const TaskRegistry = z.object({
+  id: z.string(),
+  name: z.string(),
+  provider: z.enum(PROVIDER_NAMES),
+  address: z.string(),
+  region: z.string(),
+  namespace: z.string(),
+  accessKey: z.string(),
+  apiVersion: z.enum(['V1', 'V2']),
+  verifyTls: z.boolean(),
+  caCertificate: z.string().nullable(),
+  /** Compact JWE of a `SealedLogin`; null: none. */
+  secret: z.string().nullable(),
+})
+
+/**
+ * `check`: test the connection; `list`: its repositories; `read`: the images of one of them. What
+ * belongs to one sync may share what it remembers.
+ */
+export const Work = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('check') }),
+  z.object({ kind: z.literal('list'), sync: whole }),
+  z.object({ kind: z.literal('read'), sync: whole, repository: z.string() }),
+])
+
+export const Task = z.object({
+  id: whole,
+  /** Counts leases of this task: what a former holder says is not heard. */
+  epoch: whole,
+  registry: TaskRegistry,
+  work: Work,
+})
+
+export const LeaseAnswer = z.object({
+  tasks: z.array(Task).max(MOST_TASKS),
+  /** Milliseconds for which a task stays with who has it and says nothing. */
+  leaseMs: whole,
+  /** The credential is old: make another one. */
+  rotate: z.boolean(),
+})
+
+export const LeaseRequest = {
+  /** Tasks that the runner can take now. */
+  slots: z.int().min(1).max(MOST_TASKS),
+  /** Seconds to wait for the first one. */
+  wait: z.int().min(0).max(LONGEST_WAIT),
+  version: ProgramVersion,
+}
+
+export const HeldTasks = {
+  tasks: z.array(z.strictObject({ id: whole, epoch: whole })).max(MOST_TASKS),
+}
+
+export const KnownRequest = { epoch: whole, tags: z.array(tag).max(MOST_ENTRIES) }
+export const KnownAnswer = z.object({
+  items: z.array(z.object({ tag: z.string(), digest: z.string(), pushedAt: time.nullable() })),
+})
+
+const Image = z.strictObject({
+  tag,
+  digest,
+  pushedAt: time.optional(),
+  facts: z.strictObject({
+    mediaType: plain(255),
+    size: whole,
+    platforms: z.array(plain(100)).max(64),
+    children: z.array(z.strictObject({ digest, platform: plain(100), size: whole })).max(64),
+    createdAt: time.optional(),
+  }),
+})
+
+/** A part of what a task found. */
+export const Page = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('repositories'),
+    found: z
+      .array(z.strictObject({ name: repository, mark: plain(256).optional() }))
+      .max(MOST_ENTRIES),
+  }),
+  z.strictObject({
+    kind: z.literal('images'),
+    unchanged: z.array(z.strictObject({ tag, pushedAt: time.optional() })).max(MOST_ENTRIES),
+    changed: z.array(Image).max(MOST_ENTRIES),
+  }),
+  /** Every tag was seen. */
+  z.strictObject({ kind: z.literal('settled') }),
+])
+
+const Report = z.strictObject({
+  at: time,
+  ok: z.boolean(),
+  reason: plain(2_000),
+  code: z.enum(['CREATE_JOB_FAILED', 'REQUEST_API_ERROR', 'SERVER_ERROR']).nullable(),
+  steps: z
+    .array(
+      z.strictObject({
+        step: z.enum(CHECK_STEPS),
+        result: z.enum(['ok', 'warning', 'failed', 'skipped']),
+        ms: whole.max(3_600_000).nullable(),
+        message: plain(2_000),
+        advice: plain(2_000),
+      }),
+    )
+    .max(CHECK_STEPS.length),
+  credentialExpiresAt: time.nullable(),
+})
+
+/** How a task ended. `released`: not at all; somebody else, or the same later, shall do it. */
+export const Result = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('checked'), report: Report }),
+  z.strictObject({
+    kind: z.literal('listed'),
+    /** Why the list has gaps. */
+    problem: plain(1_000).optional(),
+    /** Why it is not by the registry's own API. */
+    note: plain(1_000).optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('read'),
+    images: whole,
+    manifestsRead: whole,
+    /** Of the first tag that could not be read. */
+    failure: Failure.optional(),
+  }),
+  z.strictObject({ kind: z.literal('failed'), failure: Failure }),
+  z.strictObject({ kind: z.literal('released') }),
+])
+
+export type RunnerPublicKey = z.output<typeof PublicKey>
+export type RunnerFailure = z.output<typeof Failure>
+export type RunnerTaskView = z.output<typeof Task>
+export type RunnerWork = z.output<typeof Work>
+export type RunnerPage = z.output<typeof Page>
+export type RunnerResult = z.output<typeof Result>
+export type RunnerTaskRegistry = z.output<typeof TaskRegistry>

@@ -1,0 +1,164 @@
+import type { Clock } from '../../lib/clock.ts'
+import { AppError } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import { parseDigest } from '../../oci/digest.ts'
+import type { Db } from '../../store/db/database.ts'
+import { createRepositoryStore, type TaggedImage } from '../inventory/repository-store.ts'
+import { noteListed } from '../inventory/sync-rows.ts'
+import type { RunnerIdentity } from './access.ts'
+import type { RunnerPage, RunnerResult, RunnerTaskView } from './protocol.ts'
+import { type CurrentTask, endTask, type HeldTask, holdTask, leaseTasks } from './tasks.ts'
+
+const FIRST_LOOK_MS = 20
+const LONGEST_LOOK_MS = 250
+
+/** Which task somebody speaks of, and by which lease. */
+export type Held = Pick<HeldTask, 'id' | 'epoch'>
+
+/** What a runner asks for and says; of tasks that are not its own, or no more, it hears 409. */
+export interface TaskAnswers {
+  /** Waits until there is something to do, at most `waitMs`, or until `signal` ends it. */
+  lease(
+    runner: RunnerIdentity,
+    options: { slots: number; waitMs: number; version: string; signal?: AbortSignal },
+  ): Promise<RunnerTaskView[]>
+  /** Renews the leases. @returns those that are lost */
+  hold(runner: RunnerIdentity, tasks: readonly Held[]): Promise<number[]>
+  /** What is known of the repository of a `read`. @throws AppError conflict */
+  known(
+    runner: RunnerIdentity,
+    held: Held,
+    tags: readonly string[],
+  ): Promise<{ tag: string; digest: string; pushedAt: number | null }[]>
+  /** @throws AppError conflict, invalid_input */
+  page(runner: RunnerIdentity, held: Held, page: RunnerPage): Promise<void>
+  /** @throws AppError conflict, invalid_input */
+  end(runner: RunnerIdentity, held: Held, result: RunnerResult): Promise<void>
+}
+
+const RESULT_OF = { check: 'checked', list: 'listed', read: 'read' } as const
+
+export function createTaskAnswers({
+  db,
+  clock,
+  log,
+}: {
+  db: Db
+  clock: Clock
+  log: Log
+}): TaskAnswers {
+  async function demandHeld(runner: RunnerIdentity, held: Held): Promise<CurrentTask> {
+    const task = await db.transaction(
+      (tx) => holdTask(tx, { ...held, runner: runner.id }, clock()),
+      { durable: false },
+    )
+    if (task) return task
+    throw lost(held)
+  }
+
+  return {
+    async lease({ id }, { slots, waitMs, version, signal }) {
+      await noteVersion(db, id, version)
+      const until = performance.now() + waitMs
+      for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_MS)) {
+        const tasks = await leaseTasks({ db, clock }, id, slots)
+        const left = until - performance.now()
+        if (tasks.length > 0 || left <= 0) return tasks
+        await Bun.sleep(Math.min(pause, left))
+        if (signal?.aborted) return []
+      }
+    },
+
+    async hold({ id: runner }, tasks) {
+      const gone: number[] = []
+      await db.transaction(
+        async (tx) => {
+          gone.length = 0
+          for (const { id, epoch } of tasks) {
+            if (!(await holdTask(tx, { runner, id, epoch }, clock()))) gone.push(id)
+          }
+        },
+        { durable: false },
+      )
+      return gone
+    },
+
+    async known(runner, held, tags) {
+      const { store } = storeOf(await demandHeld(runner, held))
+      const found = await store.known(tags)
+      return [...found].map(([tag, known]) => ({ tag, ...known }))
+    },
+
+    async page(runner, held, page) {
+      const task = await demandHeld(runner, held)
+      if (page.kind === 'repositories') {
+        if (task.work.kind !== 'list') throw unfit(page.kind, task)
+        const byName = new Map(page.found.map((each) => [each.name, each]))
+        if (byName.size === 0) return
+        const sync = { id: task.work.sync, registry: task.registry }
+        await noteListed(db, sync, [...byName.values()])
+        return
+      }
+      const { store } = storeOf(task)
+      if (page.kind === 'settled') return store.settle()
+      const changed = page.changed.map((image): TaggedImage => {
+        const digest = parseDigest(image.digest)
+        if (!digest) throw new AppError('invalid_input', 'a digest is none', { field: 'changed' })
+        const { createdAt, ...facts } = image.facts
+        return { ...image, digest, facts: { ...facts, createdAt } }
+      })
+      const byTag = new Map(changed.map((image) => [image.tag, image]))
+      const seen = new Map(page.unchanged.map((each) => [each.tag, each]))
+      await store.write([...seen.values()], [...byTag.values()])
+    },
+
+    async end(runner, held, result) {
+      const task = await demandHeld(runner, held)
+      const { kind } = result
+      if (kind !== 'failed' && kind !== 'released' && kind !== RESULT_OF[task.work.kind]) {
+        throw unfit(kind, task)
+      }
+      const now = clock()
+      const ended = await db.transaction((tx) =>
+        endTask(tx, { ...held, runner: runner.id }, result, now),
+      )
+      if (!ended) throw lost(held)
+      if (kind === 'released') return
+      log.info('runner task done', {
+        runner: runner.id,
+        task: held.id,
+        epoch: held.epoch,
+        kind: task.work.kind,
+        registry: task.registry,
+        ok: kind !== 'failed',
+      })
+    },
+  }
+
+  function storeOf({ work, registry, id }: CurrentTask) {
+    if (work.kind !== 'read') throw unfit('images', { work, id })
+    const of = { registry, repository: work.repository, sync: work.sync, now: clock() }
+    return { store: createRepositoryStore(db, of) }
+  }
+}
+
+async function noteVersion(db: Db, id: string, version: string): Promise<void> {
+  const row = await db.query
+    .selectFrom('runner')
+    .select('version')
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (!row || row.version === version) return
+  await db.transaction(
+    (tx) => tx.updateTable('runner').set({ version }).where('id', '=', id).execute(),
+    { durable: false },
+  )
+}
+
+function lost({ id }: Held): AppError {
+  return new AppError('conflict', `task ${id} is not yours, or not any more`)
+}
+
+function unfit(what: string, { id, work }: Pick<CurrentTask, 'id' | 'work'>): AppError {
+  return new AppError('invalid_input', `"${what}" is no answer to task ${id}, a ${work.kind}`)
+}

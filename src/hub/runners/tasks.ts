@@ -1,0 +1,228 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Db, Queryable, Tx } from '../../store/db/database.ts'
+import type { Row } from '../../store/db/schema.ts'
+import type { RunnerResult, RunnerTaskView, RunnerWork } from './protocol.ts'
+import { Result, TaskRegistry, Work } from './protocol.ts'
+
+/*
+ * Work that one runner alone can do: a row that it leases. Each lease counts `epoch` up, and every
+ * write of a runner carries the epoch in its WHERE: whoever has lost a task changes nothing any more,
+ * and a task ends once. A lease that runs out makes the task free for the next one who asks.
+ */
+
+/** A runner that says nothing for so long has lost what it held. */
+export const LEASE_MS = 20_000
+/** After so many leases that ran out it is the task that ends the runner. */
+const MOST_LEASES = 20
+
+/** A task as its holder names it. */
+export interface HeldTask {
+  runner: string
+  id: number
+  epoch: number
+}
+
+export interface TaskRequest {
+  runner: string
+  registry: string
+  work: RunnerWork
+  /** Whoever asks for the same again waits for the same. */
+  key: string
+  wantedUntil: number
+}
+
+/** A held task with what it is for. */
+export interface CurrentTask {
+  id: number
+  registry: string
+  work: RunnerWork
+}
+
+/** Adds a task, or finds the one with the same key. @returns its id */
+export async function addTask(tx: Tx, request: TaskRequest, now: number): Promise<number> {
+  const { runner, registry, work, key, wantedUntil } = request
+  // What nobody waited for to the end tells of another time.
+  await tx
+    .deleteFrom('runner_task')
+    .where('unique_key', '=', key)
+    .where('wanted_until', '<', now)
+    .execute()
+  const { id } = await tx
+    .insertInto('runner_task')
+    .values({
+      runner,
+      registry,
+      kind: work.kind,
+      payload: JSON.stringify(work),
+      unique_key: key,
+      wanted_until: wantedUntil,
+      created_at: now,
+    })
+    .onConflict((conflict) =>
+      conflict.column('unique_key').doUpdateSet({ wanted_until: wantedUntil }),
+    )
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return id
+}
+
+/** Takes up to `slots` tasks of a runner that are free and still wanted, oldest first. */
+export async function leaseTasks(
+  { db, clock }: { db: Db; clock: Clock },
+  runner: string,
+  slots: number,
+): Promise<RunnerTaskView[]> {
+  const now = clock()
+  // Looking first spares the write lock, as there is nearly always nothing to do.
+  if ((await free(db.query, runner, now).limit(1).execute()).length === 0) return []
+  return db.transaction(
+    async (tx) => {
+      const due = await db.engine.lockFreeRows(free(tx, runner, now).limit(slots)).execute()
+      if (due.length === 0) return []
+      const ids = due.map(({ id }) => id)
+      const rows = await tx
+        .updateTable('runner_task')
+        .set((eb) => ({
+          state: 'leased',
+          epoch: eb('epoch', '+', 1),
+          lease_until: now + LEASE_MS,
+        }))
+        .where('id', 'in', ids)
+        .returningAll()
+        .execute()
+      const tasks: RunnerTaskView[] = []
+      for (const row of rows.sort((a, b) => a.id - b.id)) {
+        const registry = await registryOf(tx, row.registry)
+        if (registry) tasks.push({ id: row.id, epoch: row.epoch, registry, work: workOf(row) })
+      }
+      return tasks
+    },
+    { durable: false },
+  )
+}
+
+function free(on: Queryable, runner: string, now: number) {
+  return (
+    on
+      .selectFrom('runner_task')
+      .select('id')
+      .where('runner', '=', runner)
+      .where('wanted_until', '>=', now)
+      .where('epoch', '<', MOST_LEASES)
+      .where((eb) =>
+        eb.or([
+          eb('state', '=', 'queued'),
+          eb.and([eb('state', '=', 'leased'), eb('lease_until', '<', now)]),
+        ]),
+      )
+      // Of a registry that was given to another runner meanwhile nobody does anything any more.
+      .where((eb) =>
+        eb.exists(
+          eb
+            .selectFrom('registry')
+            .select('registry.id')
+            .whereRef('registry.id', '=', 'runner_task.registry')
+            .whereRef('registry.connect_cluster_id', '=', 'runner_task.runner'),
+        ),
+      )
+      .orderBy('id')
+  )
+}
+
+/** As it is now, with the secret as the runner alone can open it. */
+async function registryOf(on: Queryable, id: string) {
+  const row = await on.selectFrom('registry').selectAll().where('id', '=', id).executeTakeFirst()
+  return (
+    row &&
+    TaskRegistry.parse({
+      id: row.id,
+      name: row.name,
+      provider: row.provider,
+      address: row.address,
+      region: row.region,
+      namespace: row.namespace,
+      accessKey: row.access_key,
+      apiVersion: row.api_version,
+      verifyTls: row.verify_tls === 1,
+      caCertificate: row.ca_certificate,
+      secret: row.runner_key === null ? null : row.sealed_secret,
+    })
+  )
+}
+
+/**
+ * Renews the lease; undefined: the task is not held any more. A page is heard after this, in the
+ * same transaction where what it writes takes one.
+ */
+export async function holdTask(
+  on: Queryable,
+  { runner, id, epoch }: HeldTask,
+  now: number,
+): Promise<CurrentTask | undefined> {
+  const row = await on
+    .updateTable('runner_task')
+    .set({ lease_until: now + LEASE_MS })
+    .where('id', '=', id)
+    .where('runner', '=', runner)
+    .where('epoch', '=', epoch)
+    .where('state', '=', 'leased')
+    .where('wanted_until', '>=', now)
+    .returning(['id', 'registry', 'payload'])
+    .executeTakeFirst()
+  return row && { id: row.id, registry: row.registry, work: workOf(row) }
+}
+
+/** Writes how a task ended, or gives it back. False: it is not held any more. */
+export async function endTask(
+  on: Queryable,
+  { runner, id, epoch }: HeldTask,
+  result: RunnerResult,
+  now: number,
+): Promise<boolean> {
+  const released = result.kind === 'released'
+  const { numUpdatedRows } = await on
+    .updateTable('runner_task')
+    .set(
+      released
+        ? { state: 'queued', lease_until: null }
+        : {
+            state: 'done',
+            lease_until: null,
+            result: JSON.stringify(result),
+            finished_at: now,
+          },
+    )
+    .where('id', '=', id)
+    .where('runner', '=', runner)
+    .where('epoch', '=', epoch)
+    .where('state', '=', 'leased')
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** What has become of a task; undefined: it is gone. */
+export async function readTask(
+  on: Queryable,
+  id: number,
+): Promise<
+  { state: Row<'runner_task'>['state']; epoch: number; result?: RunnerResult } | undefined
+> {
+  const row = await on
+    .selectFrom('runner_task')
+    .select(['state', 'epoch', 'result'])
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (!row) return undefined
+  const { state, epoch } = row
+  return row.result === null
+    ? { state, epoch }
+    : { state, epoch, result: Result.parse(JSON.parse(row.result)) }
+}
+
+/** True when so many runs of it ended without a word that it is not tried again. */
+export const isHopeless = ({ state, epoch }: { state: string; epoch: number }) =>
+  state !== 'done' && epoch >= MOST_LEASES
+
+function workOf({ payload }: Pick<Row<'runner_task'>, 'payload'>): RunnerWork {
+  return Work.parse(JSON.parse(payload))
+}
