@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { type LoadedConfig, loadConfig } from '../lib/config.ts'
 import { SETTINGS } from '../lib/config-schema.ts'
 import { isAppError } from '../lib/errors.ts'
@@ -6,6 +6,7 @@ import type { ProcessEntry } from '../lib/process.ts'
 import { versionLine } from '../lib/version.ts'
 import { addCopyVerb } from './copy-verb.ts'
 import type { Role } from './messages.ts'
+import type { MigrateOptions } from './migrate.ts'
 import { addUseVerbs } from './use-verbs.ts'
 
 /** Wrong use or wrong settings; 1 is for what went wrong later. */
@@ -65,6 +66,21 @@ export function createProgram({ loadEntry, command }: ProgramDeps): Command {
       await report(() => verify(config, { deep: verb.opts().deep === true }))
     })
 
+  withSettings(program.command('migrate'))
+    .description('move an installation that is stopped to another database or storage')
+    .option('--to-database <url>', 'postgres://user:password@host:port/database, or sqlite')
+    .option('--to-storage <place>', 's3://bucket/prefix, or file')
+    .option('--dry-run', 'only tell how much there is to move and about how long it takes', false)
+    .addOption(
+      new Option('--parallel <count>', 'blobs to copy at once').default(4).argParser(parseParallel),
+    )
+    .option('--start-over', 'copy all rows again: the former database has changed since', false)
+    .option('--leave-damaged', 'finish without blobs that are damaged where they are', false)
+    .action(async (_, verb: Command) => {
+      const { migrate } = await import('./migrate.ts')
+      await report(() => migrate(settingsOf(verb), verb.opts<MigrateOptions>()))
+    })
+
   withSettings(program.command('health'))
     .description('ask the registry that runs here with these settings whether it is ready')
     .action(async (_, verb: Command) => {
@@ -103,6 +119,12 @@ function flags(): { key: string; option: Option }[] {
   return SETTINGS.flatMap(({ key, meta }) =>
     meta.flag ? [{ key, option: new Option(meta.flag, inShort(meta.description)) }] : [],
   )
+}
+
+function parseParallel(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= 64) return count
+  throw new InvalidArgumentError('It must be a whole number from 1 to 64.')
 }
 
 /** The first sentence of a description, without its Markdown. */

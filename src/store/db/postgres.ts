@@ -19,6 +19,8 @@ const LIFETIME_SECONDS = 1800
 const SILENCE_MS = 5_000
 
 export interface PostgresLimits {
+  /** How the server shows these connections in its list; `entrepot` unless set. */
+  name?: string
   /** Connections at most; 10 unless set. */
   poolSize?: number
   /** For a connection, a new one or one of the pool; milliseconds, 5 s unless set. */
@@ -36,12 +38,12 @@ export interface PostgresOptions extends PostgresLimits {
 
 /** Opens a pool on a PostgreSQL database, version 14 or newer. Connects when it is first used. */
 export function openPostgres(options: PostgresOptions): Db {
-  const { url, poolSize = 10, connectTimeoutMs = 5_000 } = options
+  const { url, name = 'entrepot', poolSize = 10, connectTimeoutMs = 5_000 } = options
   const { statementTimeoutMs = 0, idleTransactionTimeoutMs = 0 } = options
   const pool = new pg.Pool({
     connectionString: url,
     max: poolSize,
-    application_name: 'entrepot',
+    application_name: name,
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     maxLifetimeSeconds: LIFETIME_SECONDS,

@@ -1,0 +1,283 @@
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Config, loadConfig } from '../../lib/config.ts'
+import { AppError } from '../../lib/errors.ts'
+import { takeFolderLock } from '../../lib/folder-lock.ts'
+import type { Db } from '../../store/db/database.ts'
+import { MIGRATION_NAMES, migrate } from '../../store/db/migrate.ts'
+import { openDatabase } from '../../store/db/open.ts'
+import type { Schema } from '../../store/db/schema.ts'
+import { countRows, hasTable, MOVE_LOG, readCounter, readTables } from '../../store/db/tables.ts'
+import { createPostgresTest, type TestDatabase } from '../../store/db/test-databases.ts'
+import { sumOfRows } from './compare-rows.ts'
+import { type MoveOptions, type MoveProgress, moveInstallation } from './move.ts'
+import { fillTables } from './test-filled.ts'
+
+setDefaultTimeout(60_000)
+
+/** The compiler sees to it that no table of the schema is left out here. */
+const TABLES: Record<keyof Schema, true> = {
+  account: true,
+  credential: true,
+  api_token: true,
+  refresh_token: true,
+  access_key: true,
+  project_token: true,
+  seen_signature: true,
+  session: true,
+  signing_key: true,
+  login_failure: true,
+  member: true,
+  project: true,
+  project_usage: true,
+  repository: true,
+  usage_delta: true,
+  usage: true,
+  content: true,
+  content_body: true,
+  project_content: true,
+  repository_blob: true,
+  manifest: true,
+  manifest_ref: true,
+  tag: true,
+  chart_version: true,
+  tag_history: true,
+  upload: true,
+  registry: true,
+  registry_project: true,
+  registry_default: true,
+  consumer: true,
+  registry_image: true,
+  registry_repository: true,
+  image_sync: true,
+  transfer: true,
+  runner: true,
+  runner_credential: true,
+  runner_enrolment: true,
+  runner_task: true,
+  job: true,
+  job_schedule: true,
+  audit: true,
+  setting: true,
+  journal_change: true,
+  journal_head: true,
+}
+
+let folder: string
+let postgres: TestDatabase
+let sqlite: Config
+let moved: Config
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'entrepot-move-'))
+  postgres = await createPostgresTest()
+  sqlite = settings()
+  moved = settings({ 'database.url': postgres.location.url })
+  await withDatabase(sqlite, async (db) => {
+    await migrate(db)
+    await fillTables(db, await readTables(db))
+  })
+})
+
+afterEach(async () => {
+  await postgres.remove()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function settings(flags: Record<string, unknown> = {}): Config {
+  return loadConfig({ flags: { data: folder, ...flags }, environment: {} }).config
+}
+
+async function withDatabase<T>(config: Config, run: (db: Db) => Promise<T>): Promise<T> {
+  const db = openDatabase({ url: config.database.url, dataFolder: config.data })
+  try {
+    return await run(db)
+  } finally {
+    await db.close()
+  }
+}
+
+const move = (from: Config, target: Config, more: Partial<MoveOptions> = {}) =>
+  moveInstallation(from, {
+    target,
+    parallel: 2,
+    startOver: false,
+    leaveDamaged: false,
+    onProgress: () => {},
+    ...more,
+  })
+
+const failureOf = (work: Promise<unknown>) =>
+  work.then(
+    () => 'nothing',
+    (error: unknown) => (error instanceof AppError ? error.message : `no AppError: ${error}`),
+  )
+
+/** Rows, checksums and counters of all tables. */
+const stateOf = (config: Config) =>
+  withDatabase(config, async (db) => {
+    const tables = await readTables(db)
+    const state: Record<string, unknown> = {}
+    for (const table of tables) {
+      // A move writes down there that it was.
+      if (table.name === 'setting') continue
+      const counter = await readCounter(db, table)
+      state[table.name] = [await countRows(db, table), await sumOfRows(db, table), counter]
+    }
+    return state
+  })
+
+test('every table of the schema is moved', async () => {
+  const wanted = Object.keys(TABLES).sort()
+  for (const config of [sqlite, moved]) {
+    const names = await withDatabase(config, async (db) => {
+      await migrate(db)
+      return (await readTables(db)).map(({ name }) => name)
+    })
+    expect(names.sort()).toEqual(wanted)
+  }
+})
+
+describe('rows', () => {
+  test('go to PostgreSQL and back, all of them, and what comes next goes on there', async () => {
+    const before = await stateOf(sqlite)
+    const report = await move(sqlite, moved)
+    expect(report.rows?.tables).toBe(Object.keys(TABLES).length)
+    expect(await stateOf(moved)).toEqual(before)
+
+    await withDatabase(moved, async (db) => {
+      const { id } = await db.query
+        .insertInto('project')
+        .values({ name: 'next', is_public: 0, created_at: 1, updated_at: 1 })
+        .returning('id')
+        .executeTakeFirstOrThrow()
+      expect(id).toBe(4)
+      // The triggers of the journal are awake again.
+      const noted = await db.query
+        .selectFrom('journal_change')
+        .select('kind')
+        .where('owner', '=', id)
+        .where('kind', '=', 'project')
+        .executeTakeFirst()
+      expect(noted?.kind).toBe('project')
+    })
+
+    const after = await stateOf(moved)
+    for (const name of ['entrepot.db', 'entrepot.db-wal', 'entrepot.db-shm', 'entrepot.db-turn']) {
+      rmSync(join(folder, name), { force: true })
+    }
+    await move(moved, sqlite)
+    expect(await stateOf(sqlite)).toEqual(after)
+    await withDatabase(sqlite, async (db) => {
+      const note = () =>
+        db.query.selectFrom('journal_change').select(({ fn }) => fn.countAll<number>().as('n'))
+      const { n } = await note().executeTakeFirstOrThrow()
+      await db.query.updateTable('project').set({ name: 'other' }).where('id', '=', 4).execute()
+      expect((await note().executeTakeFirstOrThrow()).n).toBe(n + 1)
+    })
+  })
+
+  test('numbers of rows that are gone are not given again', async () => {
+    await withDatabase(sqlite, async (db) => {
+      await db.query.deleteFrom('audit').execute()
+    })
+    await move(sqlite, moved)
+    await withDatabase(moved, async (db) => {
+      const table = (await readTables(db)).find(({ name }) => name === 'audit')
+      expect(table && (await readCounter(db, table))).toBe(3)
+    })
+  })
+
+  test('a run that ended in the middle is gone on with', async () => {
+    // So many that their copy takes several batches.
+    const rows = (table: string) => (['account', 'audit', 'login_failure'].includes(table) ? 1100 : 3)
+    await withDatabase(sqlite, async (db) => fillTables(db, await readTables(db), rows))
+    const before = await stateOf(sqlite)
+    const seen: string[] = []
+    for (const last of [2, 5, 11]) {
+      let left = last
+      const onProgress = (progress: MoveProgress) => {
+        if (progress.part === 'rows') seen.push(`${progress.table} ${progress.rows}`)
+        if (--left === 0) throw new AppError('unavailable', 'killed')
+      }
+      expect(await failureOf(move(sqlite, moved, { onProgress }))).toBe('killed')
+    }
+    await withDatabase(moved, async (db) => expect(await hasTable(db, MOVE_LOG)).toBe(true))
+    await move(sqlite, moved)
+    expect(new Set(seen).size).toBe(seen.length)
+    expect(await stateOf(moved)).toEqual(before)
+    await withDatabase(moved, async (db) => expect(await hasTable(db, MOVE_LOG)).toBe(false))
+    expect((await move(sqlite, moved)).wasDone).toBe(true)
+  })
+
+  test('a source that changed after the move began is told, and copied again when asked to', async () => {
+    let steps = 0
+    const onProgress = () => {
+      if (++steps === 20) throw new AppError('unavailable', 'killed')
+    }
+    await failureOf(move(sqlite, moved, { onProgress }))
+    await withDatabase(sqlite, (db) =>
+      db.query.updateTable('account').set({ display_name: 'Other' }).where('id', '=', 1).execute(),
+    )
+    expect(await failureOf(move(sqlite, moved))).toContain('run it again with --start-over')
+    await move(sqlite, moved, { startOver: true })
+    expect(await stateOf(moved)).toEqual(await stateOf(sqlite))
+  })
+})
+
+describe('what stands in the way', () => {
+  test('a server that runs on the data folder', async () => {
+    const lock = takeFolderLock(folder)
+    expect(await failureOf(move(sqlite, moved))).toContain('stop it first')
+    lock.release()
+  })
+
+  test('a database that is not empty', async () => {
+    await withDatabase(moved, (db) => migrate(db))
+    expect(await failureOf(move(sqlite, moved))).toContain('is not empty')
+  })
+
+  test('a database into which another installation is being moved', async () => {
+    const onProgress = () => {
+      throw new AppError('unavailable', 'killed')
+    }
+    await failureOf(move(sqlite, moved, { onProgress }))
+    await withDatabase(sqlite, (db) =>
+      db.query
+        .updateTable('setting')
+        .set({ value: '7' })
+        .where('key', '=', 'installation.id')
+        .execute(),
+    )
+    expect(await failureOf(move(sqlite, moved))).toContain('another installation')
+  })
+
+  test('a source of another version', async () => {
+    rmSync(join(folder, 'entrepot.db'))
+    await withDatabase(sqlite, (db) => migrate(db, MIGRATION_NAMES.slice(0, -1)))
+    expect(await failureOf(move(sqlite, moved))).toContain('another version')
+  })
+
+  test('a folder without an installation', async () => {
+    const empty = settings({ data: join(folder, 'none') })
+    expect(await failureOf(move(empty, moved))).toContain('nothing to move')
+  })
+
+  test('servers that are connected to PostgreSQL', async () => {
+    await move(sqlite, moved)
+    const server = postgres.open()
+    await server.query.selectFrom('setting').select('key').execute()
+    const back = { ...sqlite, data: join(folder, 'back') }
+    expect(await failureOf(move({ ...moved, data: back.data }, back))).toContain('stop them all')
+  })
+})
+
+test('the data folder remembers where its installation went', async () => {
+  await move(sqlite, moved)
+  const marker = JSON.parse(readFileSync(join(folder, 'installation.json'), 'utf8'))
+  expect(marker.database).toEndWith(new URL(postgres.location.url ?? '').pathname)
+  expect(JSON.stringify(marker)).not.toContain('entrepot:')
+  expect(existsSync(join(folder, 'moving.json'))).toBe(false)
+})
