@@ -9,6 +9,7 @@ import { createLimit } from '../../lib/limit.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { OpenedRegistry, Registries } from '../registries/registries.ts'
+import { isRunnerAway, LOCAL, runnerAway } from '../runners/identity.ts'
 import { countImages } from './images.ts'
 import { createLocalSource, type InventorySource, type ReadByRunner } from './inventory-source.ts'
 import { seeUnchanged } from './repository-rows.ts'
@@ -32,8 +33,6 @@ const BATCH = 100
 const MOST_PAUSES = 5
 const BACK_OFF = { firstDelayMs: 5_000, maxDelayMs: 10 * 60_000 }
 const MOST_WAIT_MS = 6 * 60 * 60_000
-/** Who can only be reached by something that runs elsewhere says so by another name. */
-const LOCAL = 'local'
 
 export interface SyncJobDeps {
   db: Db
@@ -85,10 +84,7 @@ async function createRun(
       return createLocalSource(local, opened.registry, row, signal)
     }
     if (deps.byRunner) return deps.byRunner(registry, row, signal)
-    throw new AppError(
-      'denied',
-      `the registry is reached through "${registry.connectClusterId}" alone, which is not here`,
-    )
+    throw runnerAway(`the registry is reached through "${registry.connectClusterId}" alone`)
   }
 
   async function list(source: InventorySource): Promise<void> {
@@ -147,6 +143,7 @@ async function createRun(
     const of = { registry: row.registry, repository, sync: row.id, now: clock() }
     let images = 0
     let manifestsRead = 0
+    let note: string | undefined
     let problem: unknown
     try {
       if (isUnchanged) {
@@ -156,6 +153,7 @@ async function createRun(
         images = result.images
         manifestsRead = result.manifestsRead
         problem = result.error
+        note = result.note
       }
     } catch (error) {
       signal.throwIfAborted()
@@ -168,7 +166,7 @@ async function createRun(
     }
     const error = problem === undefined ? undefined : sentenceOf(problem)
     if (error !== undefined) log.info('repository not synced', { sync: row.id, repository, error })
-    const told = { registry: row.registry, repository, images, manifestsRead, error }
+    const told = { registry: row.registry, repository, images, manifestsRead, error, note }
     if (!(await noteDone(db, run, told))) {
       stop.abort(takenOver())
       throw takenOver()
@@ -264,7 +262,7 @@ function takenOver(): AppError {
 
 /** As HSS names the reasons of failures. */
 function codeOf(error: AppError): NonNullable<SyncRow['error_code']> {
-  if (error.code === 'denied') return 'CREATE_JOB_FAILED'
+  if (isRunnerAway(error)) return 'CREATE_JOB_FAILED'
   const isRemote = error.code.startsWith('remote_') || error.code === 'address_refused'
   return isRemote || error.code === 'rate_limited' ? 'REQUEST_API_ERROR' : 'SERVER_ERROR'
 }

@@ -3,6 +3,7 @@ import type { RemoteRegistry } from '../../client/remote-registry.ts'
 import { isAppError } from '../../lib/errors.ts'
 import { createLimit } from '../../lib/limit.ts'
 import { isAccessoryTag } from '../../oci/accessory.ts'
+import { isRunnerAway } from '../runners/identity.ts'
 import { createImageReader } from './read-image.ts'
 import type { RepositoryStore, SeenTag, TaggedImage } from './repository-store.ts'
 
@@ -16,6 +17,8 @@ export interface RepositoryResult {
   manifestsRead: number
   /** The first of what went wrong with single tags or pages; undefined: nothing did. */
   error: unknown
+  /** Why it was read by `/v2` and not by the registry's own API. */
+  note?: string | undefined
 }
 
 /**
@@ -32,6 +35,7 @@ export async function syncRepository(
   const limit = createLimit(AT_ONCE)
   let images = 0
   let failed: unknown
+  let note: string | undefined
 
   async function syncTags(listed: readonly ListedTag[]): Promise<void> {
     const known = await store.known(listed.map(({ tag }) => tag))
@@ -81,18 +85,20 @@ export async function syncRepository(
   for await (const page of registry.inventory.tags(repository, { signal })) {
     if (wantsPause(page.problem)) throw page.problem
     failed ??= page.problem
+    note ??= page.note
     const byName = new Map(page.items.map((item) => [item.tag, item]))
     const tags = [...byName.values()].filter(({ tag }) => !isAccessoryTag(tag))
     for (let at = 0; at < tags.length; at += BATCH) await syncTags(tags.slice(at, at + BATCH))
   }
   if (failed === undefined) await store.settle()
-  return { images, manifestsRead: reader.fetched(), error: failed }
+  return { images, manifestsRead: reader.fetched(), error: failed, note }
 }
 
 /** The registry as a whole does not answer now; the other repositories would fare no better. */
 export function wantsPause(error: unknown): boolean {
   return (
     isAppError(error, 'rate_limited') ||
-    (isAppError(error, 'remote_unreachable') && error.details.problem === 'paused')
+    (isAppError(error, 'remote_unreachable') && error.details.problem === 'paused') ||
+    isRunnerAway(error)
   )
 }

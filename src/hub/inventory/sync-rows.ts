@@ -126,12 +126,14 @@ export function noteDone(
     images,
     manifestsRead,
     error,
+    note,
   }: {
     registry: string
     repository: string
     images: number
     manifestsRead: number
     error: string | undefined
+    note?: string | undefined
   },
 ): Promise<boolean> {
   return db.transaction(
@@ -144,6 +146,9 @@ export function noteDone(
           images: eb('images', '+', images),
           manifests_read: eb('manifests_read', '+', manifestsRead),
           pauses: 0,
+          ...(note === undefined
+            ? {}
+            : { note: eb.fn.coalesce('note', eb.val(note.slice(0, REASON_LENGTH))) }),
         }))
         .where('id', '=', id)
         .where('run', '=', run)

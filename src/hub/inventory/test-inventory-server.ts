@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { MEDIA_TYPE } from '../../oci/media-types.ts'
+import { type MadeImage, makeImage, sha256 } from './test-images.ts'
 
 /*
  * A registry with any number of images, which are made up when they are asked for: nothing is kept
@@ -22,10 +21,6 @@ export interface InventoryServer {
   stop(): Promise<void>
 }
 
-const sha256 = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`
-const CONFIG = (platform: string, created: string) =>
-  JSON.stringify({ os: 'linux', architecture: platform, created, config: {}, rootfs: {} })
-
 export function startInventoryServer(initial: Record<string, string[]>): InventoryServer {
   const repositories = new Map(Object.entries(initial).map(([name, tags]) => [name, [...tags]]))
   const versions = new Map<string, number>()
@@ -33,67 +28,19 @@ export function startInventoryServer(initial: Record<string, string[]>): Invento
   const named = new Map<string, { body: string; type: string }>()
   let asked = 0
 
-  function keep(body: string, type: string): string {
-    const digest = sha256(body)
-    named.set(digest, { body, type })
+  function keep(digest: string, content: { body: string; type: string }) {
+    named.set(digest, content)
     const [oldest] = named.keys()
     if (named.size > 20_000 && oldest !== undefined) named.delete(oldest)
-    return digest
   }
 
   /** Tags that begin with `multi` are indexes with an attestation; the later the younger. */
-  function manifestOf(
-    repository: string,
-    tag: string,
-  ): { digest: string; body: string; type: string } {
+  function manifestOf(repository: string, tag: string): MadeImage {
     const version = versions.get(`${repository}:${tag}`) ?? 0
     const at = repositories.get(repository)?.indexOf(tag) ?? 0
     const created = new Date(Date.UTC(2026, 0, 1) + at * 60_000 + version).toISOString()
-    const image = (platform: string, extra = '') => {
-      const config = CONFIG(platform, created)
-      return JSON.stringify({
-        schemaVersion: 2,
-        mediaType: MEDIA_TYPE.ociManifest,
-        config: {
-          mediaType: 'application/vnd.oci.image.config.v1+json',
-          digest: keep(config, 'application/octet-stream'),
-          size: config.length,
-        },
-        layers: [
-          {
-            mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
-            digest: sha256(`${repository}:${tag}:${version}:${platform}${extra}`),
-            size: 1_000,
-          },
-        ],
-      })
-    }
-    if (!tag.startsWith('multi')) {
-      const body = image('amd64')
-      return { digest: keep(body, MEDIA_TYPE.ociManifest), body, type: MEDIA_TYPE.ociManifest }
-    }
-    const child = (platform: string, annotations?: object) => {
-      const body = image(platform, annotations ? 'attestation' : '')
-      return {
-        mediaType: MEDIA_TYPE.ociManifest,
-        digest: keep(body, MEDIA_TYPE.ociManifest),
-        size: body.length,
-        platform: annotations
-          ? { os: 'unknown', architecture: 'unknown' }
-          : { os: 'linux', architecture: platform },
-        ...(annotations ? { annotations } : {}),
-      }
-    }
-    const body = JSON.stringify({
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPE.ociIndex,
-      manifests: [
-        child('amd64'),
-        child('arm64'),
-        child('amd64', { 'vnd.docker.reference.type': 'attestation-manifest' }),
-      ],
-    })
-    return { digest: keep(body, MEDIA_TYPE.ociIndex), body, type: MEDIA_TYPE.ociIndex }
+    const isMulti = tag.startsWith('multi')
+    return makeImage({ seed: `${repository}:${tag}:${version}`, created, isMulti }, keep)
   }
 
   function page(all: readonly string[], field: string, url: URL, name?: string): Response {

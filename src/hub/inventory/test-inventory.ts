@@ -1,3 +1,6 @@
+import type { ProviderName } from '../../client/provider.ts'
+import { PROVIDERS } from '../../client/providers/providers.ts'
+import type { RemoteRegistry } from '../../client/remote-registry.ts'
 import { remoteOf } from '../../client/test-remote.ts'
 import { type JobContext, Postponed } from '../../jobs/job.ts'
 import { createJobQueue, type JobQueue } from '../../jobs/queue.ts'
@@ -10,8 +13,12 @@ import type { SyncRow } from './sync-rows.ts'
 import { type InventoryServer, startInventoryServer } from './test-inventory-server.ts'
 
 /** A registry of made-up images, integrated, and the job that reads it. */
-export interface TestInventory extends TestRegistries {
+export interface TestInventory extends TestSync {
   server: InventoryServer
+}
+
+/** An integrated registry, and the job that reads it. */
+export interface TestSync extends TestRegistries {
   queue: JobQueue
   registry: string
   /** Asks for a sync and runs it, also after pauses. */
@@ -29,10 +36,51 @@ export async function createTestInventory(
   repositories: Record<string, string[]>,
   create?: () => Promise<TestDatabase>,
 ): Promise<TestInventory> {
+  const server = startInventoryServer(repositories)
+  const provider = { limits: { concurrency: 8, pageSize: 100 } }
+  const sync = await createTestSync({
+    settings: { provider: 'native', address: server.url },
+    connect: () => remoteOf(server.url, { provider }).registry,
+    create,
+  })
+  return {
+    ...sync,
+    server,
+    async stop() {
+      await server.stop()
+      await sync.stop()
+    },
+  }
+}
+
+/** Of a server that plays a product with an API of its own, read as that. */
+export function createTestSyncOf(
+  provider: ProviderName,
+  server: { url: string },
+  login: { accessKey: string; secretKey: string; apiVersion?: 'V1' | 'V2' },
+  create?: () => Promise<TestDatabase>,
+): Promise<TestSync> {
+  return createTestSync({
+    settings: { provider, address: server.url },
+    connect: () =>
+      remoteOf(server.url, { endpoint: { provider, ...login }, provider: PROVIDERS[provider] })
+        .registry,
+    create,
+  })
+}
+
+async function createTestSync({
+  settings,
+  connect,
+  create,
+}: {
+  settings: { provider: ProviderName; address: string }
+  connect(): RemoteRegistry
+  create: (() => Promise<TestDatabase>) | undefined
+}): Promise<TestSync> {
   const base = await createTestRegistries(create)
   const { db, clock } = base.accounts
-  const server = startInventoryServer(repositories)
-  const { id: registry } = await base.add('inventory', { provider: 'native', address: server.url })
+  const { id: registry } = await base.add('inventory', settings)
   const queue = createJobQueue({ db, clock })
   const job = createSyncJob({
     db,
@@ -40,8 +88,7 @@ export async function createTestInventory(
     log: silentLog,
     queue,
     registries: base.registries,
-    connect: () =>
-      remoteOf(server.url, { provider: { limits: { concurrency: 8, pageSize: 100 } } }).registry,
+    connect,
   })
 
   const context = (signal: AbortSignal): JobContext => ({
@@ -53,9 +100,8 @@ export async function createTestInventory(
     heartbeat: async () => signal.throwIfAborted(),
   })
 
-  const test: TestInventory = {
+  const test: TestSync = {
     ...base,
-    server,
     queue,
     registry,
     request: (trigger = 'manual') =>
@@ -84,10 +130,7 @@ export async function createTestInventory(
         .execute()
       return rows.map(({ repository, tag }) => `${repository}:${tag}`).sort()
     },
-    async stop() {
-      await server.stop()
-      await base.remove()
-    },
+    stop: () => base.remove(),
   }
   return test
 }
