@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { createApiToken, createUser } from './admin-api.ts'
+import { randomFrom } from './random.ts'
 import {
   type Blob,
   createRawRegistry,
@@ -22,19 +23,7 @@ const seed = Number(process.env.ENTREPOT_CRASH_SEED ?? Date.now() % 1_000_000)
 const pushers = 6
 const killKinds = ['supervisor', 'child', 'all'] as const
 
-/** mulberry32: a small generator of numbers in [0, 1), the same for the same seed. */
-const randomFrom = (start: number) => {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
-
-const random = randomFrom(seed)
-const between = (low: number, high: number) => Math.floor(low + random() * (high - low))
+const { next: random, between } = randomFrom(seed)
 
 /** Pushed again into every repository, so that several pushers commit the same content at once. */
 const sharedLayer = randomBytes(200_000)

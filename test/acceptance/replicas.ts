@@ -13,8 +13,10 @@ export type Replicas = {
   readonly revive: () => Promise<void>
 }
 
-export type ReplicasOptions = Pick<ServerOptions, 'env'> & {
+export type ReplicasOptions = Pick<ServerOptions, 'env' | 'onOutput'> & {
   readonly count?: number
+  /** What one of them alone has, by its place. */
+  readonly envOf?: (index: number) => Readonly<Record<string, string>>
   /** As of the balancer. */
   readonly checkMs?: number
   /** Where the replicas find the bucket, when something stands before the S3 server. */
@@ -33,7 +35,7 @@ export const replicasOf = (server: Server): Replicas => {
 
 /** Starts them all at once, on an empty database: who prepares it is among what is tested. */
 export const startReplicated = async (options: ReplicasOptions = {}): Promise<Server> => {
-  const { count = 3, s3Endpoint, checkMs } = options
+  const { count = 3, s3Endpoint, checkMs, onOutput } = options
   const engines = await startEngines()
   const settings = await engines.settings(s3Endpoint === undefined ? {} : { s3Endpoint })
   const admin = { username: 'admin', password: `Aa1-${crypto.randomUUID()}` }
@@ -44,7 +46,9 @@ export const startReplicated = async (options: ReplicasOptions = {}): Promise<Se
     ...options.env,
   }
   const started = await Promise.allSettled(
-    Array.from({ length: count }, () => startProcess({ env, admin })),
+    Array.from({ length: count }, (_, i) =>
+      startProcess({ env: { ...env, ...options.envOf?.(i) }, admin, onOutput }),
+    ),
   )
   const members = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   const failed = started.find((one) => one.status === 'rejected')

@@ -19,6 +19,8 @@ export type ServerOptions = {
   readonly tls?: boolean
   /** The administrator of an installation that others start too. */
   readonly admin?: Credentials
+  /** Told what the server prints, as it comes; those started after it tell it too. */
+  readonly onOutput?: ((text: string) => void) | undefined
 }
 
 export type Server = {
@@ -33,6 +35,7 @@ export type Server = {
   readonly pid: number
   /** The settings that its tests gave it, which other verbs need too. */
   readonly env: Readonly<Record<string, string>>
+  readonly onOutput?: ServerOptions['onOutput']
   /** False once it was stopped or killed. */
   readonly isRunning: () => boolean
   /** Process ids of the supervisor's living children, read from /proc. */
@@ -190,11 +193,14 @@ export const startProcess = async (options: ServerOptions = {}): Promise<Server>
     stderr: 'pipe',
   })
 
+  const onOutput = options.onOutput ?? after?.onOutput
   const lines: string[] = []
   const collect = async (stream: ReadableStream<Uint8Array>) => {
     const decoder = new TextDecoder()
     for await (const bytes of stream) {
-      lines.push(...decoder.decode(bytes, { stream: true }).split('\n'))
+      const text = decoder.decode(bytes, { stream: true })
+      onOutput?.(text)
+      lines.push(...text.split('\n'))
       lines.splice(0, lines.length - 200)
     }
   }
@@ -218,6 +224,7 @@ export const startProcess = async (options: ServerOptions = {}): Promise<Server>
     admin,
     pid: child.pid,
     env: options.env ?? {},
+    onOutput,
     isRunning: () => child.exitCode === null && child.signalCode === null,
     children: () => childrenOf(child.pid),
     stop: async () => {
@@ -271,8 +278,9 @@ export const runVerb = async (
   server: Server,
   verb: string,
   env: Readonly<Record<string, string>> = {},
+  args: readonly string[] = [],
 ): Promise<{ exitCode: number; output: string }> => {
-  const child = Bun.spawn([bun, '--max-http-header-size=65536', mainFile, verb], {
+  const child = Bun.spawn([bun, '--max-http-header-size=65536', mainFile, verb, ...args], {
     cwd: server.dataDir,
     env: { ...process.env, ...wanted, ENTREPOT_DATA: server.dataDir, ...server.env, ...env },
     stdin: 'ignore',
