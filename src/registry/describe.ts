@@ -51,15 +51,26 @@ export function createDescribe({ blobs }: { blobs: Blobs }): Describe {
   }
 
   return async (name, parsed, manifestSize) => {
-    const config = parsed.edges.find((edge) => edge.kind === 'config')?.descriptor
-    const content = parsed.edges.filter((edge) => edge.kind === 'config' || edge.kind === 'layer')
+    const config = configOf(parsed)
     const json = config && (await readConfig(name, config.digest))
-    return {
-      configMediaType: config?.mediaType ?? null,
-      imageSize: content.reduce((sum, edge) => sum + edge.descriptor.size, manifestSize),
-      details: json ? detailsOf(json) : null,
-    }
+    return { ...measure(parsed, manifestSize), details: json ? detailsOf(json) : null }
   }
+}
+
+/** What a manifest alone says. */
+export function measure(
+  parsed: ParsedManifest,
+  manifestSize: number,
+): Omit<Description, 'details'> {
+  const content = parsed.edges.filter((edge) => edge.kind === 'config' || edge.kind === 'layer')
+  return {
+    configMediaType: configOf(parsed)?.mediaType ?? null,
+    imageSize: content.reduce((sum, edge) => sum + edge.descriptor.size, manifestSize),
+  }
+}
+
+function configOf({ edges }: ParsedManifest) {
+  return edges.find((edge) => edge.kind === 'config')?.descriptor
 }
 
 function detailsOf(config: JsonObject): ImageDetails {

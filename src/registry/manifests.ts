@@ -6,11 +6,11 @@ import { ManifestError, type ParsedManifest, parseManifest } from '../oci/manife
 import type { Reference, RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
-import { chunked } from './chunked.ts'
 import { ensureContent, keepBody, linkContent } from './content.ts'
 import type { Describe, Description } from './describe.ts'
 import { partsOf, relist } from './listing.ts'
 import { lockChildren } from './manifest-children.ts'
+import { columnsOf, insertEdges } from './manifest-columns.ts'
 import { prepareManifestReads } from './manifest-reads.ts'
 import { createRemoval, manifestUnknown, type RemoveOptions } from './manifest-removal.ts'
 import type { ManifestWatch } from './manifest-watch.ts'
@@ -122,12 +122,8 @@ export function createManifests(deps: {
         repository: repository.id,
         digest,
         content,
-        media_type: parsed.mediaType,
-        artifact_type: parsed.artifactType ?? null,
-        kind: parsed.kind,
+        ...columnsOf(parsed),
         size,
-        subject: parsed.subject?.digest ?? null,
-        annotations: parsed.annotations ? JSON.stringify(parsed.annotations) : null,
         untagged_since: now,
         pushed_by: actor,
         created_at: now,
@@ -141,15 +137,7 @@ export function createManifests(deps: {
       .returning('id')
       .executeTakeFirst()
     if (!inserted) return undefined
-    const edges = parsed.edges.map(({ kind, descriptor }, position) => ({
-      repository: repository.id,
-      parent: inserted.id,
-      position,
-      child: descriptor.digest,
-      kind,
-      descriptor: JSON.stringify(descriptor.raw),
-    }))
-    for (const rows of chunked(edges)) await tx.insertInto('manifest_ref').values(rows).execute()
+    await insertEdges(tx, repository.id, inserted.id, parsed)
     return inserted.id
   }
 

@@ -31,8 +31,25 @@ export interface Page {
   next: Cursor | undefined
 }
 
+/** An object that has less takes what comes next too. */
+const FEW_RECORDS = MOST_RECORDS / 2
+const FEW_CHARACTERS = 1024 * 1024
+
 /** The rows after `cursor` that are live, and in live repositories. */
 export async function readPage(on: Queryable, cursor: Cursor): Promise<Page> {
+  const records: EncodedRecord[] = []
+  let characters = 0
+  let next: Cursor | undefined = cursor
+  while (next && records.length < FEW_RECORDS && characters < FEW_CHARACTERS) {
+    const page = await readSome(on, next)
+    records.push(...page.records)
+    characters += page.records.reduce((sum, { line }) => sum + line.length, 0)
+    next = page.next
+  }
+  return { records, next }
+}
+
+async function readSome(on: Queryable, cursor: Cursor): Promise<Page> {
   const { records, last } = await READERS[cursor.kind](on, cursor)
   if (last) return { records, next: { ...last, kind: cursor.kind } }
   const kind = KINDS[KINDS.indexOf(cursor.kind) + 1]

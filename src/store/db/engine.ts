@@ -1,6 +1,7 @@
 import {
   type ColumnDataType,
   type ColumnDefinitionBuilder,
+  type Kysely,
   type RawBuilder,
   type SelectQueryBuilder,
   sql,
@@ -30,6 +31,8 @@ export interface Engine {
   lockFreeRows<DB, TB extends keyof DB, O>(
     query: SelectQueryBuilder<DB, TB, O>,
   ): SelectQueryBuilder<DB, TB, O>
+  /** The next `id` of a table that got rows with ids of their own comes after all of them. */
+  continueIds<DB>(db: Kysely<DB>, table: string): Promise<void>
   /** A unique index refused the row: somebody else was first. */
   isUniqueViolation(error: unknown): boolean
 }
@@ -40,6 +43,8 @@ export const sqliteEngine: Engine = {
   primaryKey: (column) => column.primaryKey().autoIncrement(),
   lockRows: (query) => query,
   lockFreeRows: (query) => query,
+  // AUTOINCREMENT sees them.
+  async continueIds() {},
   isUniqueViolation: (error) =>
     ['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY'].includes(codeOf(error)),
 }
@@ -61,6 +66,10 @@ export const postgresEngine: Engine = {
     }
   },
   lockFreeRows: (query) => query.forUpdate().skipLocked(),
+  async continueIds(db, table) {
+    await sql`select setval(pg_get_serial_sequence(${table}, 'id'), max(id))
+      from ${sql.table(table)} having max(id) is not null`.execute(db)
+  },
   isUniqueViolation: (error) => codeOf(error) === '23505',
 }
 

@@ -1,0 +1,60 @@
+import { AppError } from '../../../lib/errors.ts'
+import type { Db, Queryable, Tx } from '../../../store/db/database.ts'
+
+/** While a rebuild works, or after one that was killed: which journal it reads. */
+const SETTING = 'rebuild.journal'
+
+const MUST_BE_EMPTY = [
+  ['accounts', 'account'],
+  ['projects', 'project'],
+  ['content', 'content'],
+  ['registries', 'registry'],
+] as const
+
+async function unfinished(on: Queryable): Promise<string | undefined> {
+  const row = await on
+    .selectFrom('setting')
+    .select('value')
+    .where('key', '=', SETTING)
+    .executeTakeFirst()
+  return row?.value
+}
+
+/** @throws AppError conflict while the database holds only a part of what it should */
+export async function demandNoRebuild(db: Db): Promise<void> {
+  if ((await unfinished(db.query)) === undefined) return
+  throw new AppError(
+    'conflict',
+    'the database is not complete: "entrepot rebuild" was begun on it and has not finished; run it again',
+  )
+}
+
+/**
+ * Takes an empty database for a rebuild, or one that the same rebuild was writing to.
+ * @throws AppError conflict
+ */
+export async function beginRebuild(db: Db, lineage: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const begun = await unfinished(tx)
+    if (begun === lineage) return
+    if (begun !== undefined) {
+      throw new AppError(
+        'conflict',
+        `a rebuild from journal ${begun} has begun on this database; go on with that one, or give an empty database`,
+      )
+    }
+    for (const [what, table] of MUST_BE_EMPTY) {
+      const row = await tx.selectFrom(table).select('id').limit(1).executeTakeFirst()
+      if (!row) continue
+      throw new AppError(
+        'conflict',
+        `the database is not empty: it has ${what}; a rebuild makes a database anew, so move this one away or name an empty one`,
+      )
+    }
+    await tx.insertInto('setting').values({ key: SETTING, value: lineage }).execute()
+  })
+}
+
+export async function endRebuild(tx: Tx): Promise<void> {
+  await tx.deleteFrom('setting').where('key', '=', SETTING).execute()
+}
