@@ -9,11 +9,13 @@ import { renderMetrics } from '../lib/metrics.ts'
 import type { ProcessContext, RunningProcess } from '../lib/process.ts'
 import { loadTls, watchTls } from '../lib/tls.ts'
 import { LIBRARY } from '../oci/reference.ts'
+import { checkStoragePlace } from '../registry/place-check.ts'
 import { createPulls } from '../registry/pulls.ts'
 import type { LocalRegistry } from '../registry/registry.ts'
 import type { Db } from '../store/db/database.ts'
 import { migrate } from '../store/db/migrate.ts'
 import { createBackground } from './background.ts'
+import { examine } from './examine.ts'
 import { createFaces } from './faces.ts'
 import { buildParts, databaseAnswers } from './parts.ts'
 
@@ -26,12 +28,15 @@ const OPERATIONS = ['/healthz', '/readyz', '/metrics']
 
 /** Once per start, before any process serves: schema, keys, first administrator, `library`. */
 export async function prepare(context: ProcessContext): Promise<{ adminPassword?: string }> {
-  const { db, store, accounts, registry } = await buildParts(context)
+  const { config } = context
+  await examine(config)
+  const { db, store, accounts, registry } = await buildParts(context, 'upkeep')
   try {
     await store.prove()
     await migrate(db)
+    await checkStoragePlace(config, db, store)
     const admin = await accounts
-      .prepare({ adminPassword: context.config.adminPassword })
+      .prepare({ adminPassword: config.adminPassword })
       .catch((error: unknown) => {
         if (!isAppError(error, 'invalid_input')) throw error
         throw new AppError('invalid_input', `ENTREPOT_ADMIN_PASSWORD: ${error.message}`)
@@ -46,7 +51,7 @@ export async function prepare(context: ProcessContext): Promise<{ adminPassword?
 /** A process that serves requests. */
 export async function startWorker(context: ProcessContext): Promise<RunningProcess> {
   const { config, log, metrics, supervisor } = context
-  const parts = await buildParts(context)
+  const parts = await buildParts(context, 'requests')
   const { db, accounts, activity } = parts
   let stopping = false
   const ready = async () => !stopping && (await databaseAnswers(db))
@@ -56,6 +61,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
   const operations = createOperations({
     authenticator: accounts.authenticator,
     ready: () => supervisor?.ready() ?? ready(),
+    databaseAnswers: () => databaseAnswers(db),
     metrics: async () => supervisor?.metrics() ?? renderMetrics([await metrics.snapshot()]),
     settings: { metricsPublic: config.metrics.public, metricsToken: config.metrics.token },
   })
@@ -97,7 +103,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
 /** The process that does the work in the background. */
 export async function startJobs(context: ProcessContext): Promise<RunningProcess> {
   const { config, log, metrics } = context
-  const parts = await buildParts(context, { checkpoints: true })
+  const parts = await buildParts(context, 'jobs')
   const { db } = parts
   const clock = systemClock
   const queue = createJobQueue({ db, clock })

@@ -16,7 +16,7 @@ import { createRegistry, type LocalRegistry } from '../registry/registry.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { openBlobStore } from '../store/blobs/open.ts'
 import type { Db } from '../store/db/database.ts'
-import { openDatabase } from '../store/db/open.ts'
+import { type DatabaseUse, databaseOf, openDatabase } from '../store/db/open.ts'
 
 /** What every process of an installation is built from. */
 export interface Parts {
@@ -32,10 +32,10 @@ export interface Parts {
 
 export async function buildParts(
   { config, log, name }: ProcessContext,
-  { checkpoints = false } = {},
+  use: DatabaseUse,
 ): Promise<Parts> {
   const clock = systemClock
-  const db = openDatabase({ url: config.database.url, dataFolder: config.data, checkpoints })
+  const db = openDatabase({ ...databaseOf(config, use), checkpoints: use === 'jobs' })
   const store = await openBlobStore(config)
   const sealingKey = await loadSealingKey({ value: config.sealingKey, dataFolder: config.data })
   const sealer = createSealer(sealingKey)
@@ -81,8 +81,11 @@ export async function buildParts(
   return { db, store, sealer, accounts, registry, activity, registries }
 }
 
+/** Who asks whether a process is ready waits no longer. */
+const ANSWER_MS = 1_500
+
 export async function databaseAnswers(db: Db): Promise<boolean> {
-  return db.query
+  const answer = db.query
     .selectFrom('setting')
     .select('key')
     .limit(1)
@@ -91,4 +94,5 @@ export async function databaseAnswers(db: Db): Promise<boolean> {
       () => true,
       () => false,
     )
+  return Promise.race([answer, Bun.sleep(ANSWER_MS).then(() => false)])
 }

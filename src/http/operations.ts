@@ -6,6 +6,7 @@ export interface OperationsDeps {
   authenticator: Authenticator
   /** True while this installation can do its work. */
   ready(): Promise<boolean>
+  databaseAnswers(): Promise<boolean>
   /** Text format of Prometheus. */
   metrics(): Promise<string>
   settings: { metricsPublic: boolean; metricsToken: string | undefined }
@@ -33,7 +34,13 @@ export function createOperations(deps: OperationsDeps): Face {
           return text(200, 'ok')
         case '/readyz':
           context.route = 'readyz'
-          return (await deps.ready()) ? text(200, 'ready') : text(503, 'not ready')
+          if (await deps.ready()) return text(200, 'ready')
+          return text(
+            503,
+            (await deps.databaseAnswers())
+              ? 'not ready'
+              : 'not ready: the database does not answer',
+          )
         default:
           context.route = 'metrics'
           if (!(await mayReadMetrics(context))) {

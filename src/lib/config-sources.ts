@@ -75,6 +75,9 @@ function hint(key: string): string {
   return meant === undefined ? '' : `; did you mean ${meant}?`
 }
 
+/** An empty one is a slip such as `$UNSET`, and the default would be another installation. */
+const NEVER_EMPTY = ['data']
+
 /** What the `ENTREPOT_…` variables say. An empty one counts as unset. */
 export function fromEnvironment(
   environment: Record<string, string | undefined>,
@@ -86,6 +89,10 @@ export function fromEnvironment(
     known.add(variable)
     const value = environment[variable]
     if (value) found.values.set(key, { value, origin: variable })
+    if (value === '' && NEVER_EMPTY.includes(key)) {
+      const message = `${variable} is empty: name a folder, or unset it for the default`
+      found.problems.push({ field: key, message })
+    }
     if (!meta.secret) continue
 
     const fileVariable = `${variable}_FILE`

@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from 'jose'
@@ -17,6 +18,12 @@ export interface Sealer {
   /** Fails with `internal` when it was changed or sealed with another key. */
   open(sealed: string): Promise<Uint8Array>
   openText(sealed: string): Promise<string>
+}
+
+export interface SealingKeySource {
+  /** 32 bytes, base64. */
+  value?: string | undefined
+  dataFolder: string
 }
 
 export interface SealingKey {
@@ -83,16 +90,18 @@ export function fingerprintOf(key: Uint8Array): string {
  * the data folder, which is made on the first start. Processes that start at once get the same
  * key: it is written aside and linked to its name, which only the first one can do.
  */
-export async function loadSealingKey(source: {
-  value?: string | undefined
-  dataFolder: string
-}): Promise<SealingKey> {
+export async function loadSealingKey(source: SealingKeySource): Promise<SealingKey> {
   if (source.value !== undefined) {
     return parseKey(source.value, 'the setting ENTREPOT_SEALING_KEY')
   }
   const file = join(source.dataFolder, KEY_FILE)
   const text = (await readIfThere(file)) ?? (await createKeyFile(source.dataFolder, file))
   return parseKey(text, `the file ${file}`)
+}
+
+/** False: `loadSealingKey` would make one. */
+export function hasSealingKey({ value, dataFolder }: SealingKeySource): boolean {
+  return value !== undefined || existsSync(join(dataFolder, KEY_FILE))
 }
 
 async function createKeyFile(folder: string, file: string): Promise<string> {

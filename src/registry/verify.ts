@@ -5,7 +5,8 @@ import { AppError } from '../lib/errors.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { openBlobStore } from '../store/blobs/open.ts'
 import type { Db } from '../store/db/database.ts'
-import { openDatabase } from '../store/db/open.ts'
+import { demandMigrated } from '../store/db/migrate.ts'
+import { databaseOf, openDatabase, sqliteFile } from '../store/db/open.ts'
 import { CHECKS } from './verify-checks.ts'
 
 export interface VerifyReport {
@@ -33,20 +34,19 @@ export async function verifyInstallation(
   { deep }: Pick<VerifyOptions, 'deep'>,
 ): Promise<VerifyReport> {
   const options = { deep, sparse: config.manifests.sparse }
-  const isFile = config.storage.driver === 'file'
   // Opening would make an empty one, in which nothing can be wrong.
-  if (isFile && !existsSync(join(config.data, 'blobs'))) {
+  const lacksBlobs = config.storage.driver === 'file' && !existsSync(join(config.data, 'blobs'))
+  const lacksRows = config.database.url === undefined && !existsSync(sqliteFile(config.data))
+  if (lacksBlobs || lacksRows) {
     throw new AppError(
       'invalid_input',
       `there is no Entrepot in the folder ${config.data}; name its data folder with --data or ENTREPOT_DATA`,
     )
   }
-  const db = openDatabase({
-    url: config.database.url,
-    dataFolder: config.data,
-    checkpoints: false,
-  })
+  const db = openDatabase({ ...databaseOf(config, 'upkeep'), checkpoints: false })
   try {
+    await db.prove()
+    await demandMigrated(db)
     return await verify({ db, store: await openBlobStore(config) }, options)
   } finally {
     await db.close()

@@ -192,7 +192,8 @@ describe('rows', () => {
 
   test('a run that ended in the middle is gone on with', async () => {
     // So many that their copy takes several batches.
-    const rows = (table: string) => (['account', 'audit', 'login_failure'].includes(table) ? 1100 : 3)
+    const rows = (table: string) =>
+      ['account', 'audit', 'login_failure'].includes(table) ? 1100 : 3
     await withDatabase(sqlite, async (db) => fillTables(db, await readTables(db), rows))
     const before = await stateOf(sqlite)
     const seen: string[] = []
@@ -257,7 +258,7 @@ describe('what stands in the way', () => {
   test('a source of another version', async () => {
     rmSync(join(folder, 'entrepot.db'))
     await withDatabase(sqlite, (db) => migrate(db, MIGRATION_NAMES.slice(0, -1)))
-    expect(await failureOf(move(sqlite, moved))).toContain('another version')
+    expect(await failureOf(move(sqlite, moved))).toContain('an older version')
   })
 
   test('a folder without an installation', async () => {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Config } from '../../lib/config.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { Db } from '../../store/db/database.ts'
-import { executedMigrations, MIGRATION_NAMES } from '../../store/db/migrate.ts'
+import { demandMigrated, executedMigrations, MIGRATION_NAMES } from '../../store/db/migrate.ts'
 import { databaseOf, openDatabase, sqliteFile } from '../../store/db/open.ts'
 import { connectedServers } from '../../store/db/tables.ts'
 
@@ -52,17 +52,12 @@ function openNamed(config: Config, url: string | undefined): Db {
 }
 
 async function demandStanding(db: Db): Promise<void> {
+  await demandMigrated(db)
   const executed = await executedMigrations(db)
-  if (executed.length === 0) {
-    throw new AppError('invalid_input', 'there is nothing to move: the database was never set up')
-  }
-  const lacks = MIGRATION_NAMES.filter((name) => !executed.includes(name))
-  const unknown = executed.filter((name) => !MIGRATION_NAMES.includes(name))
-  if (lacks.length > 0 || unknown.length > 0) {
+  if (executed.length > MIGRATION_NAMES.length) {
     throw new AppError(
       'conflict',
-      'the installation was last run by another version of Entrepot: start this one on it once, stop ' +
-        'it, and move then',
+      'a newer version of Entrepot was last run on the database: move with that one',
     )
   }
   const servers = await connectedServers(db)

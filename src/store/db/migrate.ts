@@ -100,6 +100,25 @@ export async function executedMigrations(db: Db): Promise<string[]> {
 }
 
 /**
+ * For those who work on a database without bringing it up to date.
+ * @throws AppError invalid_input, conflict when this program cannot use it as it is
+ */
+export async function demandMigrated(db: Db): Promise<void> {
+  const executed = await executedMigrations(db)
+  if (executed.length === 0) {
+    throw new AppError(
+      'invalid_input',
+      'the database was never set up: no Entrepot was started on it',
+    )
+  }
+  if ((await isNewer(db, MIGRATION_NAMES)) || executed.length === MIGRATION_NAMES.length) return
+  throw new AppError(
+    'conflict',
+    'an older version of Entrepot was last run on the database: start this one on it once',
+  )
+}
+
+/**
  * True: it has migrations that this program does not know, and allows it to go on.
  * @throws AppError `conflict` when it does not
  */

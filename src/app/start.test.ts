@@ -1,0 +1,102 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createPostgresTest } from '../store/db/test-databases.ts'
+
+/* What the real program says when it cannot start, or not look: one sentence, and no stack. */
+
+setDefaultTimeout(60_000)
+
+const PROGRAM = join(import.meta.dir, '../main.ts')
+const CLOSED = 'postgres://ann:s3cret-word@127.0.0.1:1/none'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'entrepot-start-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+function run(args: string[], settings: Record<string, string> = {}) {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('ENTREPOT_'))
+  return Bun.spawn([process.execPath, PROGRAM, ...args], {
+    cwd: folder,
+    env: {
+      ...Object.fromEntries(inherited),
+      ENTREPOT_LISTEN: '127.0.0.1:0',
+      ENTREPOT_WORKERS: '1',
+      ENTREPOT_CONSOLE_ENABLED: 'false',
+      ENTREPOT_DATA: join(folder, 'data'),
+      ...settings,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+async function sentenceOf(args: string[], settings: Record<string, string> = {}): Promise<string> {
+  const child = run(args, settings)
+  const [errors, exitCode] = [await new Response(child.stderr).text(), await child.exited]
+  expect(exitCode).toBeGreaterThan(0)
+  expect(errors).not.toMatch(/^\s+at |node_modules|s3cret-word/m)
+  return errors
+}
+
+/** Runs `serve` until it listens, and stops it. */
+async function serveOnce(settings: Record<string, string> = {}) {
+  const child = run(['serve'], settings)
+  let said = ''
+  for await (const chunk of child.stdout) {
+    said += new TextDecoder().decode(chunk)
+    if (said.includes('"listening"')) break
+  }
+  child.kill('SIGTERM')
+  expect(await child.exited).toBe(0)
+}
+
+test.each(['serve', 'verify'])('%s where PostgreSQL does not answer', async (verb) => {
+  const said = await sentenceOf([verb], { ENTREPOT_DATABASE_URL: CLOSED, ENTREPOT_DATA: folder })
+  expect(said).toContain(
+    verb === 'serve' ? 'PostgreSQL at 127.0.0.1:1 does not answer' : 'there is no Entrepot',
+  )
+})
+
+test('a wrong password, a database that is not there, and one that was never set up', async () => {
+  const database = await createPostgresTest()
+  const url = new URL(database.location.url ?? '')
+  await serveOnce()
+  const verify = (to: URL) => sentenceOf(['verify'], { ENTREPOT_DATABASE_URL: to.href })
+  expect(await verify(url)).toContain('was never set up')
+  const unknown = new URL(url)
+  unknown.pathname = '/nowhere'
+  expect(await verify(unknown)).toContain('has no database "nowhere"')
+  const stranger = new URL(url)
+  stranger.password = 's3cret-word'
+  expect(await verify(stranger)).toContain('does not let the user "entrepot" in')
+  await database.remove()
+})
+
+test('a sealing key that is missing, and one that is another', async () => {
+  await serveOnce()
+  const file = join(folder, 'data/sealing.key')
+  renameSync(file, join(folder, 'kept'))
+  const missing = await sentenceOf(['serve'])
+  expect(missing).toContain('the sealing key is missing')
+  // None was made in its place, so that the next start says the same.
+  expect(await sentenceOf(['serve'])).toBe(missing)
+  const other = Buffer.alloc(32, 7).toString('base64')
+  expect(await sentenceOf(['serve'], { ENTREPOT_SEALING_KEY: other })).toContain(
+    'is not the one that this database was set up with',
+  )
+})
+
+test('an empty data folder setting', async () => {
+  expect(await sentenceOf(['serve'], { ENTREPOT_DATA: '' })).toContain('ENTREPOT_DATA is empty')
+})
+
+test('another database than before', async () => {
+  await serveOnce()
+  const database = await createPostgresTest()
+  const said = await sentenceOf(['serve'], { ENTREPOT_DATABASE_URL: database.location.url ?? '' })
+  expect(said).toContain('entrepot migrate --to-database')
+  await database.remove()
+})
