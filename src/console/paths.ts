@@ -6,6 +6,7 @@ const CONSOLE_PAGES: readonly string[] = [
   'sign-in',
   'start',
   'projects',
+  'search',
   'registries',
   'inventory',
   'transfers',

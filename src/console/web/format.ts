@@ -20,6 +20,8 @@ export interface Format {
   ago(at: number): string
   dateTime(at: number): string
   date(at: number): string
+  /** Of a day of UTC, whatever the reader's zone. */
+  day(at: number): string
   duration(ms: number): string
 }
 
@@ -30,6 +32,7 @@ function formatFor(language: Language): Format {
   const numbers = new Intl.NumberFormat(tag)
   const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto', style: 'short' })
   const times = new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'medium' })
+  const days = new Intl.DateTimeFormat(tag, { month: 'short', day: 'numeric', timeZone: 'UTC' })
   const dates = new Intl.DateTimeFormat(tag, { dateStyle: 'medium' })
 
   return {
@@ -48,6 +51,7 @@ function formatFor(language: Language): Format {
     },
     dateTime: (at) => times.format(at),
     date: (at) => dates.format(at),
+    day: (at) => days.format(at),
     duration(ms) {
       const unit = (value: number, name: string) =>
         new Intl.NumberFormat(tag, {

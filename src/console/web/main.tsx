@@ -8,6 +8,7 @@ import { createConsoleRouter } from './router.tsx'
 import { sessionQuery } from './session.ts'
 import { lendNonceToStyles } from './style-nonce.ts'
 import './style.css'
+import './style-parts.css'
 import './icon.svg'
 
 const container = document.getElementById('root')

@@ -76,7 +76,14 @@ const signedIn = createRoute({
 const overview = createRoute({
   getParentRoute: () => signedIn,
   path: '/',
+  validateSearch: search('days'),
   component: lazyRouteComponent(home, 'OverviewPage'),
+})
+const found = createRoute({
+  getParentRoute: () => shell,
+  path: '/search',
+  validateSearch: search('q', 'after'),
+  component: lazyRouteComponent(projectsArea, 'SearchPage'),
 })
 const start = createRoute({
   getParentRoute: () => signedIn,
@@ -112,6 +119,12 @@ const projectRobots = createRoute({
   validateSearch: search('after'),
   component: lazyRouteComponent(projectsArea, 'ProjectRobotsPage'),
 })
+const projectUsage = createRoute({
+  getParentRoute: () => project,
+  path: '/usage',
+  validateSearch: search('days'),
+  component: lazyRouteComponent(projectsArea, 'ProjectUsagePage'),
+})
 const projectSettings = createRoute({
   getParentRoute: () => project,
   path: '/settings',
@@ -139,6 +152,12 @@ const charts = createRoute({
   path: '/charts',
   validateSearch: search('version', 'after'),
   component: lazyRouteComponent(repositoriesArea, 'ChartsPage'),
+})
+const compare = createRoute({
+  getParentRoute: () => repository,
+  path: '/compare',
+  validateSearch: search('left', 'right', 'platform'),
+  component: lazyRouteComponent(repositoriesArea, 'ComparePage'),
 })
 const about = createRoute({
   getParentRoute: () => repository,
@@ -226,9 +245,10 @@ const tree = root.addChildren([
       editRegistry,
     ]),
     projects,
-    project.addChildren([repositories, members, projectRobots, projectSettings]),
-    repository.addChildren([tags, artifacts, charts, about]),
+    project.addChildren([repositories, projectUsage, members, projectRobots, projectSettings]),
+    repository.addChildren([tags, artifacts, charts, compare, about]),
     artifact,
+    found,
     apiReference,
   ]),
 ])

@@ -1,10 +1,13 @@
 import { z } from '@hono/zod-openapi'
+import type { Principal } from '../../accounts/principal.ts'
 import { physicalBytes, readOverview } from '../../registry/overview.ts'
+import type { RegistryHealth } from '../../store/db/schema-hub.ts'
 import type { ApiDeps } from './api.ts'
 import { type Endpoint, endpoint, route } from './route.ts'
 import { id } from './schemas.ts'
 
 const MOST_PROJECTS = 8
+const MOST_FAILING = 5
 
 const bytes = (description: string) => z.int().openapi({ description })
 
@@ -28,6 +31,17 @@ const Overview = z
         }),
       )
       .openapi({ description: 'Projects that use most' }),
+    registries: z
+      .object({
+        ok: z.int(),
+        failing: z.int(),
+        unknown: z.int().openapi({ description: 'Not tested yet, or being tested' }),
+        failures: z
+          .array(z.object({ id: z.string(), name: z.string() }))
+          .openapi({ description: 'Some of the failing ones' }),
+      })
+      .nullable()
+      .openapi({ description: 'External registries that you may see; null: sign in first' }),
     jobs: z
       .object({ running: z.int(), queued: z.int(), failed: z.int() })
       .nullable()
@@ -47,7 +61,8 @@ export const overviewRoutes = {
   }),
 }
 
-export function overviewEndpoints({ db, clock, accounts, queue }: ApiDeps): Endpoint[] {
+export function overviewEndpoints(deps: ApiDeps): Endpoint[] {
+  const { db, clock, accounts, queue, registries } = deps
   const count = async (state: 'running' | 'queued' | 'failed') =>
     (await queue.list({ states: [state], limit: 1_000 })).items.length
 
@@ -58,6 +73,19 @@ export function overviewEndpoints({ db, clock, accounts, queue }: ApiDeps): Endp
       measured = { bytes: await physicalBytes(db), until: clock() + 60_000 }
     }
     return measured.bytes
+  }
+
+  async function healthOf({ account, isAdmin }: Principal) {
+    if (account === null) return null
+    const visibleTo = isAdmin ? undefined : account
+    const count = (...health: RegistryHealth[]) => registries.count({ health, visibleTo })
+    const failing = await registries.list({ health: ['failing'], visibleTo, limit: MOST_FAILING })
+    return {
+      ok: await count('ok'),
+      failing: await count('failing'),
+      unknown: await count('unknown', 'checking'),
+      failures: failing.map(({ id, name }) => ({ id, name })),
+    }
   }
 
   return [
@@ -76,6 +104,7 @@ export function overviewEndpoints({ db, clock, accounts, queue }: ApiDeps): Endp
             public: isPublic,
             repositoryCount: repositories,
           })),
+          registries: await healthOf(principal),
           jobs: system.allowed
             ? {
                 running: await count('running'),

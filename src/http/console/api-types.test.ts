@@ -5,6 +5,7 @@ import type * as Problems from '../../console/web/api/problems.ts'
 import type * as Console from '../../console/web/api/types.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
 import type { Reasons } from '../../lib/reasons.ts'
+import { accessKeyRoutes } from '../api/access-keys.ts'
 import { artifactContentRoutes } from '../api/artifact-contents.ts'
 import { artifactRoutes } from '../api/artifacts.ts'
 import { auditRoutes } from '../api/audit.ts'
@@ -18,9 +19,11 @@ import { registryRoutes } from '../api/registries.ts'
 import { registryBrowseRoutes } from '../api/registry-browse.ts'
 import { repositoryRoutes } from '../api/repositories.ts'
 import { robotRoutes, systemRobotRoutes } from '../api/robots.ts'
+import { searchRoutes } from '../api/search.ts'
 import { sessionRoutes } from '../api/session.ts'
 import { tagRoutes } from '../api/tags.ts'
 import { transferRoutes } from '../api/transfers.ts'
+import { usageRoutes } from '../api/usage.ts'
 import { userRoutes } from '../api/users.ts'
 
 /*
@@ -46,6 +49,11 @@ test('the console reads what the routes answer', () => {
   const compared = [
     answers<Console.Session>(sessionRoutes.get),
     answers<Console.Overview>(overviewRoutes.get),
+    answers<{ items: Console.UsageDay[] }>(usageRoutes.ofSystem),
+    answers<{ items: Console.UsageDay[] }>(usageRoutes.ofProject),
+    answers<Console.Page<Console.Found>>(searchRoutes.names),
+    answers<Console.Page<Console.AccessKey>>(accessKeyRoutes.list),
+    answers<Console.CreatedAccessKey>(accessKeyRoutes.create),
     answers<Console.Page<Console.ListedProject>>(projectRoutes.list),
     answers<Console.Project>(projectRoutes.get),
     answers<Console.Page<Console.Repository>>(repositoryRoutes.list),

@@ -60,7 +60,47 @@ export interface Overview {
   uniqueBytes: number
   physicalBytes: number | null
   largest: LargeProject[]
+  registries: RegistryHealthCounts | null
   jobs: { running: number; queued: number; failed: number } | null
+}
+
+export interface RegistryHealthCounts {
+  ok: number
+  failing: number
+  unknown: number
+  failures: { id: string; name: string }[]
+}
+
+/** A day of UTC; null: not measured then. */
+export interface UsageDay {
+  at: number
+  logicalBytes: number | null
+  uniqueBytes: number | null
+  physicalBytes: number | null
+  pushes: number
+  pulls: number
+}
+
+export interface Found {
+  kind: 'project' | 'repository' | 'chart'
+  id: number
+  project: string
+  repository: string | null
+  summary: string
+}
+
+export interface AccessKey {
+  id: number
+  name: string
+  accessKey: string
+  disabled: boolean
+  createdAt: number
+  expiresAt: number | null
+  lastUsedAt: number | null
+}
+
+export interface CreatedAccessKey extends AccessKey {
+  secretKey: string
 }
 
 export interface LargeProject {

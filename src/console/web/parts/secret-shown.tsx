@@ -7,10 +7,12 @@ import { Command } from './values.tsx'
 export function SecretShown(props: {
   secret: string | undefined
   title: string
+  /** What it is called, where more than one value is shown. */
+  label?: string
   onClose: () => void
   children?: ReactNode
 }) {
-  const { secret, title, onClose, children } = props
+  const { secret, title, label, onClose, children } = props
   const { t } = useTranslation()
   return (
     <Modal
@@ -26,6 +28,7 @@ export function SecretShown(props: {
       destroyOnHidden
     >
       <Alert type="info" showIcon title={t('secret.once')} style={{ marginBottom: 12 }} />
+      {label && <p className="field-label">{label}</p>}
       <Command text={secret ?? ''} />
       {children}
     </Modal>

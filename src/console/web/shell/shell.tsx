@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { useSession } from '../session.ts'
 import { Brand } from './brand.tsx'
 import { LanguageMenu, ThemeMenu } from './choices.tsx'
+import { GlobalSearch } from './global-search.tsx'
 import { Navigation } from './navigation.tsx'
 import { PasswordReminder } from './password-reminder.tsx'
 import { UserMenu } from './user-menu.tsx'
@@ -67,6 +68,7 @@ export function Shell() {
               <Brand small />
             </>
           )}
+          <GlobalSearch />
           <div style={{ flex: 1 }} />
           <LanguageMenu />
           <ThemeMenu />

@@ -91,6 +91,19 @@ export const accounts = {
       'Use it in place of the password, in docker login too, or as a Bearer token of the API.',
     tokens: 'API tokens',
   },
+  accessKeys: {
+    accessKey: 'Access key (AK)',
+    create: 'New access key',
+    deleteText:
+      'Requests that are signed with {{key}} are refused from then on, also by programs that hold its secret key. It cannot be had back.',
+    deleted: 'The access key was deleted',
+    download: 'Save both as CSV',
+    keyOf: 'Access key {{name}}',
+    none: 'You have no access keys.',
+    secretKey: 'Secret key (SK)',
+    title: 'Access keys',
+    use: 'Programs for Huawei Cloud sign their requests with an access key and its secret key. They act as you, with all your rights.',
+  },
   lifetimes: {
     week: 'in a week',
     month: 'in 30 days',

@@ -2,7 +2,7 @@ import type { Texts } from '../en.ts'
 
 export const accounts: Pick<
   Texts,
-  'roles' | 'members' | 'robots' | 'users' | 'account' | 'lifetimes'
+  'roles' | 'members' | 'robots' | 'users' | 'account' | 'accessKeys' | 'lifetimes'
 > = {
   roles: {
     guest: '访客',
@@ -94,6 +94,19 @@ export const accounts: Pick<
     tokenRevoked: '令牌已吊销',
     tokenUse: '可代替密码使用（docker login 也可以），或作为 API 的 Bearer 令牌。',
     tokens: 'API 令牌',
+  },
+  accessKeys: {
+    accessKey: '访问密钥 AK',
+    create: '新建访问密钥',
+    deleteText:
+      '此后用 {{key}} 签名的请求都会被拒绝，持有其私有密钥的程序也不例外。删除后无法恢复。',
+    deleted: '访问密钥已删除',
+    download: '保存为 CSV',
+    keyOf: '访问密钥 {{name}}',
+    none: '还没有访问密钥。',
+    secretKey: '私有密钥 SK',
+    title: '访问密钥',
+    use: '面向华为云的程序使用访问密钥和私有密钥为请求签名，并拥有您的全部权限。',
   },
   lifetimes: {
     week: '一周后',

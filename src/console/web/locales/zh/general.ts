@@ -1,6 +1,9 @@
 import type { Texts } from '../en.ts'
 
-export const general: Pick<Texts, 'common' | 'nav' | 'signIn' | 'start' | 'secret' | 'overview'> = {
+export const general: Pick<
+  Texts,
+  'common' | 'nav' | 'signIn' | 'start' | 'secret' | 'search' | 'usage' | 'overview'
+> = {
   common: {
     actions: '操作',
     cancel: '取消',
@@ -74,7 +77,38 @@ export const general: Pick<Texts, 'common' | 'nav' | 'signIn' | 'start' | 'secre
     once: '仅显示这一次，系统不会保存。请立即复制。',
     kept: '我已保存',
   },
+  search: {
+    all: '全部结果',
+    charts: 'Chart',
+    hint: '搜索项目、仓库、Chart',
+    kinds: { project: '项目', repository: '仓库', chart: 'Chart' },
+    nothing: '没有名称包含“{{text}}”的内容。',
+    title: '搜索',
+    type: '请输入名称的一部分，例如 shop/web。',
+  },
+  usage: {
+    activity: '推送和拉取',
+    asChart: '图表',
+    asTable: '表格',
+    day: '日期（UTC）',
+    days: '时间范围',
+    lastDays: '最近 {{count}} 天',
+    logical: '逻辑',
+    physical: '物理',
+    pulls: '拉取',
+    pushes: '推送',
+    start: '每天采样一次，曲线从明天开始显示。',
+    storage: '存储用量趋势',
+    title: '用量趋势',
+    unique: '去重',
+  },
   overview: {
+    failing: '异常',
+    health: '镜像仓库（外部）',
+    healthy: '正常',
+    noRegistries: '还没有接入外部镜像仓库。',
+    untested: '未检测',
+
     allJobs: '全部任务',
     empty: '还没有推送任何内容。',
     jobs: '后台任务',

@@ -8,6 +8,7 @@ import { PageHead } from '../../parts/page-head.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { whenSlow } from '../../parts/when-slow.ts'
 import { sessionQuery, useSession } from '../../session.ts'
+import { AccessKeys } from './access-keys.tsx'
 import { ApiTokens } from './api-tokens.tsx'
 
 /** Everybody's own account. */
@@ -37,6 +38,9 @@ export function AccountPage() {
       </div>
       <Card title={t('account.tokens')} style={{ marginTop: 16 }}>
         <ApiTokens />
+      </Card>
+      <Card title={t('accessKeys.title')} style={{ marginTop: 16 }}>
+        <AccessKeys />
       </Card>
     </div>
   )

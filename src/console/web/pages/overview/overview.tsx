@@ -9,6 +9,8 @@ import { ErrorView } from '../../parts/error-view.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { Bar, Size } from '../../parts/values.tsx'
 import { Beginning } from './beginning.tsx'
+import { RegistryHealth } from './registry-health.tsx'
+import { UseOverTime } from './use-over-time.tsx'
 
 export function OverviewPage() {
   const { t } = useTranslation()
@@ -59,6 +61,7 @@ function Figures({ overview }: { overview: Overview }) {
           </Card>
         ))}
       </div>
+      <UseOverTime path="/usage" />
       <div className="columns">
         <Card title={t('overview.largest')}>
           <Largest projects={overview.largest} />
@@ -72,6 +75,7 @@ function Figures({ overview }: { overview: Overview }) {
             </dl>
           </Card>
         )}
+        {overview.registries && <RegistryHealth counts={overview.registries} />}
       </div>
     </>
   )

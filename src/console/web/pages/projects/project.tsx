@@ -32,6 +32,7 @@ export function ProjectPage() {
   }
   const tabs = [
     { key: '', label: t('projects.repositories') },
+    { key: 'usage', label: t('usage.title') },
     ...(isMember ? [{ key: 'members', label: t('projects.members') }] : []),
     ...(isAdmin
       ? [

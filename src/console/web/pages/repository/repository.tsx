@@ -51,6 +51,7 @@ export function RepositoryPage() {
     { key: '', label: t('repositories.tags') },
     ...(hasCharts ? [{ key: 'charts', label: t('charts.title') }] : []),
     { key: 'artifacts', label: t('artifacts.all') },
+    { key: 'compare', label: t('compare.title') },
     { key: 'about', label: t('repositories.about') },
   ]
   return (

@@ -1,4 +1,5 @@
 import { MoreOutlined } from '@ant-design/icons'
+import { useNavigate } from '@tanstack/react-router'
 import { Button, Dropdown } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -12,10 +13,11 @@ import { type RepositoryAddress, repositoryPath } from './use-repository.ts'
 
 type Window = 'tag' | 'artifact' | undefined
 
-/** What maintainers can do with a tag. */
+/** What can be done with a tag; some of it by maintainers only. */
 export function TagActions({ address, tag }: { address: RepositoryAddress; tag: ListedTag }) {
   const { t } = useTranslation()
   const mayChange = useHasRole(address.project, 'maintainer')
+  const navigate = useNavigate()
   const [open, setOpen] = useState<Window>()
   const base = repositoryPath(address)
   const url = base + path`/tags/${tag.name}`
@@ -31,22 +33,36 @@ export function TagActions({ address, tag }: { address: RepositoryAddress; tag: 
     quiet: true,
     onDone: () => setOpen(undefined),
   })
-  if (!mayChange) return null
+  const compare = () =>
+    navigate({
+      to: '/projects/$project/repositories/$repository/compare',
+      params: address,
+      search: { left: tag.name },
+    })
   return (
     <>
       <Dropdown
         trigger={['click']}
         menu={{
           items: [
-            {
-              key: 'protect',
-              label: tag.immutable ? t('tags.unprotect') : t('tags.protect'),
-            },
-            { type: 'divider' },
-            { key: 'tag', danger: true, disabled: tag.immutable, label: t('tags.delete') },
-            { key: 'artifact', danger: true, label: t('artifacts.delete') },
+            { key: 'compare', label: t('compare.with') },
+            ...(mayChange
+              ? [
+                  {
+                    key: 'protect',
+                    label: tag.immutable ? t('tags.unprotect') : t('tags.protect'),
+                  },
+                  { type: 'divider' as const },
+                  { key: 'tag', danger: true, disabled: tag.immutable, label: t('tags.delete') },
+                  { key: 'artifact', danger: true, label: t('artifacts.delete') },
+                ]
+              : []),
           ],
-          onClick: ({ key }) => (key === 'protect' ? protect.mutate() : setOpen(key as Window)),
+          onClick: ({ key }) => {
+            if (key === 'protect') protect.mutate()
+            else if (key === 'compare') void compare()
+            else setOpen(key as Window)
+          },
         }}
       >
         <Button

@@ -1,4 +1,5 @@
 import type { AuditEntry } from '../../api/types.ts'
+import { csvCell } from '../../parts/csv-cell.ts'
 
 const COLUMNS = ['time', 'account', 'action', 'resource', 'address', 'request', 'details'] as const
 
@@ -13,11 +14,5 @@ export function csvOf(entries: readonly AuditEntry[]): string {
     JSON.stringify(entry.details),
   ])
   // The mark at the beginning tells spreadsheets that this is UTF-8.
-  return `\ufeff${[COLUMNS, ...rows].map((row) => row.map(cellOf).join(',')).join('\r\n')}\r\n`
-}
-
-/** Quoted; what a spreadsheet would take for a formula begins with an apostrophe. */
-function cellOf(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
-  return `"${safe.replaceAll('"', '""')}"`
+  return `\ufeff${[COLUMNS, ...rows].map((row) => row.map(csvCell).join(',')).join('\r\n')}\r\n`
 }

@@ -1,5 +1,6 @@
 import { get } from '../../api/client.ts'
 import type { AuditEntry, Page } from '../../api/types.ts'
+import { saveText } from '../../parts/save-text.ts'
 import { csvOf } from './audit-csv.ts'
 
 const PAGE_SIZE = 1_000
@@ -19,10 +20,6 @@ export async function exportAudit(
     onProgress(entries.length)
     after = page.next ?? undefined
   } while (after !== undefined && entries.length < MOST)
-  const url = URL.createObjectURL(new Blob([csvOf(entries)], { type: 'text/csv;charset=utf-8' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = `audit-${new Date().toISOString().slice(0, 10)}.csv`
-  link.click()
-  URL.revokeObjectURL(url)
+  const day = new Date().toISOString().slice(0, 10)
+  saveText(csvOf(entries), `audit-${day}.csv`, 'text/csv;charset=utf-8')
 }
