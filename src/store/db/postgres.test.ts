@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { sql } from 'kysely'
-import { isAppError } from '../../lib/errors.ts'
+import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { type RawBuilder, sql } from 'kysely'
+import { AppError, isAppError } from '../../lib/errors.ts'
 import type { Db, Tx } from './database.ts'
+import { openPostgres, type PostgresLimits } from './postgres.ts'
 import { createPostgresTest, type TestDatabase } from './test-databases.ts'
 
 setDefaultTimeout(60_000)
@@ -9,12 +10,51 @@ setDefaultTimeout(60_000)
 let database: TestDatabase
 let db: Db
 let other: Db
+const opened: Db[] = []
 beforeAll(async () => {
   database = await createPostgresTest()
   db = database.open()
   other = database.open()
+  await sql`create sequence tries`.execute(db.query)
+  await sql`create table number (id int primary key, value int)`.execute(db.query)
+  await sql`insert into number values (1, 0), (2, 0)`.execute(db.query)
+  // Fails until it was called so often.
+  await sql
+    .raw(
+      `create function stumble(times int, state text) returns int language plpgsql as $$ begin
+        if nextval('tries') <= times then raise exception using errcode = state; end if;
+        return currval('tries');
+      end $$`,
+    )
+    .execute(db.query)
+})
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close()
+  await sql`alter sequence tries restart`.execute(other.query)
 })
 afterAll(() => database.remove())
+
+function open(limits: PostgresLimits): Db {
+  const one = openPostgres({ url: database.location.url ?? '', ...limits })
+  opened.push(one)
+  return one
+}
+
+async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+}
+
+/** Later it may be otherwise: the faces answer 503 with Retry-After. */
+async function expectNotNow(work: Promise<unknown>, sentence: string) {
+  const error = await failureOf(work)
+  expect(error).toBeInstanceOf(AppError)
+  if (!isAppError(error)) return
+  expect([error.code, error.details.retryAfter]).toEqual(['unavailable', 1])
+  expect(error.message).toContain(sentence)
+}
 
 async function backendOf(tx: Tx): Promise<number> {
   const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx)
@@ -39,10 +79,123 @@ test.each(moments)('a connection that is lost %s fails its transaction only', as
     await Promise.all([running, end(backend).then(() => Bun.sleep(100))])
     await backendOf(tx)
   })
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  expect(isAppError(error, 'unavailable')).toBe(true)
+  await expectNotNow(work, 'the database does not answer')
   expect(await db.transaction(backendOf)).toBeGreaterThan(0)
+})
+
+test('a statement outside of a transaction fails in the same way', async () => {
+  const one = open({ poolSize: 1 })
+  const backend = await one.transaction(backendOf)
+  const ended = Bun.sleep(100).then(() => end(backend))
+  await expectNotNow(sql`select pg_sleep(10)`.execute(one.query), 'the database does not answer')
+  await ended
+  expect(await one.transaction(backendOf)).not.toBe(backend)
+})
+
+test('nobody waits longer for a connection than is allowed', async () => {
+  const one = open({ poolSize: 1, connectTimeoutMs: 1_000 })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const long = one.transaction(async (tx) => {
+    await backendOf(tx)
+    await promise
+  })
+  await expectNotNow(one.transaction(backendOf), 'all connections to the database are in use')
+  resolve()
+  await long
+  expect(await one.transaction(backendOf)).toBeGreaterThan(0)
+})
+
+test('a statement that takes longer than is allowed is given up, and its connection goes on', async () => {
+  const one = open({ poolSize: 1, statementTimeoutMs: 500 })
+  const backend = await one.transaction(backendOf)
+  await expectNotNow(sql`select pg_sleep(20)`.execute(one.query), 'took too long')
+  expect(await one.transaction(backendOf)).toBe(backend)
+})
+
+test('a transaction that says nothing for too long gives its locks back', async () => {
+  const one = open({ poolSize: 1, idleTransactionTimeoutMs: 300 })
+  const update = (tx: Tx) => sql`update number set value = value + 1 where id = 1`.execute(tx)
+  const silent = one.transaction(async (tx) => {
+    await update(tx)
+    await other.transaction(update)
+    await update(tx)
+  })
+  await expectNotNow(silent, 'the database does not answer')
+  const { rows } = await sql`select value from number where id = 1`.execute(other.query)
+  expect(rows).toEqual([{ value: 1 }])
+  await one.transaction(update)
+})
+
+const stumble = (times: number, state: string): RawBuilder<{ stumble: number }> =>
+  sql`select stumble(${times}::int, ${state})`
+
+// [SQLSTATE, what it is]
+const conflicts = [
+  ['40001', 'a serialisation failure'],
+  ['40P01', 'a deadlock'],
+]
+
+test.each(conflicts)('after %s (%s) the same is tried again, a few times', async (state) => {
+  expect((await stumble(3, state).execute(db.query)).rows).toEqual([{ stumble: 4 }])
+  await sql`alter sequence tries restart`.execute(db.query)
+  let runs = 0
+  const result = await db.transaction(async (tx) => {
+    runs++
+    return (await stumble(3, state).execute(tx)).rows
+  })
+  expect([result, runs]).toEqual([[{ stumble: 4 }], 4])
+  await sql`alter sequence tries restart`.execute(db.query)
+  const stubborn = db.transaction(async (tx) => {
+    runs++
+    await stumble(1000, state).execute(tx)
+  })
+  await expectNotNow(stubborn, 'others changed the same')
+  expect(runs).toBe(9)
+  await sql`alter sequence tries restart`.execute(db.query)
+  await expectNotNow(stumble(1000, state).execute(db.query), 'others changed the same')
+})
+
+test('transactions that wait for each other all come to their end', async () => {
+  const both = async (first: number, second: number) =>
+    db.transaction(async (tx) => {
+      await sql`set local deadlock_timeout = '50ms'`.execute(tx)
+      for (const id of [first, second]) {
+        await sql`update number set value = value + 1 where id = ${id}`.execute(tx)
+        await sql`select pg_sleep(0.05)`.execute(tx)
+      }
+    })
+  const { rows: before } = await sql<{ value: number }>`
+    select value from number order by id`.execute(db.query)
+  await Promise.all([both(1, 2), both(2, 1), both(1, 2), both(2, 1)])
+  const { rows: after } = await sql<{ value: number }>`
+    select value from number order by id`.execute(db.query)
+  expect(after).toEqual(before.map(({ value }) => ({ value: value + 4 })))
+})
+
+test('anything else stays what it is, and is not tried again', async () => {
+  const error = await failureOf(stumble(1000, '22012').execute(db.query))
+  expect(isAppError(error)).toBe(false)
+  expect((await stumble(1, '22012').execute(db.query)).rows).toEqual([{ stumble: 2 }])
+})
+
+test('a server that takes no changes at the moment is one that may do so later', async () => {
+  const url = new URL(database.location.url ?? '')
+  url.searchParams.set('options', '-c default_transaction_read_only=on')
+  const one = openPostgres({ url: url.href })
+  opened.push(one)
+  const write = sql`update number set value = 7 where id = 2`.execute(one.query)
+  await expectNotNow(write, 'takes no changes')
+})
+
+test('a database that keeps text in another way is refused at the start', async () => {
+  await db.prove()
+  const name = `${new URL(database.location.url ?? '').pathname.slice(1)}_ascii`
+  await sql
+    .raw(`create database ${name} encoding 'SQL_ASCII' locale 'C' template template0`)
+    .execute(other.query)
+  const one = openPostgres({ url: database.location.url?.replace(/[^/]*$/, name) ?? '' })
+  const error = await failureOf(one.prove())
+  await one.close()
+  await sql.raw(`drop database ${name}`).execute(other.query)
+  expect(isAppError(error, 'unavailable') && error.message).toContain('encoding UTF8')
 })
