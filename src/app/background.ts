@@ -1,6 +1,7 @@
 import { createAccountsJob } from '../accounts/jobs.ts'
 import { createHealthJobs } from '../hub/health/jobs.ts'
 import { createInventorySchedules } from '../hub/inventory/schedules.ts'
+import { createRunnerSweep } from '../hub/runners/jobs.ts'
 import { createTransferSweep } from '../hub/transfers/sweep.ts'
 import { createHistoryJob } from '../jobs/history.ts'
 import type { Job } from '../jobs/job.ts'
@@ -46,12 +47,14 @@ export function createBackground(
   })
   const inventory = createInventorySchedules({ db, queue, clock })
   const sweepTransfers = createTransferSweep({ db, clock })
+  const sweepRunners = createRunnerSweep({ db, clock })
   return {
     jobs: [
       ...ofRegistry.jobs,
       history,
       sweepAccounts,
       sweepTransfers,
+      sweepRunners,
       ...health.jobs,
       ...inventory.jobs,
     ],
@@ -65,6 +68,7 @@ export function createBackground(
       ...inventory.schedules,
       { name: history.name, type: history, payload: {}, cron: '43 3 * * *' },
       { name: sweepTransfers.name, type: sweepTransfers, payload: {}, cron: '37 * * * *' },
+      { name: sweepRunners.name, type: sweepRunners, payload: {}, cron: '*/10 * * * *' },
       { name: sweepAccounts.name, type: sweepAccounts, payload: {}, cron: '29 * * * *' },
     ],
   }

@@ -99,6 +99,7 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
       owns: under('/v5', '/v3'),
       face: lazyFace(async () => {
         const { createHss } = await import('../http/hss/hss.ts')
+        const { knownRunners } = await import('../hub/runners/keys.ts')
         return createHss({
           db,
           clock,
@@ -107,7 +108,7 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
           registries,
           queue: createJobQueue({ db, clock }),
           log,
-          clusters: async () => ['local'],
+          clusters: (project) => knownRunners(db.query, project),
         })
       }),
     },

@@ -1,6 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' }
 import type { Connections } from '../hub/connections.ts'
 import type { Checks } from '../hub/health/checks.ts'
+import type { ByRunner } from '../hub/runners/by-runner.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { GuardedFetch } from '../lib/guarded-fetch.ts'
 import type { ProcessContext } from '../lib/process.ts'
@@ -13,6 +14,7 @@ export interface HubAccess {
   fetch: GuardedFetch
   connections: Connections
   checks: Checks
+  byRunner: ByRunner
 }
 
 /** The way to other registries, loaded by the first who goes it; one for each process. */
@@ -24,14 +26,25 @@ export function createHubAccess(
   let loaded: Promise<HubAccess> | undefined
 
   async function load(): Promise<HubAccess> {
-    const [{ createConnections }, { createGuardedFetch }, { createChecks }] = await Promise.all([
-      import('../hub/connections.ts'),
-      import('../lib/guarded-fetch.ts'),
-      import('../hub/health/checks.ts'),
-    ])
+    const [{ createConnections }, { createGuardedFetch }, { createChecks }, { createByRunner }] =
+      await Promise.all([
+        import('../hub/connections.ts'),
+        import('../lib/guarded-fetch.ts'),
+        import('../hub/health/checks.ts'),
+        import('../hub/runners/by-runner.ts'),
+      ])
     const fetch = createGuardedFetch({ allowedNetworks: config.hub.allowedNetworks, clock })
     const connections = createConnections({ registries, fetch, clock, log, userAgent: USER_AGENT })
-    return { fetch, connections, checks: createChecks({ db, clock, log, registries, connections }) }
+    const byRunner = createByRunner({ db, clock })
+    const checks = createChecks({
+      db,
+      clock,
+      log,
+      registries,
+      connections,
+      byRunner: byRunner.check,
+    })
+    return { fetch, connections, checks, byRunner }
   }
 
   return () => {

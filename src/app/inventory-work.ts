@@ -16,12 +16,20 @@ export function createInventoryWork(
   let loaded: Promise<Job<typeof syncJobType.schema>> | undefined
 
   async function load() {
-    const [{ createSyncJob }, { connections }] = await Promise.all([
+    const [{ createSyncJob }, { connections, byRunner }] = await Promise.all([
       import('../hub/inventory/sync-job.ts'),
       hub(),
     ])
     const connect: Parameters<typeof createSyncJob>[0]['connect'] = (to) => connections.with(to)
-    return createSyncJob({ db, clock: systemClock, log, queue, registries, connect })
+    return createSyncJob({
+      db,
+      clock: systemClock,
+      log,
+      queue,
+      registries,
+      connect,
+      byRunner: byRunner.read,
+    })
   }
 
   return defineJob({

@@ -6,6 +6,7 @@ import type { ProcessEntry } from '../lib/process.ts'
 import { versionLine } from '../lib/version.ts'
 import { addCopyVerb } from './copy-verb.ts'
 import type { Role } from './messages.ts'
+import { addRunnerVerb } from './runner-verb.ts'
 import type { MigrateOptions } from './migrate.ts'
 import { addUseVerbs } from './use-verbs.ts'
 
@@ -90,6 +91,7 @@ export function createProgram({ loadEntry, command }: ProgramDeps): Command {
 
   addUseVerbs(program, report)
   addCopyVerb(program, report)
+  addRunnerVerb(program, report)
 
   program
     .command('version')

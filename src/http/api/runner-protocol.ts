@@ -1,6 +1,7 @@
-import { z } from '@hono/zod-openapi'
 import {
   CredentialHash,
+  EnrolAnswer,
+  HeldAnswer,
   HeldTasks,
   KnownAnswer,
   KnownRequest,
@@ -43,7 +44,7 @@ export const runnerProtocolRoutes = {
       credentialHash: CredentialHash,
       version: ProgramVersion,
     },
-    output: z.object({ id: z.string(), name: z.string() }),
+    output: EnrolAnswer,
   }),
   rotate: route({
     name: 'runner-credential.rotate',
@@ -69,7 +70,7 @@ export const runnerProtocolRoutes = {
     summary: 'Keep the work that was taken',
     ...forRunners,
     body: HeldTasks,
-    output: z.object({ lost: z.array(z.int()) }),
+    output: HeldAnswer,
   }),
   known: route({
     name: 'runner-task.known',
@@ -117,17 +118,17 @@ export function runnerProtocolEndpoints({ runners, clock }: ApiDeps): Endpoint[]
     }),
 
     endpoint(runnerProtocolRoutes.lease, async ({ runner, body, context }) => {
+      const { wait, ...asked } = body
       const found = await tasks.lease(runner, {
-        slots: body.slots,
-        waitMs: body.wait * 1_000,
-        version: body.version,
+        ...asked,
+        waitMs: wait * 1_000,
         signal: context.request.signal,
       })
       const rotate = clock() - runner.credentialSince > ROTATE_AFTER_MS
-      return { body: { tasks: found, leaseMs: LEASE_MS, rotate } }
+      return { body: { ...found, leaseMs: LEASE_MS, rotate } }
     }),
 
-    endpoint(runnerProtocolRoutes.hold, async ({ runner, body: { tasks: held } }) => ({
+    endpoint(runnerProtocolRoutes.hold, async ({ runner, body: { held } }) => ({
       body: { lost: await tasks.hold(runner, held) },
     })),
 

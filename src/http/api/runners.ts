@@ -12,7 +12,7 @@ import { page, pageOf, text, time } from './schemas.ts'
 const params = { runner: text(64).openapi({ example: 'edge-1' }) }
 const forAdmins = { permission: 'runner:manage', on: 'system' } as const
 
-export const RunnerView = z
+const RunnerView = z
   .object({
     id: z.string().openapi({
       description: 'What `runner` and `connect_cluster_id` of a registry name',

@@ -27,8 +27,8 @@ export interface HssDeps {
   registries: Registries
   queue: JobQueue
   log: Log
-  /** Ids that `connect_cluster_id` may have, `local` among them. */
-  clusters(): Promise<readonly string[]>
+  /** Ids that `connect_cluster_id` may have in a project, `local` among them. */
+  clusters(project: number): Promise<readonly string[]>
 }
 
 const BASE = /^\/v5\/([^/]+)(\/.*)$/

@@ -34,9 +34,9 @@ const FIELDS = {
 export function registryEndpoints({ accounts, registries, queue, clusters }: HssDeps): Endpoint[] {
   const { authorizer } = accounts
 
-  async function demandCluster(asked: string | undefined): Promise<void> {
+  async function demandCluster(asked: string | undefined, project: Project): Promise<void> {
     if (asked === undefined) return
-    const known = await clusters()
+    const known = await clusters(project.id)
     if (known.includes(asked)) return
     throw new AppError(
       'invalid_input',
@@ -72,7 +72,7 @@ export function registryEndpoints({ accounts, registries, queue, clusters }: Hss
   return [
     endpoint(registryRoutes.add, async ({ principal, project, query, body, audit }) => {
       demandNamespace(body.get_scan_image_channel, body.namespace)
-      await demandCluster(body.connect_cluster_id)
+      await demandCluster(body.connect_cluster_id, project)
       const input = {
         ...settingsOf(body),
         name: body.registry_name,
@@ -131,7 +131,7 @@ export function registryEndpoints({ accounts, registries, queue, clusters }: Hss
       const previous = await changeable(principal, project, params.id, eps)
       const channel = body.get_scan_image_channel ?? previous.scanImageChannel
       demandNamespace(channel, body.namespace ?? (previous.scanNamespace || undefined))
-      await demandCluster(body.connect_cluster_id)
+      await demandCluster(body.connect_cluster_id, project)
       const at = partsOf(previous.address)
       const address = `${body.protocol ?? at.protocol}://${body.registry_addr ?? at.address}`
       const moves = body.protocol !== undefined || body.registry_addr !== undefined

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'bun:test'
 import { onEachEngine, type TestDatabase } from '../../store/db/test-databases.ts'
 import { BY_ADMIN } from '../registries/test-registries.ts'
+import { addRunner } from '../runners/test-runner.ts'
 import { reasonsOf } from './sync-rows.ts'
 import { createTestInventory, type TestInventory } from './test-inventory.ts'
 
@@ -171,7 +172,8 @@ onEachEngine('the images of a registry', (create) => {
     await start({ 'a/one': ['1'] })
     // The default cannot be handed to a runner.
     await inv.registries.promote((await inv.add('other')).id)
-    const change = { connectClusterId: 'far', secret: { sealed: 'x', runnerKey: 'key' } }
+    await addRunner(inv.accounts, 'far')
+    const change = { connectClusterId: 'far', secret: 'x' }
     await inv.registries.update(inv.registry, change, BY_ADMIN)
     const row = await inv.sync()
     expect(row).toMatchObject({ state: 'failed', error_code: 'CREATE_JOB_FAILED' })

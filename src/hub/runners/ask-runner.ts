@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { Db } from '../../store/db/database.ts'
-import { AWAY_AFTER_MS } from './identity.ts'
+import { AWAY_AFTER_MS, runnerAway } from './identity.ts'
 import type { RunnerFailure, RunnerResult } from './protocol.ts'
 import { addTask, isHopeless, readTask, type TaskRequest } from './tasks.ts'
 
@@ -30,13 +30,13 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
       .select(['state', 'last_seen_at'])
       .where('id', '=', runner)
       .executeTakeFirst()
-    if (!row) throw away(`there is no runner "${runner}" any more; name another one`)
-    if (row.state === 'invited') throw away(`the runner "${runner}" has not enrolled yet`)
-    if (row.state === 'revoked') throw away(`the runner "${runner}" was revoked`)
+    if (!row) throw runnerAway(`there is no runner "${runner}" any more; name another one`)
+    if (row.state === 'invited') throw runnerAway(`the runner "${runner}" has not enrolled yet`)
+    if (row.state === 'revoked') throw runnerAway(`the runner "${runner}" was revoked`)
     const silent = clock() - (row.last_seen_at ?? 0)
     if (silent <= AWAY_AFTER_MS) return
     const since = new Date(row.last_seen_at ?? 0).toISOString()
-    throw away(
+    throw runnerAway(
       `the runner "${runner}" was last heard of at ${since}; see whether its program runs and reaches this server`,
     )
   }
@@ -61,7 +61,7 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
       if (task?.result) return task.result
       if (!task) {
         await demandThere(runner)
-        throw away(`the runner "${runner}" does not do it any more`)
+        throw runnerAway(`the runner "${runner}" does not do it any more`)
       }
       if (isHopeless(task)) {
         throw new AppError('internal', `the runner "${runner}" ended at this again and again`)
@@ -102,8 +102,4 @@ export function failureOf({ code, message, problem, retryAfter }: RunnerFailure)
     ...(problem === undefined ? {} : { problem }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
   })
-}
-
-function away(message: string): AppError {
-  return new AppError('unavailable', message, { problem: 'runner' })
 }

@@ -7,6 +7,7 @@ import type { Also, Db, Tx } from '../../store/db/database.ts'
 import { lockDefault } from '../registries/default.ts'
 import { ENROLMENT_TOKEN_PREFIX, type RunnerPublicKey } from './protocol.ts'
 import { failRegistries, newKeyReason } from './registry-health.ts'
+import { releaseTasks } from './tasks.ts'
 
 /** Long enough to set a machine up, short enough to be forgotten in a file. */
 const TOKEN_LIFE_MS = 24 * 3_600_000
@@ -90,12 +91,7 @@ export async function enrol(
       .values({ runner: id, hash: credentialHash, created_at: now })
       .execute()
     // What the program before was doing goes back.
-    await tx
-      .updateTable('runner_task')
-      .set({ state: 'queued', lease_until: null })
-      .where('runner', '=', id)
-      .where('state', '=', 'leased')
-      .execute()
+    await releaseTasks(tx, id)
     const reason = newKeyReason(id)
     await failRegistries(tx, { runner: id, code: 'SERVER_ERROR', reason, now, exceptKey: keyId })
     await also?.(tx, { id, name })

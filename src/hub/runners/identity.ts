@@ -1,4 +1,4 @@
-import { AppError } from '../../lib/errors.ts'
+import { AppError, isAppError } from '../../lib/errors.ts'
 
 /** What stands for this installation itself where a runner is named. */
 export const LOCAL = 'local'
@@ -24,6 +24,15 @@ export function checkRunnerId(id: string): void {
 
 /** How long one that says nothing is still taken for there. */
 export const AWAY_AFTER_MS = 60_000
+
+/** Nobody does the work of a runner but the runner, and that is not there. */
+export function runnerAway(message: string): AppError {
+  return new AppError('unavailable', message, { problem: 'runner' })
+}
+
+export function isRunnerAway(error: unknown): boolean {
+  return isAppError(error, 'unavailable') && error.details.problem === 'runner'
+}
 
 export type RunnerState = 'invited' | 'online' | 'away' | 'revoked'
 

@@ -80,6 +80,8 @@ export const TaskRegistry = z.object({
   apiVersion: z.enum(['V1', 'V2']),
   verifyTls: z.boolean(),
   caCertificate: z.string().nullable(),
+  /** Its own host and port may be at a private address. */
+  allowPrivate: z.boolean(),
   /** Compact JWE of a `SealedLogin`; null: none. */
   secret: z.string().nullable(),
 })
@@ -104,13 +106,21 @@ export const Task = z.object({
 
 export const LeaseAnswer = z.object({
   tasks: z.array(Task).max(MOST_TASKS),
+  /** Of those that the runner said it has. */
+  lost: z.array(whole),
   /** Milliseconds for which a task stays with who has it and says nothing. */
   leaseMs: whole,
   /** The credential is old: make another one. */
   rotate: z.boolean(),
 })
 
+const held = z.array(z.strictObject({ id: whole, epoch: whole })).max(MOST_TASKS)
+
 export const LeaseRequest = {
+  /** The program was just started: what it had before goes back. */
+  begins: z.boolean(),
+  /** What it has, and keeps. */
+  held,
   /** Tasks that the runner can take now. */
   slots: z.int().min(1).max(MOST_TASKS),
   /** Seconds to wait for the first one. */
@@ -118,9 +128,9 @@ export const LeaseRequest = {
   version: ProgramVersion,
 }
 
-export const HeldTasks = {
-  tasks: z.array(z.strictObject({ id: whole, epoch: whole })).max(MOST_TASKS),
-}
+export const HeldTasks = { held }
+export const HeldAnswer = z.object({ lost: z.array(whole) })
+export const EnrolAnswer = z.object({ id: z.string(), name: z.string() })
 
 export const KnownRequest = { epoch: whole, tags: z.array(tag).max(MOST_ENTRIES) }
 export const KnownAnswer = z.object({

@@ -2,6 +2,7 @@ import type { JobQueue } from '../../jobs/queue.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Db } from '../../store/db/database.ts'
+import { requestSync } from '../inventory/request-sync.ts'
 import { requestCheck } from '../registries/request-check.ts'
 import { createRunnerAccess, type RunnerAccess } from './access.ts'
 import { enrol } from './enrolment.ts'
@@ -27,18 +28,31 @@ export function createRunnerService(deps: {
   queue: JobQueue
   log: Log
 }): RunnerService {
-  const { db, queue } = deps
+  const { db, queue, clock } = deps
 
-  /** What failed because it was away is tested again. */
+  /** What failed because it was away is done again. */
   async function whenBack(runner: string): Promise<void> {
     await db.transaction(async (tx) => {
       const rows = await tx
         .selectFrom('registry')
-        .select(['id', 'version'])
+        .select(['id', 'version', 'health_code'])
+        .select((eb) =>
+          eb
+            .selectFrom('image_sync')
+            .select('error_code')
+            .whereRef('image_sync.registry', '=', 'registry.id')
+            .orderBy('image_sync.id', 'desc')
+            .limit(1)
+            .as('sync_code'),
+        )
         .where('connect_cluster_id', '=', runner)
-        .where('health_code', '=', 'CREATE_JOB_FAILED')
+        .orderBy('id')
         .execute()
-      for (const row of rows) await requestCheck(queue, tx, row)
+      for (const { id, version, health_code: health, sync_code: sync } of rows) {
+        if (health === 'CREATE_JOB_FAILED') await requestCheck(queue, tx, { id, version })
+        if (sync !== 'CREATE_JOB_FAILED') continue
+        await requestSync(queue, tx, { registry: id, trigger: 'change', now: clock() })
+      }
     })
   }
 

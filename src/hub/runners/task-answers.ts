@@ -7,7 +7,14 @@ import { createRepositoryStore, type TaggedImage } from '../inventory/repository
 import { noteListed } from '../inventory/sync-rows.ts'
 import type { RunnerIdentity } from './access.ts'
 import type { RunnerPage, RunnerResult, RunnerTaskView } from './protocol.ts'
-import { type CurrentTask, endTask, type HeldTask, holdTask, leaseTasks } from './tasks.ts'
+import {
+  type CurrentTask,
+  endTask,
+  type HeldTask,
+  holdTask,
+  leaseTasks,
+  releaseTasks,
+} from './tasks.ts'
 
 const FIRST_LOOK_MS = 20
 const LONGEST_LOOK_MS = 250
@@ -17,11 +24,23 @@ export type Held = Pick<HeldTask, 'id' | 'epoch'>
 
 /** What a runner asks for and says; of tasks that are not its own, or no more, it hears 409. */
 export interface TaskAnswers {
-  /** Waits until there is something to do, at most `waitMs`, or until `signal` ends it. */
+  /**
+   * Renews what it has, and gives it more: waits until there is something to do, at most `waitMs`,
+   * or until `signal` ends it.
+   */
   lease(
     runner: RunnerIdentity,
-    options: { slots: number; waitMs: number; version: string; signal?: AbortSignal },
-  ): Promise<RunnerTaskView[]>
+    options: {
+      begins: boolean
+      held: readonly Held[]
+      slots: number
+      waitMs: number
+      version: string
+      signal?: AbortSignal
+    },
+  ): Promise<{ tasks: RunnerTaskView[]; lost: number[] }>
+  /** Who waits for work is answered soon, so that the process can end. */
+  stop(): void
   /** Renews the leases. @returns those that are lost */
   hold(runner: RunnerIdentity, tasks: readonly Held[]): Promise<number[]>
   /** What is known of the repository of a `read`. @throws AppError conflict */
@@ -47,6 +66,8 @@ export function createTaskAnswers({
   clock: Clock
   log: Log
 }): TaskAnswers {
+  let stopping = false
+
   async function demandHeld(runner: RunnerIdentity, held: Held): Promise<CurrentTask> {
     const task = await db.transaction(
       (tx) => holdTask(tx, { ...held, runner: runner.id }, clock()),
@@ -56,32 +77,41 @@ export function createTaskAnswers({
     throw lost(held)
   }
 
+  async function hold({ id: runner }: RunnerIdentity, held: readonly Held[]): Promise<number[]> {
+    if (held.length === 0) return []
+    return db.transaction(
+      async (tx) => {
+        const lost: number[] = []
+        for (const { id, epoch } of held) {
+          if (!(await holdTask(tx, { runner, id, epoch }, clock()))) lost.push(id)
+        }
+        return lost
+      },
+      { durable: false },
+    )
+  }
+
   return {
-    async lease({ id }, { slots, waitMs, version, signal }) {
+    stop() {
+      stopping = true
+    },
+
+    async lease(runner, { begins, held, slots, waitMs, version, signal }) {
+      const { id } = runner
       await noteVersion(db, id, version)
+      if (begins) await db.transaction((tx) => releaseTasks(tx, id), { durable: false })
+      const lost = await hold(runner, held)
       const until = performance.now() + waitMs
       for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_MS)) {
         const tasks = await leaseTasks({ db, clock }, id, slots)
         const left = until - performance.now()
-        if (tasks.length > 0 || left <= 0) return tasks
+        if (tasks.length > 0 || lost.length > 0 || left <= 0) return { tasks, lost }
         await Bun.sleep(Math.min(pause, left))
-        if (signal?.aborted) return []
+        if (signal?.aborted || stopping) return { tasks: [], lost }
       }
     },
 
-    async hold({ id: runner }, tasks) {
-      const gone: number[] = []
-      await db.transaction(
-        async (tx) => {
-          gone.length = 0
-          for (const { id, epoch } of tasks) {
-            if (!(await holdTask(tx, { runner, id, epoch }, clock()))) gone.push(id)
-          }
-        },
-        { durable: false },
-      )
-      return gone
-    },
+    hold,
 
     async known(runner, held, tags) {
       const { store } = storeOf(await demandHeld(runner, held))

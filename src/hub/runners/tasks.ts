@@ -12,6 +12,8 @@ import { Result, TaskRegistry, Work } from './protocol.ts'
 
 /** A runner that says nothing for so long has lost what it held. */
 export const LEASE_MS = 20_000
+/** How long the result of a task is kept for whoever waited for it, and may have been cut off. */
+const KEPT_MS = 3_600_000
 /** After so many leases that ran out it is the task that ends the runner. */
 const MOST_LEASES = 20
 
@@ -131,7 +133,13 @@ function free(on: Queryable, runner: string, now: number) {
 
 /** As it is now, with the secret as the runner alone can open it. */
 async function registryOf(on: Queryable, id: string) {
-  const row = await on.selectFrom('registry').selectAll().where('id', '=', id).executeTakeFirst()
+  const row = await on
+    .selectFrom('registry as r')
+    .innerJoin('runner as w', 'w.id', 'r.connect_cluster_id')
+    .selectAll('r')
+    .select('w.project as runner_project')
+    .where('r.id', '=', id)
+    .executeTakeFirst()
   return (
     row &&
     TaskRegistry.parse({
@@ -145,6 +153,8 @@ async function registryOf(on: Queryable, id: string) {
       apiVersion: row.api_version,
       verifyTls: row.verify_tls === 1,
       caCertificate: row.ca_certificate,
+      // Who was given a runner of his own was given what it reaches.
+      allowPrivate: row.private_allowed === 1 || row.runner_project !== null,
       secret: row.runner_key === null ? null : row.sealed_secret,
     })
   )
@@ -190,6 +200,7 @@ export async function endTask(
             lease_until: null,
             result: JSON.stringify(result),
             finished_at: now,
+            wanted_until: now + KEPT_MS,
           },
     )
     .where('id', '=', id)
@@ -198,6 +209,16 @@ export async function endTask(
     .where('state', '=', 'leased')
     .executeTakeFirst()
   return numUpdatedRows > 0n
+}
+
+/** What a runner holds goes back, as when its program was started anew. */
+export async function releaseTasks(on: Queryable, runner: string): Promise<void> {
+  await on
+    .updateTable('runner_task')
+    .set({ state: 'queued', lease_until: null })
+    .where('runner', '=', runner)
+    .where('state', '=', 'leased')
+    .execute()
 }
 
 /** What has become of a task; undefined: it is gone. */

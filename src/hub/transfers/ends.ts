@@ -11,6 +11,7 @@ import { projectRef } from '../../registry/project-ref.ts'
 import type { Project, Projects } from '../../registry/projects.ts'
 import { SELF } from '../registries/record.ts'
 import type { Registries } from '../registries/registries.ts'
+import { LOCAL } from '../runners/identity.ts'
 import { parsePlatform } from './platforms.ts'
 import type { Transfer, TransferEnd, TransferOptions } from './transfer.ts'
 
@@ -181,7 +182,14 @@ async function endOf(
   asked: string | undefined,
 ): Promise<End> {
   if (isSelf(asked)) return { registry: null, name: SELF, namespace: '' }
-  const { id, name, namespace } = await registries.resolve(project, asked)
+  const found = await registries.resolve(project, asked)
+  const { id, name, namespace, connectClusterId: runner } = found
+  if (runner !== LOCAL) {
+    throw new AppError(
+      'denied',
+      `only the runner "${runner}" can speak to the registry "${name}", and runners do not copy images yet; copy from a machine that reaches both`,
+    )
+  }
   return { registry: id, name, namespace }
 }
 

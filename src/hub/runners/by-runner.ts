@@ -1,0 +1,111 @@
+import type { Clock } from '../../lib/clock.ts'
+import { AppError, isAppError } from '../../lib/errors.ts'
+import { newHex } from '../../lib/ids.ts'
+import type { Db } from '../../store/db/database.ts'
+import type { CheckByRunner } from '../health/checks.ts'
+import { failedReport } from '../health/report.ts'
+import type { ReadByRunner } from '../inventory/inventory-source.ts'
+import type { RegistryRecord } from '../registries/record.ts'
+import { type AskRunner, createAskRunner, failureOf } from './ask-runner.ts'
+import { isRunnerAway } from './identity.ts'
+import type { RunnerResult, RunnerWork } from './protocol.ts'
+import { newKeyReason } from './registry-health.ts'
+
+/** The runner itself gives up after a minute. */
+const CHECK_LIMIT_MS = 90_000
+
+/** What the hub has runners do in its place. */
+export interface ByRunner {
+  check: CheckByRunner
+  read: ReadByRunner
+}
+
+export function createByRunner(deps: { db: Db; clock: Clock }): ByRunner {
+  const { db, clock } = deps
+  const ask = createAskRunner(deps)
+
+  /** @throws AppError denied when the runner has another key than the password was encrypted to */
+  async function demandKey({ connectClusterId: runner, runnerKey }: RegistryRecord) {
+    if (runnerKey === null) return
+    const row = await db.query
+      .selectFrom('runner')
+      .select('key_id')
+      .where('id', '=', runner)
+      .executeTakeFirst()
+    if (row && row.key_id !== runnerKey) throw new AppError('denied', newKeyReason(runner))
+  }
+
+  return {
+    async check(registry, asked) {
+      const limit = AbortSignal.timeout(CHECK_LIMIT_MS)
+      const signal = asked ? AbortSignal.any([asked, limit]) : limit
+      const { id, connectClusterId: runner } = registry
+      try {
+        await demandKey(registry)
+        // Each test is one of its own: nobody wants to hear what was found before.
+        const key = `check:${newHex(8)}`
+        const work = { kind: 'check' } as const
+        const { result, forget } = await ask.run({ runner, registry: id, work, key }, signal)
+        await forget()
+        if (result.kind !== 'checked') throw odd(runner, result)
+        return { ...result.report, at: clock() }
+      } catch (error) {
+        asked?.throwIfAborted()
+        const now = clock()
+        if (limit.aborted) {
+          const seconds = CHECK_LIMIT_MS / 1000
+          const reason = `the runner "${runner}" did not finish the test within ${seconds} s`
+          return failedReport(now, 'CREATE_JOB_FAILED', reason)
+        }
+        if (!isAppError(error)) throw error
+        const code = isRunnerAway(error) ? 'CREATE_JOB_FAILED' : 'SERVER_ERROR'
+        return failedReport(now, code, error.message)
+      }
+    },
+
+    read(registry, { id: sync }, signal) {
+      const source = createSource(ask, registry, sync, signal)
+      return {
+        async list() {
+          await demandKey(registry)
+          return source.list()
+        },
+        read: source.read,
+      }
+    },
+  }
+}
+
+function createSource(
+  ask: AskRunner,
+  { id, connectClusterId: runner }: RegistryRecord,
+  sync: number,
+  signal: AbortSignal,
+): ReturnType<ReadByRunner> {
+  /**
+   * What the runner found is kept for a while: a sync that was cut off after a task ended finds
+   * that, and does not have it done again.
+   */
+  async function run(work: RunnerWork, name: string): Promise<RunnerResult> {
+    const key = `${work.kind}:${runner}:${sync}:${name}`
+    return (await ask.run({ runner, registry: id, work, key }, signal)).result
+  }
+
+  return {
+    async list() {
+      const result = await run({ kind: 'list', sync }, '')
+      if (result.kind !== 'listed') throw odd(runner, result)
+      return { problem: result.problem, note: result.note }
+    },
+    async read({ repository }) {
+      const result = await run({ kind: 'read', sync, repository }, repository)
+      if (result.kind !== 'read') throw odd(runner, result)
+      const { images, manifestsRead, failure } = result
+      return { images, manifestsRead, error: failure && failureOf(failure) }
+    },
+  }
+}
+
+function odd(runner: string, { kind }: RunnerResult): AppError {
+  return new AppError('internal', `the runner "${runner}" answered "${kind}" to something else`)
+}
