@@ -45,15 +45,11 @@ export function createHealthJobs({
     name: 'registry.check-due',
     schema: z.object({}),
     async run() {
+      const before = Math.round(clock() - HOUR_MS * (1 - JITTER * random()))
       const due = await db.query
         .selectFrom('registry')
         .select('id')
-        .where((eb) =>
-          eb.or([
-            eb('checked_at', 'is', null),
-            eb('checked_at', '<', clock() - HOUR_MS * (1 - JITTER * random())),
-          ]),
-        )
+        .where((eb) => eb.or([eb('checked_at', 'is', null), eb('checked_at', '<', before)]))
         .orderBy('checked_at')
         .limit(MOST_AT_ONCE)
         .execute()
