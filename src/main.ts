@@ -1,3 +1,4 @@
+import { processes } from './app/app.ts'
 import { run } from './cli/run.ts'
 
-await run(process.argv.slice(2), () => import('./app/app.ts'))
+await run(process.argv.slice(2), processes)

@@ -1,6 +1,6 @@
 import type { Config } from '../lib/config.ts'
 import { type Answers, type Channel, createChannel } from './channel.ts'
-import type { Message } from './messages.ts'
+import type { Found, Message } from './messages.ts'
 
 export interface ChildProcess {
   readonly name: string
@@ -8,6 +8,10 @@ export interface ChildProcess {
   readonly channel: Channel
   /** Resolves when it has ended, however it did. */
   readonly ended: Promise<{ code: number | null; signal: string | null }>
+  /** Resolves when it has read the command line, if that is what it is for. */
+  readonly found: Promise<Found>
+  /** Hands it its settings, before any question; `pretty`: its log is for a terminal. */
+  settle(config: Config, pretty: boolean): void
   kill(): void
 }
 
@@ -15,24 +19,22 @@ export interface ChildOptions {
   name: string
   /** Program and arguments. */
   command: string[]
-  config: Config
-  /** Log lines for a terminal. */
-  pretty: boolean
   answers: Answers
 }
 
-/** Starts a process that runs `runChild`, and hands it its settings. */
-export function spawnChild({ name, command, config, pretty, answers }: ChildOptions): ChildProcess {
-  const { promise: ended, resolve } = Promise.withResolvers<{
-    code: number | null
-    signal: string | null
-  }>()
+/** Starts a process that runs `runChild`. */
+export function spawnChild({ name, command, answers }: ChildOptions): ChildProcess {
+  const ending = Promise.withResolvers<{ code: number | null; signal: string | null }>()
+  const finding = Promise.withResolvers<Found>()
   const child = Bun.spawn(command, {
     stdio: ['ignore', 'inherit', 'inherit'],
-    ipc: (message: Message) => channel.receive(message),
+    ipc(message: Message) {
+      if (message.kind === 'found') finding.resolve(message)
+      else channel.receive(message)
+    },
     onExit(_, code, signal) {
       channel.close()
-      resolve({ code, signal: signal === null ? null : String(signal) })
+      ending.resolve({ code, signal: signal === null ? null : String(signal) })
     },
   })
   const send = (message: Message) => {
@@ -43,6 +45,13 @@ export function spawnChild({ name, command, config, pretty, answers }: ChildOpti
     }
   }
   const channel = createChannel(send, answers)
-  send({ kind: 'settings', name, config, pretty })
-  return { name, pid: child.pid, channel, ended, kill: () => child.kill('SIGKILL') }
+  return {
+    name,
+    pid: child.pid,
+    channel,
+    ended: ending.promise,
+    found: finding.promise,
+    settle: (config, pretty) => send({ kind: 'settings', name, config, pretty }),
+    kill: () => child.kill('SIGKILL'),
+  }
 }

@@ -1,6 +1,6 @@
 import { createLog, type Log } from '../lib/log.ts'
 import { createMetrics } from '../lib/metrics.ts'
-import type { ProcessContext, ProcessEntry, RunningProcess } from '../lib/process.ts'
+import type { ProcessContext, ProcessLoaders, RunningProcess } from '../lib/process.ts'
 import { createChannel } from './channel.ts'
 import type { Message, Role } from './messages.ts'
 
@@ -11,27 +11,35 @@ const ASK_TIMEOUT_MS = 5000
  * The inside of a process that a supervisor started: waits for the settings, then does what it is
  * told, and ends at once when the supervisor is gone (nothing that was acknowledged needs it).
  */
-export function runChild(role: Role, loadEntry: () => Promise<ProcessEntry>): void {
+export function runChild(role: Role, loaders: ProcessLoaders): { send(message: Message): void } {
   const send = process.send?.bind(process)
   if (!send) {
     process.stderr.write(`entrepot: "${role}" is started by "entrepot serve", not by hand\n`)
     process.exit(2)
   }
-  // Loaded while the supervisor still prepares.
-  const entry = loadEntry()
-  entry.catch(() => {})
+  // Loaded while the installation is still prepared.
+  const starting = role === 'prepare' ? undefined : loaders[role]()
+  starting?.catch(() => {})
   let context: ProcessContext | undefined
   let running: RunningProcess | undefined
 
   const channel = createChannel((message) => send(message), {
-    prepare: async () => (await entry).prepare(given(context)),
+    async prepare() {
+      const { loadTls, prepareSelfSigned } = await import('../lib/tls.ts')
+      const { config } = given(context)
+      prepareSelfSigned(config)
+      const scheme = loadTls(config) ? 'https' : 'http'
+      const prepare = await loaders.prepare()
+      return { ...(await prepare(given(context))), scheme }
+    },
     async start() {
-      const { startJobs, startWorker } = await entry
-      running = await (role === 'jobs' ? startJobs : startWorker)(given(context))
+      const start = await starting
+      if (!start) throw new Error(`${role} is no process that goes on`)
+      running = await start(given(context))
       return running.port === undefined ? {} : { port: running.port }
     },
     ready: async () => (await running?.ready()) ?? false,
-    snapshot: () => given(context).metrics.snapshot(),
+    snapshot: async () => given(context).metrics.snapshot(),
     async stop(graceMs = 0) {
       try {
         await running?.stop(graceMs)
@@ -51,12 +59,13 @@ export function runChild(role: Role, loadEntry: () => Promise<ProcessEntry>): vo
     reportCrashes(log)
     const metrics = createMetrics(name)
     const supervisor = {
-      metrics: () => channel.ask('allMetrics', { timeoutMs: ASK_TIMEOUT_MS }),
+      snapshots: () => channel.ask('allSnapshots', { timeoutMs: ASK_TIMEOUT_MS }),
       ready: () => channel.ask('allReady', { timeoutMs: ASK_TIMEOUT_MS }),
     }
     context = { config, log, metrics, name, supervisor }
   })
   endWithParent()
+  return { send }
 }
 
 function given(context: ProcessContext | undefined): ProcessContext {

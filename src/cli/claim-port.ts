@@ -1,5 +1,5 @@
-import type { ListenAddress } from '../lib/config-values.ts'
 import { AppError } from '../lib/errors.ts'
+import type { ListenAddress } from '../lib/listen-address.ts'
 
 /** Workers of a supervisor that was killed end within a second. */
 const LEFTOVERS_MS = 1500

@@ -1,6 +1,6 @@
 import type { Config } from '../lib/config.ts'
-import { addressUrl } from '../lib/config-values.ts'
 import { AppError } from '../lib/errors.ts'
+import { addressUrl } from '../lib/listen-address.ts'
 import { loadTls } from '../lib/tls.ts'
 
 const ANSWER_MS = 4000

@@ -1,4 +1,4 @@
-import type { Config } from '../lib/config.ts'
+import type { Config, LoadedConfig } from '../lib/config.ts'
 import type { ErrorCode } from '../lib/errors.ts'
 import type { MetricsSnapshot } from '../lib/metrics.ts'
 
@@ -7,24 +7,35 @@ import type { MetricsSnapshot } from '../lib/metrics.ts'
  * answer carry the same number.
  */
 
-export type Role = 'worker' | 'jobs'
+/**
+ * `prepare` reads the command line of `serve` and prepares the installation, then ends: what that
+ * takes (the settings' schema, migrations, a password's hash) would stay in a process that lives.
+ */
+export type Role = 'prepare' | 'worker' | 'jobs'
 
 export interface Questions {
   /** Of the supervisor to a process. */
-  prepare: { adminPassword?: string }
+  prepare: { adminPassword?: string; scheme: 'http' | 'https' }
   start: { port?: number }
   stop: null
   ready: boolean
   snapshot: MetricsSnapshot
   /** Of a process to the supervisor. */
-  allMetrics: string
+  allSnapshots: MetricsSnapshot[]
   allReady: boolean
 }
 
 export type Subject = keyof Questions
 
-/** With `settings`: the first message to a process, before any question. */
+/** What the command line, the variables and the file say together. */
+export type Found = Pick<LoadedConfig, 'config' | 'warnings'>
+
+/**
+ * With `found`: what `prepare` makes of the command line, the first message from it. With
+ * `settings`: the first message to a process, before any question.
+ */
 export type Message =
+  | ({ kind: 'found' } & Found)
   | { kind: 'settings'; name: string; config: Config; pretty: boolean }
   | { kind: 'question'; id: number; subject: Subject; argument?: number }
   | { kind: 'answer'; id: number; value: Questions[Subject] }

@@ -1,27 +1,20 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type LoadedConfig, loadConfig } from '../lib/config.ts'
 import { SETTINGS } from '../lib/config-schema.ts'
-import { isAppError } from '../lib/errors.ts'
-import type { ProcessEntry } from '../lib/process.ts'
 import { versionLine } from '../lib/version.ts'
 import { addCopyVerb } from './copy-verb.ts'
-import type { Role } from './messages.ts'
-import { addRunnerVerb } from './runner-verb.ts'
 import type { MigrateOptions } from './migrate.ts'
+import { EXIT_USAGE, report } from './report.ts'
+import { addRunnerVerb } from './runner-verb.ts'
 import { addUseVerbs } from './use-verbs.ts'
 
-/** Wrong use or wrong settings; 1 is for what went wrong later. */
-const EXIT_USAGE = 2
-
 export interface ProgramDeps {
-  /** Loads all parts of the registry; only what needs them waits for it. */
-  loadEntry: () => Promise<ProcessEntry>
-  /** The command that starts this program again as one of its processes. */
-  command: (role: Role) => string[]
+  /** Runs the registry, or tells the supervisor that wants to what its settings are. */
+  serve(settings: LoadedConfig): Promise<void>
 }
 
 /** The command line. Each verb loads its own code, so that the small ones start at once. */
-export function createProgram({ loadEntry, command }: ProgramDeps): Command {
+export function createProgram({ serve }: ProgramDeps): Command {
   const program = new Command('entrepot')
     .description('A container registry, and a hub for all others.')
     .version(versionLine(), '-V, --version', 'print the version and the commit')
@@ -32,13 +25,7 @@ export function createProgram({ loadEntry, command }: ProgramDeps): Command {
 
   withSettings(program.command('serve'))
     .description('run the registry')
-    .action(async (_, verb: Command) => {
-      const { serve } = await import('./serve.ts')
-      // `bun --watch` follows what this process loads, and the supervisor needs none of it.
-      if (process.execArgv.includes('--watch')) await loadEntry()
-      await report(() => serve(settingsOf(verb), command))
-      process.exit(0)
-    })
+    .action((_, verb: Command) => report(() => serve(settingsOf(verb))))
 
   const config = program.command('config').description('look at the settings')
   withSettings(config.command('check'))
@@ -132,15 +119,4 @@ function parseParallel(text: string): number {
 /** The first sentence of a description, without its Markdown. */
 function inShort(description: string): string {
   return (description.split(/\.\s/)[0] ?? '').replaceAll('`', '').replace(/\.$/, '')
-}
-
-/** Runs a verb; what is wrong is told as a sentence, not as a stack. */
-async function report(run: () => Promise<void> | void): Promise<void> {
-  try {
-    await run()
-  } catch (error) {
-    if (!isAppError(error)) throw error
-    process.stderr.write(`entrepot: ${error.message}\n`)
-    process.exit(error.code === 'invalid_input' ? EXIT_USAGE : 1)
-  }
 }

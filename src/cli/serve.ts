@@ -1,17 +1,32 @@
 import { freshenConsole } from '../console/build/freshen.ts'
-import type { LoadedConfig } from '../lib/config.ts'
-import { addressUrl } from '../lib/config-values.ts'
 import { takeFolderLock } from '../lib/folder-lock.ts'
+import { addressUrl } from '../lib/listen-address.ts'
 import { createLog } from '../lib/log.ts'
 import { createMetrics } from '../lib/metrics.ts'
-import { loadTls, prepareSelfSigned } from '../lib/tls.ts'
+import { type ChildProcess, spawnChild } from './child-process.ts'
 import { claimPort } from './claim-port.ts'
-import type { Role } from './messages.ts'
+import type { Found, Role } from './messages.ts'
+import { report } from './report.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 
-/** Runs until a signal ends it. Fails when the start does; see the messages of each step. */
-export async function serve(
-  { config: asked, warnings }: LoadedConfig,
+/*
+ * This process lives as long as the registry and does almost nothing, so it loads almost nothing:
+ * the command line and the settings are read by the process that prepares the installation.
+ */
+
+/** Runs until a signal ends it, or until the start failed and it was told why. */
+export async function serve(command: (role: Role) => string[]): Promise<void> {
+  const preparation = spawnChild({ name: 'prepare', command: command('prepare'), answers: {} })
+  const found = await Promise.race([preparation.found, preparation.ended])
+  // It has answered `--help`, or has told what is wrong.
+  if (!('config' in found)) process.exit(found.code ?? 1)
+  await report(() => superviseUntilStopped(found, preparation, command))
+  process.exit(0)
+}
+
+async function superviseUntilStopped(
+  { config: asked, warnings }: Found,
+  preparation: ChildProcess,
   command: (role: Role) => string[],
 ): Promise<void> {
   const lock = takeFolderLock(asked.data)
@@ -19,8 +34,6 @@ export async function serve(
     const port = await claimPort(asked.listen.address)
     const address = { ...asked.listen.address, port }
     const config = { ...asked, listen: { ...asked.listen, address } }
-    prepareSelfSigned(config)
-    const tls = loadTls(config)
 
     const { level, format } = config.log
     const pretty = format === 'pretty' || (format === 'auto' && process.stdout.isTTY === true)
@@ -28,12 +41,12 @@ export async function serve(
     for (const warning of warnings) log.warn('setting ignored', { warning })
 
     const metrics = createMetrics('supervisor')
-    const supervisor = createSupervisor({ config, log, metrics, pretty, command })
+    const supervisor = createSupervisor({ config, log, metrics, pretty, command, preparation })
     const stop = stopOnSignal(supervisor)
     try {
-      const { adminPassword } = await supervisor.start()
+      const { adminPassword, scheme } = await supervisor.start()
       if (adminPassword !== undefined) showPassword(adminPassword)
-      log.info('listening', { url: addressUrl(address, tls ? 'https' : 'http') })
+      log.info('listening', { url: addressUrl(address, scheme) })
       if (config.console.enabled) stop.also(freshenConsole(log))
     } catch (error) {
       supervisor.kill()

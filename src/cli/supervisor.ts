@@ -1,9 +1,9 @@
 import type { Config } from '../lib/config.ts'
 import type { Log } from '../lib/log.ts'
-import { type Metrics, renderMetrics } from '../lib/metrics.ts'
+import type { Metrics } from '../lib/metrics.ts'
 import type { Answers } from './channel.ts'
 import { type ChildProcess, spawnChild } from './child-process.ts'
-import type { Role } from './messages.ts'
+import type { Questions, Role } from './messages.ts'
 
 const ANSWER_MS = 2000
 /** What a process may take beyond the grace to end. */
@@ -21,23 +21,23 @@ export interface SupervisorOptions {
   pretty: boolean
   /** The command that runs one of the processes. */
   command: (role: Role) => string[]
+  /** The process that found the settings, and ends when it has prepared the installation. */
+  preparation: ChildProcess
 }
 
 export interface Supervisor {
   /** Prepares the installation and starts every process; fails when one of them does. */
-  start(): Promise<{ adminPassword?: string; port?: number }>
+  start(): Promise<Questions['prepare'] & { port?: number }>
   /** Lets running transfers finish within the grace of the settings; resolves when all ended. */
   stop(): Promise<void>
   /** Ends all at once. */
   kill(): void
-  /** Process ids by name. */
-  processes(): Record<string, number>
 }
 
 /** Keeps one jobs process and the workers running; serves nobody itself. */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
-  const { config, log, metrics, pretty, command } = options
-  const children = new Map<string, ChildProcess>()
+  const { config, log, metrics, pretty, command, preparation } = options
+  const children = new Map([[preparation.name, preparation]])
   let phase: 'starting' | 'running' | 'stopping' = 'starting'
   const restarts = metrics.counter({
     name: 'process_restarts_total',
@@ -47,13 +47,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   const answers: Answers = {
     allReady: async () => phase === 'running' && (await everyReady()),
-    async allMetrics() {
+    async allSnapshots() {
       const asked = [...children.values()].map(({ channel }) =>
         channel.ask('snapshot', { timeoutMs: ANSWER_MS }),
       )
-      const snapshots = await Promise.allSettled([metrics.snapshot(), ...asked])
+      const answers = await Promise.allSettled(asked)
       // A process that does not answer must not hide the figures of all others.
-      return renderMetrics(snapshots.flatMap((result) => ('value' in result ? [result.value] : [])))
+      const given = answers.flatMap((answer) => ('value' in answer ? [answer.value] : []))
+      return [metrics.snapshot(), ...given]
     },
   }
 
@@ -65,7 +66,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 
   function spawn(role: Role, name: string): ChildProcess {
-    const child = spawnChild({ name, command: command(role), config, pretty, answers })
+    const child = spawnChild({ name, command: command(role), answers })
+    child.settle(config, pretty)
     children.set(name, child)
     void child.ended.then(() => {
       if (children.get(name) === child) children.delete(name)
@@ -106,7 +108,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const workers = Array.from({ length: config.workers }, (_, i) =>
         spawn('worker', `worker-${i + 1}`),
       )
-      const { adminPassword } = await jobs.channel.ask('prepare')
+      preparation.settle(config, pretty)
+      const prepared = await preparation.channel.ask('prepare')
+      children.delete(preparation.name)
+      preparation.kill()
       const started = await Promise.all(
         [...workers, jobs].map(({ channel }) => channel.ask('start')),
       )
@@ -114,10 +119,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       for (const child of workers) void keep('worker', child)
       void keep('jobs', jobs)
       const { port } = started[0] ?? {}
-      return {
-        ...(adminPassword === undefined ? {} : { adminPassword }),
-        ...(port === undefined ? {} : { port }),
-      }
+      return { ...prepared, ...(port === undefined ? {} : { port }) }
     },
 
     async stop() {
@@ -145,7 +147,5 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       phase = 'stopping'
       for (const child of children.values()) child.kill()
     },
-
-    processes: () => Object.fromEntries([...children.values()].map(({ name, pid }) => [name, pid])),
   }
 }

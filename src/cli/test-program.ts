@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ProcessContext, ProcessEntry, RunningProcess } from '../lib/process.ts'
+import { renderMetrics } from '../lib/metrics-text.ts'
+import type { ProcessContext, ProcessLoaders, RunningProcess } from '../lib/process.ts'
 import { loadTls } from '../lib/tls.ts'
 import { run } from './run.ts'
 
@@ -9,21 +10,19 @@ import { run } from './run.ts'
  * `/crash`, and the questions to the supervisor. PREPARE_MS makes the preparation take time.
  */
 
-const entry: ProcessEntry = {
-  async prepare({ config, log }) {
-    log.info('preparing')
-    await Bun.sleep(Number(process.env.PREPARE_MS ?? 0))
-    const marker = join(config.data, 'prepared')
-    if (existsSync(marker)) return {}
-    writeFileSync(marker, '')
-    return { adminPassword: 'generated-password' }
-  },
-  async startWorker(context) {
-    return serveWorker(context)
-  },
-  async startJobs() {
-    return { ready: async () => true, stop: async () => {} }
-  },
+const loaders: ProcessLoaders = {
+  prepare:
+    async () =>
+    async ({ config, log }) => {
+      log.info('preparing')
+      await Bun.sleep(Number(process.env.PREPARE_MS ?? 0))
+      const marker = join(config.data, 'prepared')
+      if (existsSync(marker)) return {}
+      writeFileSync(marker, '')
+      return { adminPassword: 'generated-password' }
+    },
+  worker: async () => async (context) => serveWorker(context),
+  jobs: async () => async () => ({ ready: async () => true, stop: async () => {} }),
 }
 
 function serveWorker({ config, metrics, name, supervisor }: ProcessContext): RunningProcess {
@@ -45,7 +44,7 @@ function serveWorker({ config, metrics, name, supervisor }: ProcessContext): Run
         return new Response('finished')
       },
       '/crash': () => process.exit(9),
-      '/metrics': async () => new Response(await supervisor?.metrics()),
+      '/metrics': async () => new Response(renderMetrics((await supervisor?.snapshots()) ?? [])),
       '/readyz': async () => Response.json(await supervisor?.ready()),
     },
   })
@@ -58,4 +57,4 @@ function serveWorker({ config, metrics, name, supervisor }: ProcessContext): Run
   }
 }
 
-await run(process.argv.slice(2), async () => entry)
+await run(process.argv.slice(2), loaders)

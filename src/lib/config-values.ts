@@ -1,17 +1,11 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import type { ListenAddress } from './listen-address.ts'
 
 /*
  * The forms that settings are written in. Every message completes "… must be", because a problem
  * is reported as `key: "value" must be …`.
  */
-
-export interface ListenAddress {
-  /** As given: a name, an IPv4 address or an IPv6 address without brackets. */
-  host: string
-  /** 0 lets the system choose. */
-  port: number
-}
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const DURATION = /^(\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/
@@ -54,12 +48,6 @@ export function address() {
     context.addIssue({ code: 'custom', message: right })
     return z.NEVER
   })
-}
-
-/** `http://host:port` of a listen address, as a client on this machine would type it. */
-export function addressUrl({ host, port }: ListenAddress, scheme: 'http' | 'https'): string {
-  const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `${scheme}://${shown.includes(':') ? `[${shown}]` : shown}:${port}`
 }
 
 /** A web address without a path: scheme, host and port. */

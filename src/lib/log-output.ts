@@ -12,7 +12,7 @@ export interface LogOutputOptions {
   output?: (lines: string) => void
 }
 
-/** What pino writes its lines to. Lines of one tick go out together. */
+/** Takes the lines of a log. Those of one tick go out together. */
 export function createLogOutput({ format, output }: LogOutputOptions) {
   const put = output ?? writeAll
   let pending = ''

@@ -1,8 +1,8 @@
-import pino from 'pino'
 import { createLogOutput } from './log-output.ts'
 import { redact } from './redact.ts'
 
-type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+const RANKS = { debug: 0, info: 1, warn: 2, error: 3 }
+type LogLevel = keyof typeof RANKS
 
 /** Variables of a line. An `Error` under any name is written with its stack and causes. */
 type LogFields = Record<string, unknown>
@@ -35,16 +35,8 @@ export interface LogOptions {
 
 /** A log to the standard output, which is written at the end of the tick and at exit. */
 export function createLog({ level, format, name, output }: LogOptions): Log {
-  const logger = pino(
-    {
-      level,
-      base: name === undefined ? {} : { process: name },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    createLogOutput({ format, ...(output ? { output } : {}) }),
-  )
-  return fromPino(logger)
+  const { write } = createLogOutput({ format, ...(output ? { output } : {}) })
+  return logWith(name === undefined ? {} : { process: name }, RANKS[level], write)
 }
 
 /** Says nothing: for tests and for commands whose output is their result. */
@@ -57,20 +49,23 @@ export const silentLog: Log = {
   enabled: () => false,
 }
 
-function fromPino(logger: pino.Logger): Log {
+/** @param base fields of every line, already without secrets */
+function logWith(base: LogFields, least: number, write: (line: string) => void): Log {
+  const enabled = (level: LogLevel) => RANKS[level] >= least
   const writer =
     (level: LogLevel) =>
     (message: string, fields?: LogFields): void => {
-      if (!logger.isLevelEnabled(level)) return
-      if (fields) logger[level](redact(fields), message)
-      else logger[level](message)
+      if (!enabled(level)) return
+      const own = fields ? redact(fields) : {}
+      const line = { level, time: new Date().toISOString(), ...base, ...own, msg: message }
+      write(`${JSON.stringify(line)}\n`)
     }
   return {
     debug: writer('debug'),
     info: writer('info'),
     warn: writer('warn'),
     error: writer('error'),
-    child: (fields) => fromPino(logger.child(redact(fields))),
-    enabled: (level) => logger.isLevelEnabled(level),
+    child: (fields) => logWith({ ...base, ...redact(fields) }, least, write),
+    enabled,
   }
 }

@@ -1,22 +1,8 @@
-import {
-  AggregatorRegistry,
-  type Counter,
-  type CounterConfiguration,
-  type Gauge,
-  type GaugeConfiguration,
-  type Histogram,
-  type HistogramConfiguration,
-  type MetricObjectWithValues,
-  type MetricValue,
-  Counter as PromCounter,
-  Gauge as PromGauge,
-  Histogram as PromHistogram,
-  Registry,
-} from 'prom-client'
-import { collectProcessMetrics } from './process-metrics.ts'
+import { createFamily, type Family, type FamilyOptions, type Labels } from './metric-family.ts'
+import { processFamilies } from './process-metrics.ts'
 
 /** The values of one process at one moment; survives JSON. */
-export type MetricsSnapshot = MetricObjectWithValues<MetricValue<string>>[]
+export type MetricsSnapshot = ReturnType<Family['read']>[]
 
 interface RequestMetric {
   /** Name of the route, never the path: `manifest.get`. */
@@ -29,6 +15,8 @@ interface RequestMetric {
   bytesOut: number
 }
 
+type Options = Pick<FamilyOptions, 'name' | 'help' | 'labelNames'>
+
 /** What the program counts. Names begin with `entrepot_`; units are seconds and bytes. */
 export interface Metrics {
   /** Once per request, when its answer begins. */
@@ -38,10 +26,8 @@ export interface Metrics {
   /** Once per run of a job. */
   job(kind: string, outcome: 'done' | 'failed' | 'retried' | 'cancelled', seconds: number): void
   /** A metric of one room's own; `name` without the prefix. */
-  counter<L extends string>(options: Omit<CounterConfiguration<L>, 'registers'>): Counter<L>
-  gauge<L extends string>(options: Omit<GaugeConfiguration<L>, 'registers'>): Gauge<L>
-  histogram<L extends string>(options: Omit<HistogramConfiguration<L>, 'registers'>): Histogram<L>
-  snapshot(): Promise<MetricsSnapshot>
+  counter(options: Options): { inc(labels?: Labels, by?: number): void }
+  snapshot(): MetricsSnapshot
 }
 
 /** From a manifest out of a cache to a layer of gigabytes. */
@@ -52,60 +38,58 @@ const JOB_SECONDS = [0.01, 0.1, 1, 10, 60, 600, 3600]
 
 /** The metrics of one process; `processName` such as `worker-1` labels what it uses itself. */
 export function createMetrics(processName: string): Metrics {
-  const registry = new Registry()
-  const registers = [registry]
-  const prefixed = (name: string) => `entrepot_${name}`
+  const families: Family[] = []
+  const family = (options: FamilyOptions): Family => {
+    const made = createFamily({ ...options, name: `entrepot_${options.name}` })
+    families.push(made)
+    return made
+  }
 
-  const requests = new PromHistogram({
-    name: prefixed('http_request_duration_seconds'),
+  const requests = family({
+    name: 'http_request_duration_seconds',
     help: 'Time from the request until its answer begins, by route.',
     labelNames: ['route', 'method', 'status'],
+    type: 'histogram',
     buckets: REQUEST_SECONDS,
-    registers,
   })
-  const received = new PromCounter({
-    name: prefixed('http_received_bytes_total'),
+  const received = family({
+    name: 'http_received_bytes_total',
     help: 'Bytes of request bodies, by route.',
     labelNames: ['route'],
-    registers,
+    type: 'counter',
   })
-  const sent = new PromCounter({
-    name: prefixed('http_sent_bytes_total'),
+  const sent = family({
+    name: 'http_sent_bytes_total',
     help: 'Bytes of answers, by route.',
     labelNames: ['route'],
-    registers,
+    type: 'counter',
   })
-  const uploads = new PromGauge({
-    name: prefixed('uploads_in_flight'),
+  const uploads = family({
+    name: 'uploads_in_flight',
     help: 'Requests that carry bytes of an upload right now.',
-    registers,
+    type: 'gauge',
   })
-  const jobs = new PromHistogram({
-    name: prefixed('job_duration_seconds'),
+  const jobs = family({
+    name: 'job_duration_seconds',
     help: 'Time that one run of a job took, by kind and outcome.',
     labelNames: ['kind', 'outcome'],
+    type: 'histogram',
     buckets: JOB_SECONDS,
-    registers,
   })
-  collectProcessMetrics(registry, processName)
+  const ofProcess = processFamilies(processName)
 
   return {
     request({ route, method, status, seconds, bytesIn, bytesOut }) {
-      requests.observe({ route, method, status }, seconds)
-      if (bytesIn > 0) received.inc({ route }, bytesIn)
-      if (bytesOut > 0) sent.inc({ route }, bytesOut)
+      requests.add({ route, method, status }, seconds)
+      if (bytesIn > 0) received.add({ route }, bytesIn)
+      if (bytesOut > 0) sent.add({ route }, bytesOut)
     },
-    uploadsInFlight: { inc: () => uploads.inc(), dec: () => uploads.dec() },
-    job: (kind, outcome, seconds) => jobs.observe({ kind, outcome }, seconds),
-    counter: (options) => new PromCounter({ ...options, name: prefixed(options.name), registers }),
-    gauge: (options) => new PromGauge({ ...options, name: prefixed(options.name), registers }),
-    histogram: (options) =>
-      new PromHistogram({ ...options, name: prefixed(options.name), registers }),
-    snapshot: () => registry.getMetricsAsJSON(),
+    uploadsInFlight: { inc: () => uploads.add({}, 1), dec: () => uploads.add({}, -1) },
+    job: (kind, outcome, seconds) => jobs.add({ kind, outcome }, seconds),
+    counter(options) {
+      const counter = family({ ...options, type: 'counter' })
+      return { inc: (labels = {}, by = 1) => counter.add(labels, by) }
+    },
+    snapshot: () => [...families.map((one) => one.read()), ...ofProcess()],
   }
-}
-
-/** The sum over processes, as Prometheus reads it (text format 0.0.4). */
-export function renderMetrics(snapshots: MetricsSnapshot[]): Promise<string> {
-  return AggregatorRegistry.aggregate(snapshots).metrics()
 }

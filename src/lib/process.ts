@@ -1,6 +1,6 @@
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics, MetricsSnapshot } from './metrics.ts'
 
 /** What every process of an installation starts with. */
 export interface ProcessContext {
@@ -14,8 +14,8 @@ export interface ProcessContext {
 }
 
 interface SupervisorLink {
-  /** Metrics summed over all processes, in the text format of Prometheus. */
-  metrics(): Promise<string>
+  /** The metrics of every process that answers. */
+  snapshots(): Promise<MetricsSnapshot[]>
   /** True while every process of the installation is ready; false as soon as a stop began. */
   ready(): Promise<boolean>
 }
@@ -32,10 +32,10 @@ export interface RunningProcess {
   port?: number
 }
 
-/** What `app/app.ts` offers to those who start processes. */
-export interface ProcessEntry {
+/** What `app/app.ts` offers to those who start processes; each loads its code first. */
+export interface ProcessLoaders {
   /** Once per start of the installation, before any process: schema, keys, first administrator. */
-  prepare(context: ProcessContext): Promise<{ adminPassword?: string }>
-  startWorker(context: ProcessContext): Promise<RunningProcess>
-  startJobs(context: ProcessContext): Promise<RunningProcess>
+  prepare(): Promise<(context: ProcessContext) => Promise<{ adminPassword?: string }>>
+  worker(): Promise<(context: ProcessContext) => Promise<RunningProcess>>
+  jobs(): Promise<(context: ProcessContext) => Promise<RunningProcess>>
 }
