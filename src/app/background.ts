@@ -25,12 +25,13 @@ export function createBackground(
   longJobs: Job[]
   schedules: Schedule[]
 } {
-  const { db, store, accounts, registry } = parts
+  const { db, store, journal, accounts, registry } = parts
   const { config } = context
   const clock = systemClock
   const ofRegistry = createRegistryJobs({
     db,
     store,
+    journal,
     clock,
     uploads: registry.uploads,
     uploadsExpireAfter: config.uploads.expireAfter,

@@ -17,11 +17,14 @@ import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { openBlobStore } from '../store/blobs/open.ts'
 import type { Db } from '../store/db/database.ts'
 import { type DatabaseUse, databaseOf, openDatabase } from '../store/db/open.ts'
+import { type JournalStore, openJournalStore } from '../store/journal/journal-store.ts'
 
 /** What every process of an installation is built from. */
 export interface Parts {
   db: Db
   store: BlobStore
+  /** In the same place as the blobs. */
+  journal: JournalStore
   sealer: Sealer
   accounts: Accounts
   registry: LocalRegistry
@@ -37,6 +40,7 @@ export async function buildParts(
   const clock = systemClock
   const db = openDatabase({ ...databaseOf(config, use), checkpoints: use === 'jobs' })
   const store = await openBlobStore(config)
+  const journal = await openJournalStore(config)
   const sealingKey = await loadSealingKey({ value: config.sealingKey, dataFolder: config.data })
   const sealer = createSealer(sealingKey)
   const accounts = createAccounts({
@@ -78,7 +82,7 @@ export async function buildParts(
       await requestSync(queue, tx, { registry: changed.id, trigger: 'change', now: clock() })
     },
   })
-  return { db, store, sealer, accounts, registry, activity, registries }
+  return { db, store, journal, sealer, accounts, registry, activity, registries }
 }
 
 /** Who asks whether a process is ready waits no longer. */

@@ -4,6 +4,7 @@ import { SETTINGS } from '../lib/config-schema.ts'
 import { versionLine } from '../lib/version.ts'
 import { addCopyVerb } from './copy-verb.ts'
 import type { MigrateOptions } from './migrate.ts'
+import type { RebuildVerbOptions } from './rebuild.ts'
 import { EXIT_USAGE, report } from './report.ts'
 import { addRunnerVerb } from './runner-verb.ts'
 import { addUseVerbs } from './use-verbs.ts'
@@ -67,6 +68,17 @@ export function createProgram({ serve }: ProgramDeps): Command {
     .action(async (_, verb: Command) => {
       const { migrate } = await import('./migrate.ts')
       await report(() => migrate(settingsOf(verb), verb.opts<MigrateOptions>()))
+    })
+
+  withSettings(program.command('rebuild'))
+    .description('make a lost database anew, out of the journal in the storage')
+    .option('--dry-run', 'only tell what would come back; a running server may go on', false)
+    .option('--verify', 'also read every blob and compare its digest', false)
+    .option('--partial', 'bring back what can be read of a damaged journal', false)
+    .option('--journal <id>', 'which journal, where the storage has several')
+    .action(async (_, verb: Command) => {
+      const { rebuild } = await import('./rebuild.ts')
+      await report(() => rebuild(settingsOf(verb).config, verb.opts<RebuildVerbOptions>()))
     })
 
   withSettings(program.command('health'))

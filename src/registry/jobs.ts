@@ -4,6 +4,8 @@ import type { Schedule } from '../jobs/scheduler.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db } from '../store/db/database.ts'
+import type { JournalStore } from '../store/journal/journal-store.ts'
+import { foreignLineages } from './journal/lineages.ts'
 import { sweepOrphans } from './orphans.ts'
 import type { Uploads } from './uploads.ts'
 import { foldUsage } from './usage.ts'
@@ -14,6 +16,7 @@ const nothing = z.object({})
 export interface RegistryJobsDeps {
   db: Db
   store: BlobStore
+  journal: JournalStore
   clock: Clock
   uploads: Uploads
   /** Milliseconds without activity after which an upload is forgotten. */
@@ -22,14 +25,16 @@ export interface RegistryJobsDeps {
 
 /** The registry's work in the background, and when it is due. */
 export function createRegistryJobs(deps: RegistryJobsDeps): { jobs: Job[]; schedules: Schedule[] } {
-  const { db, store, clock, uploads, uploadsExpireAfter } = deps
+  const { db, store, journal, clock, uploads, uploadsExpireAfter } = deps
 
   const sweepUploads = defineJob({
     name: 'uploads.sweep',
     schema: nothing,
     async run(_, { progress, signal }) {
       const removed = await uploads.sweep(clock() - uploadsExpireAfter, signal)
-      const orphans = await sweepOrphans({ db, store, clock }, signal)
+      // What another database knows of is no leftover: see `foreignLineages`.
+      const isOurs = (await foreignLineages(db, journal)).length === 0
+      const orphans = isOurs ? await sweepOrphans({ db, store, clock }, signal) : 0
       progress({ removed, orphans })
     },
   })

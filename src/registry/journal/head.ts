@@ -11,7 +11,7 @@ import type { Row } from '../../store/db/schema.ts'
 export type Head = Row<'journal_head'>
 
 /** Another process takes over from a writer that has reserved nothing for so long. */
-const LEASE_MS = 60_000
+const LEASE_MS = 15_000
 
 export function readHead(on: Queryable): Promise<Head | undefined> {
   return on.selectFrom('journal_head').selectAll().where('id', '=', 1).executeTakeFirst()

@@ -27,6 +27,8 @@ import { recordsOf } from './states.ts'
 /** Changes wait so long at most before they are in the store, when nothing is wrong. */
 const INTERVAL_MS = 5_000
 const MOST_PAUSE_MS = 60_000
+/** A process that is to end writes for so long at most; the rest waits for the next one. */
+const LAST_MS = 5_000
 /** Changes are worth a new snapshot when they are larger than the last one, or than this. */
 const SNAPSHOT_BYTES = 8 * 1024 * 1024
 const SNAPSHOT_OBJECTS = 1_000
@@ -43,7 +45,7 @@ export interface JournalWriter {
   flush(): Promise<void>
   /** Flushes again and again until `stop`. */
   start(): void
-  /** Writes what there is once more, and lets another process go on at once. */
+  /** Writes what there is, as far as that is quick, and lets another process go on at once. */
   stop(): Promise<void>
 }
 
@@ -292,7 +294,8 @@ export function createJournalWriter(deps: {
       clearTimeout(timer)
       await running
       try {
-        await step()
+        const until = Date.now() + LAST_MS
+        while (Date.now() < until && (await step()));
         await releaseHead(db, writer)
       } catch (error) {
         log.warn('journal not written', { error })

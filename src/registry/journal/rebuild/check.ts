@@ -146,7 +146,7 @@ function checkNames(scratch: Scratch, lose: (key: RecordKey, why: string) => voi
 }
 
 /** As people know it. */
-export function describe(scratch: Scratch, { kind, owner, name }: RecordKey): string {
+function describe(scratch: Scratch, { kind, owner, name }: RecordKey): string {
   if (kind === 'project') return `project ${projectName(scratch, owner)}`
   const state = scratch.find({ kind: 'repository', owner, name: '' })
   const repository = state && parseState('repository', state)
