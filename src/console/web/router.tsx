@@ -228,6 +228,13 @@ const editRegistry = createRoute({
   component: lazyRouteComponent(registriesArea, 'EditRegistryPage'),
 })
 
+const runners = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/runners',
+  validateSearch: search('after'),
+  component: lazyRouteComponent(registriesArea, 'RunnersPage'),
+})
+
 const tree = root.addChildren([
   signIn,
   shell.addChildren([
@@ -243,6 +250,7 @@ const tree = root.addChildren([
       newRegistry,
       registry,
       editRegistry,
+      runners,
     ]),
     projects,
     project.addChildren([repositories, projectUsage, members, projectRobots, projectSettings]),

@@ -42,6 +42,10 @@ const Overview = z
       })
       .nullable()
       .openapi({ description: 'External registries that you may see; null: sign in first' }),
+    runners: z
+      .object({ online: z.int(), away: z.int(), other: z.int() })
+      .nullable()
+      .openapi({ description: 'Of at most 1000; null: not for you' }),
     jobs: z
       .object({ running: z.int(), queued: z.int(), failed: z.int() })
       .nullable()
@@ -88,6 +92,13 @@ export function overviewEndpoints(deps: ApiDeps): Endpoint[] {
     }
   }
 
+  async function runnerCounts() {
+    const all = await deps.runners.runners.list({ limit: 1_000 })
+    const online = all.filter(({ state }) => state === 'online').length
+    const away = all.filter(({ state }) => state === 'away').length
+    return { online, away, other: all.length - online - away }
+  }
+
   return [
     endpoint(overviewRoutes.get, async ({ principal }) => {
       const viewer = principal.isAdmin ? 'all' : principal.account
@@ -105,6 +116,7 @@ export function overviewEndpoints(deps: ApiDeps): Endpoint[] {
             repositoryCount: repositories,
           })),
           registries: await healthOf(principal),
+          runners: system.allowed ? await runnerCounts() : null,
           jobs: system.allowed
             ? {
                 running: await count('running'),

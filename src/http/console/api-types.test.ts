@@ -19,6 +19,7 @@ import { registryRoutes } from '../api/registries.ts'
 import { registryBrowseRoutes } from '../api/registry-browse.ts'
 import { repositoryRoutes } from '../api/repositories.ts'
 import { robotRoutes, systemRobotRoutes } from '../api/robots.ts'
+import { runnerRoutes } from '../api/runners.ts'
 import { searchRoutes } from '../api/search.ts'
 import { sessionRoutes } from '../api/session.ts'
 import { tagRoutes } from '../api/tags.ts'
@@ -79,6 +80,9 @@ test('the console reads what the routes answer', () => {
     answers<Hub.ConnectionReport>(registryBrowseRoutes.test),
     answers<Hub.BrowsedNames>(registryBrowseRoutes.repositories),
     answers<Hub.RemoteImage>(registryBrowseRoutes.image),
+    answers<Console.Page<Hub.Runner>>(runnerRoutes.list),
+    answers<Hub.CreatedRunner>(runnerRoutes.create),
+    answers<Hub.RunnerInvitation>(runnerRoutes.inviteAgain),
     answers<Hub.Transfer>(transferRoutes.create),
   ]
   expect(new Set(compared).size).toBe(compared.length)

@@ -113,3 +113,32 @@ export interface Transfer {
   error: { code: string; message: string } | null
   waitsUntil: number | null
 }
+
+export type RunnerState = 'invited' | 'online' | 'away' | 'revoked'
+
+export interface Runner {
+  id: string
+  name: string
+  /** null: it serves all. */
+  project: string | null
+  state: RunnerState
+  keyId: string | null
+  keyEpoch: number
+  version: string
+  lastSeenAt: number | null
+  createdAt: number
+  enrolledAt: number | null
+  revokedAt: number | null
+  registryCount: number
+  tasksWaiting: number
+  tasksRunning: number
+}
+
+export interface RunnerInvitation {
+  token: string
+  expiresAt: number
+}
+
+export interface CreatedRunner extends RunnerInvitation {
+  runner: Runner
+}

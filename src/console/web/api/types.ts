@@ -61,6 +61,7 @@ export interface Overview {
   physicalBytes: number | null
   largest: LargeProject[]
   registries: RegistryHealthCounts | null
+  runners: { online: number; away: number; other: number } | null
   jobs: { running: number; queued: number; failed: number } | null
 }
 

@@ -3,3 +3,4 @@
 export { EditRegistryPage, NewRegistryPage } from './registries/editor.tsx'
 export { RegistriesPage } from './registries/registries.tsx'
 export { RegistryPage } from './registries/registry.tsx'
+export { RunnersPage } from './runners/runners.tsx'

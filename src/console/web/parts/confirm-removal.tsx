@@ -11,6 +11,8 @@ export interface RemovalProps {
   name?: string | undefined
   /** What will be gone. */
   children: ReactNode
+  /** Of the button; "Delete" unless set. */
+  submit?: string
   busy: boolean
   error: unknown
   onConfirm: () => void
@@ -19,7 +21,7 @@ export interface RemovalProps {
 
 /** Says what will be gone before it is, and wants the name of what cannot be had back. */
 export function ConfirmRemoval(props: RemovalProps) {
-  const { open, title, name, children, busy, error, onConfirm, onClose } = props
+  const { open, title, name, children, submit, busy, error, onConfirm, onClose } = props
   const { t } = useTranslation()
   const [typed, setTyped] = useState('')
   const ready = name === undefined || typed === name
@@ -27,7 +29,7 @@ export function ConfirmRemoval(props: RemovalProps) {
     <Modal
       open={open}
       title={title}
-      okText={t('common.delete')}
+      okText={submit ?? t('common.delete')}
       cancelText={t('common.cancel')}
       okButtonProps={{ danger: true, disabled: !ready, loading: whenSlow(busy) }}
       onOk={onConfirm}

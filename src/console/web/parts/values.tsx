@@ -100,7 +100,16 @@ export function Command({ text }: { text: string }) {
 }
 
 /** How full something is. */
-export function Bar({ part, label }: { part: number; label: string }) {
+export function Bar({
+  part,
+  label,
+  isLimit = true,
+}: {
+  part: number
+  label: string
+  /** Nearly full is a warning. */
+  isLimit?: boolean
+}) {
   const percent = Math.max(0, Math.min(100, part * 100))
   return (
     // biome-ignore lint/a11y/useSemanticElements: browsers do not let a <meter> be styled alike
@@ -112,7 +121,7 @@ export function Bar({ part, label }: { part: number; label: string }) {
       aria-valuemax={100}
       aria-valuenow={Math.round(percent)}
     >
-      <span className={part >= 0.9 ? 'full' : ''} style={{ width: `${percent}%` }} />
+      <span className={isLimit && part >= 0.9 ? 'full' : ''} style={{ width: `${percent}%` }} />
     </div>
   )
 }

@@ -3,6 +3,7 @@ import {
   AppstoreOutlined,
   AuditOutlined,
   CloudServerOutlined,
+  ClusterOutlined,
   DashboardOutlined,
   RobotOutlined,
   RocketOutlined,
@@ -44,6 +45,7 @@ export function Navigation({ onChoose }: { onChoose?: () => void }) {
             children: [
               place('/users', <TeamOutlined />, t('nav.users')),
               place('/robots', <RobotOutlined />, t('nav.robots')),
+              place('/runners', <ClusterOutlined />, t('runners.title')),
               place('/jobs', <ThunderboltOutlined />, t('nav.jobs')),
               place('/audit', <AuditOutlined />, t('nav.audit')),
             ],

@@ -101,6 +101,7 @@ export const general = {
     failing: 'Failing',
     health: 'Registries',
     healthy: 'Healthy',
+    otherRunners: 'Not enrolled or revoked',
     noRegistries: 'No external registries yet.',
     untested: 'Not tested',
 

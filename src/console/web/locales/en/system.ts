@@ -1,4 +1,42 @@
 export const system = {
+  runners: {
+    actionsOf: 'Actions for runner {{name}}',
+    command:
+      'Near the registry, with the token in a file named {{file}} that only you can read, start:',
+    create: 'New runner',
+    deleteText_one:
+      'It goes for good. {{count}} registry names it and keeps it from being deleted.',
+    deleteText_other:
+      'It goes for good. Registries that name it keep it from being deleted: {{count}}.',
+    deleteTitle: 'Delete the runner {{name}}',
+    id: 'Id',
+    idHint: 'Registries name it by this; it cannot be changed later.',
+    intro:
+      'A runner is a program near registries that this server cannot reach. It asks for work here, so nothing has to reach it.',
+    lastSeen: 'Last heard of',
+    name: 'Name',
+    nameHint: 'For people; the id unless given.',
+    newToken: 'New enrolment token',
+    none: 'There are no runners. You need one only for registries that this server cannot reach.',
+    ofProject: 'only for {{project}}',
+    project: 'Only for project',
+    projectHint: 'Empty: it serves registries of all projects.',
+    revoke: 'Revoke',
+    revokeText_one:
+      'Its program is refused at once, and its tasks end. {{count}} registry cannot be reached until a runner enrols again.',
+    revokeText_other:
+      'Its program is refused at once, and its tasks end. Registries that cannot be reached until a runner enrols again: {{count}}.',
+    revokeTitle: 'Revoke the runner {{name}}',
+    saveToken: 'Save as {{file}}',
+    states: { invited: 'Not enrolled yet', online: 'Online', away: 'Away', revoked: 'Revoked' },
+    taskCounts: '{{running}} running, {{waiting}} waiting',
+    tasks: 'Tasks',
+    title: 'Runners',
+    token: 'Enrolment token',
+    tokenOf: 'Enrol the runner {{name}}',
+    tokenUntil: 'Good for one start, until {{time}}.',
+    version: 'Version',
+  },
   jobs: {
     anyState: 'Any state',
     attempts: 'Attempts',

@@ -106,6 +106,7 @@ export const general: Pick<
     failing: '异常',
     health: '镜像仓库（外部）',
     healthy: '正常',
+    otherRunners: '未注册或已吊销',
     noRegistries: '还没有接入外部镜像仓库。',
     untested: '未检测',
 

@@ -1,6 +1,41 @@
 import type { Texts } from '../en.ts'
 
-export const system: Pick<Texts, 'jobs' | 'audit' | 'api'> = {
+export const system: Pick<Texts, 'runners' | 'jobs' | 'audit' | 'api'> = {
+  runners: {
+    actionsOf: '执行器 {{name}} 的操作',
+    command: '将令牌保存到仅您可读的文件 {{file}} 中，在镜像仓库所在网络中启动：',
+    create: '新建执行器',
+    deleteText_one: '删除后无法恢复。有 {{count}} 个镜像仓库使用它时不能删除。',
+    deleteText_other: '删除后无法恢复。仍有镜像仓库使用它时不能删除，当前：{{count}} 个。',
+    deleteTitle: '删除执行器 {{name}}',
+    id: '标识',
+    idHint: '镜像仓库通过它指定执行器；创建后不能修改。',
+    intro:
+      '执行器运行在本服务器无法访问的镜像仓库附近，主动到这里领取任务，因此无需为它开放任何入口。',
+    lastSeen: '最近心跳',
+    name: '名称',
+    nameHint: '便于识别；默认与标识相同。',
+    newToken: '新的注册令牌',
+    none: '还没有执行器。仅当本服务器无法访问某些镜像仓库时才需要。',
+    ofProject: '仅用于 {{project}}',
+    project: '限定项目',
+    projectHint: '留空：为所有项目的镜像仓库服务。',
+    revoke: '吊销',
+    revokeText_one:
+      '该执行器将立即被拒绝，其任务结束。{{count}} 个镜像仓库在执行器重新注册之前无法访问。',
+    revokeText_other:
+      '该执行器将立即被拒绝，其任务结束。在执行器重新注册之前无法访问的镜像仓库：{{count}} 个。',
+    revokeTitle: '吊销执行器 {{name}}',
+    saveToken: '保存为 {{file}}',
+    states: { invited: '未注册', online: '在线', away: '离线', revoked: '已吊销' },
+    taskCounts: '{{running}} 个运行中，{{waiting}} 个等待',
+    tasks: '任务',
+    title: '执行器',
+    token: '注册令牌',
+    tokenOf: '注册执行器 {{name}}',
+    tokenUntil: '仅可使用一次，有效期至 {{time}}。',
+    version: '版本',
+  },
   jobs: {
     anyState: '全部状态',
     attempts: '尝试次数',

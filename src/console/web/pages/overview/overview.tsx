@@ -75,7 +75,9 @@ function Figures({ overview }: { overview: Overview }) {
             </dl>
           </Card>
         )}
-        {overview.registries && <RegistryHealth counts={overview.registries} />}
+        {overview.registries && (
+          <RegistryHealth counts={overview.registries} runners={overview.runners} />
+        )}
       </div>
     </>
   )
@@ -123,6 +125,7 @@ function Largest({ projects }: { projects: LargeProject[] }) {
           <Bar
             part={uniqueBytes / (quota > 0 ? quota : most)}
             label={t('projects.usageOf', { name })}
+            isLimit={quota > 0}
           />
         </div>
       ))}

@@ -1,11 +1,17 @@
 import { Link } from '@tanstack/react-router'
 import { Card } from 'antd'
 import { useTranslation } from 'react-i18next'
-import type { RegistryHealthCounts } from '../../api/types.ts'
+import type { Overview, RegistryHealthCounts } from '../../api/types.ts'
 import { useFormat } from '../../format.ts'
 
 /** How the registries of others are, the failing ones by name. */
-export function RegistryHealth({ counts }: { counts: RegistryHealthCounts }) {
+export function RegistryHealth({
+  counts,
+  runners,
+}: {
+  counts: RegistryHealthCounts
+  runners: Overview['runners']
+}) {
   const { t } = useTranslation()
   const format = useFormat()
   const { ok, failing, unknown, failures } = counts
@@ -38,6 +44,21 @@ export function RegistryHealth({ counts }: { counts: RegistryHealthCounts }) {
             </li>
           ))}
         </ul>
+      )}
+      {runners && runners.online + runners.away + runners.other > 0 && (
+        <>
+          <h3 className="card-part">
+            <Link to="/runners">{t('runners.title')}</Link>
+          </h3>
+          <dl className="fact-list">
+            <dt>{t('runners.states.online')}</dt>
+            <dd>{format.number(runners.online)}</dd>
+            <dt>{t('runners.states.away')}</dt>
+            <dd>{format.number(runners.away)}</dd>
+            <dt>{t('overview.otherRunners')}</dt>
+            <dd>{format.number(runners.other)}</dd>
+          </dl>
+        </>
       )}
     </Card>
   )
