@@ -24,7 +24,8 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
     authenticator: accounts.authenticator,
     ready: () => supervisor?.ready() ?? ready(),
     databaseAnswers: () => databaseAnswers(db),
-    metrics: async () => renderMetrics((await supervisor?.snapshots()) ?? [metrics.snapshot()]),
+    metrics: async () =>
+      renderMetrics((await supervisor?.snapshots()) ?? [await metrics.snapshot()]),
     settings: { metricsPublic: config.metrics.public, metricsToken: config.metrics.token },
   })
 

@@ -54,7 +54,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const answers = await Promise.allSettled(asked)
       // A process that does not answer must not hide the figures of all others.
       const given = answers.flatMap((answer) => ('value' in answer ? [answer.value] : []))
-      return [metrics.snapshot(), ...given]
+      return [await metrics.snapshot(), ...given]
     },
   }
 

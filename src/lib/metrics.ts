@@ -1,8 +1,14 @@
-import { createFamily, type Family, type FamilyOptions, type Labels } from './metric-family.ts'
+import {
+  createFamily,
+  type Family,
+  type FamilyOptions,
+  type FamilyValues,
+  type Labels,
+} from './metric-family.ts'
 import { processFamilies } from './process-metrics.ts'
 
 /** The values of one process at one moment; survives JSON. */
-export type MetricsSnapshot = ReturnType<Family['read']>[]
+export type MetricsSnapshot = FamilyValues[]
 
 interface RequestMetric {
   /** Name of the route, never the path: `manifest.get`. */
@@ -15,7 +21,7 @@ interface RequestMetric {
   bytesOut: number
 }
 
-type Options = Pick<FamilyOptions, 'name' | 'help' | 'labelNames'>
+type Options = Pick<FamilyOptions, 'name' | 'help'>
 
 /** What the program counts. Names begin with `entrepot_`; units are seconds and bytes. */
 export interface Metrics {
@@ -26,8 +32,12 @@ export interface Metrics {
   /** Once per run of a job. */
   job(kind: string, outcome: 'done' | 'failed' | 'retried' | 'cancelled', seconds: number): void
   /** A metric of one room's own; `name` without the prefix. */
-  counter(options: Options): { inc(labels?: Labels, by?: number): void }
-  snapshot(): MetricsSnapshot
+  counter(options: Options & Pick<FamilyOptions, 'labelNames'>): {
+    inc(labels?: Labels, by?: number): void
+  }
+  /** A value that is asked for with each snapshot. */
+  gauge(options: Options & { read(): number | Promise<number> }): void
+  snapshot(): Promise<MetricsSnapshot>
 }
 
 /** From a manifest out of a cache to a layer of gigabytes. */
@@ -39,6 +49,7 @@ const JOB_SECONDS = [0.01, 0.1, 1, 10, 60, 600, 3600]
 /** The metrics of one process; `processName` such as `worker-1` labels what it uses itself. */
 export function createMetrics(processName: string): Metrics {
   const families: Family[] = []
+  const gauges: (() => Promise<FamilyValues>)[] = []
   const family = (options: FamilyOptions): Family => {
     const made = createFamily({ ...options, name: `entrepot_${options.name}` })
     families.push(made)
@@ -90,6 +101,19 @@ export function createMetrics(processName: string): Metrics {
       const counter = family({ ...options, type: 'counter' })
       return { inc: (labels = {}, by = 1) => counter.add(labels, by) }
     },
-    snapshot: () => [...families.map((one) => one.read()), ...ofProcess()],
+    gauge({ name, help, read }) {
+      gauges.push(async () => ({
+        name: `entrepot_${name}`,
+        help,
+        type: 'gauge',
+        over: 'sum',
+        series: [{ labels: {}, value: await read() }],
+      }))
+    },
+    snapshot: async () => [
+      ...families.map((one) => one.read()),
+      ...(await Promise.all(gauges.map((gauge) => gauge()))),
+      ...ofProcess(),
+    ],
   }
 }
