@@ -115,7 +115,7 @@ test(
       for (const blob of one.blobs) await registry.pushBlob(`small/app-${i % 7}`, blob)
       await registry.pushManifest(`small/app-${i % 7}`, `v${i}`, one)
     }
-    // An upload that is not finished: its bytes stay behind, and its client begins anew.
+    // An upload that is not finished: it goes on, or its client begins anew where its bytes stay behind.
     const post = await registry.request('POST', '/v2/big/app/blobs/uploads/')
     const upload = new URL(post.headers.get('location') ?? '', server.url).href
     const half = randomBytes(MB)
@@ -176,7 +176,7 @@ test(
       }
     }
     expect((await there.request('PATCH', upload, { body: half })).status).toBe(
-      movesBlobs ? 404 : 416,
+      movesBlobs ? 404 : 202,
     )
 
     const more = imageOf([randomBytes(10 * MB)], 'after the move')
@@ -191,7 +191,7 @@ test(
   LIMIT,
 )
 
-test('the files and the database that were moved are as they were', async () => {
+test.skipIf(!findGarage())('the files that were moved are as they were', async () => {
   const list = async (root: string) =>
     [...new Bun.Glob('**/*').scanSync({ cwd: root })]
       .filter((name) => name.startsWith('blobs/') || name === 'sealing.key')
