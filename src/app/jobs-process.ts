@@ -4,6 +4,7 @@ import { createJobWorker } from '../jobs/worker.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { ProcessContext, RunningProcess } from '../lib/process.ts'
 import { createBackground } from './background.ts'
+import { startJournal } from './journal-work.ts'
 import { buildParts, databaseAnswers } from './parts.ts'
 
 /** The process that does the work in the background. */
@@ -31,11 +32,13 @@ export async function startJobs(context: ProcessContext): Promise<RunningProcess
   worker.start()
   longWorker.start()
   await scheduler.start()
+  const journal = startJournal(parts, context)
   return {
     ready: () => databaseAnswers(db),
     async stop() {
       await scheduler.stop()
       await Promise.all([worker.stop(), longWorker.stop()])
+      await journal.stop()
       await parts.activity.stop()
       await db.close()
     },

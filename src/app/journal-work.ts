@@ -9,12 +9,18 @@ export function startJournal(
   { db, journal }: Parts,
   { log, metrics }: ProcessContext,
 ): JournalWriter {
+  let lag = 0
   metrics.gauge({
     name: 'journal_lag_seconds',
     help: 'Age of the oldest change that the journal in the store does not have yet.',
-    async collect() {
-      const at = await oldestChange(db.query).catch(() => undefined)
-      this.set(at === undefined ? 0 : Math.max(0, (systemClock() - at) / 1000))
+    async read() {
+      try {
+        const at = await oldestChange(db.query)
+        lag = at === undefined ? 0 : Math.max(0, (systemClock() - at) / 1000)
+      } catch {
+        // Without the database the other metrics are still worth reading.
+      }
+      return lag
     },
   })
   const writer = createJournalWriter({ db, store: journal, clock: systemClock, log })

@@ -1,6 +1,7 @@
 import { AppError, isAppError } from '../lib/errors.ts'
 import type { ProcessContext } from '../lib/process.ts'
 import { LIBRARY } from '../oci/reference.ts'
+import { demandNoRebuild } from '../registry/journal/rebuild/marker.ts'
 import { checkStoragePlace } from '../registry/place-check.ts'
 import type { LocalRegistry } from '../registry/registry.ts'
 import type { Db } from '../store/db/database.ts'
@@ -16,6 +17,7 @@ export async function prepare(context: ProcessContext): Promise<{ adminPassword?
   try {
     await store.prove()
     await migrate(db)
+    await demandNoRebuild(db)
     await checkStoragePlace(config, db, store)
     const admin = await accounts
       .prepare({ adminPassword: config.adminPassword })
