@@ -188,7 +188,10 @@ export function createApi(deps: ApiDeps): Face {
       }
       return problemResponse(known, context)
     },
-    stop: live.watch.close,
+    stop() {
+      live.watch.close()
+      runners.tasks.stop()
+    },
   }
 }
 

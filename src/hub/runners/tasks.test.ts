@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { codeOf } from '../../accounts/test-accounts.ts'
+import { createJobQueue } from '../../jobs/queue.ts'
+import { silentLog } from '../../lib/log.ts'
+import { onEachEngine } from '../../store/db/test-databases.ts'
+import { createTestRegistries, type TestRegistries } from '../registries/test-registries.ts'
+import type { RunnerIdentity } from './access.ts'
+import { createAskRunner } from './ask-runner.ts'
+import type { RunnerResult, RunnerTaskView } from './protocol.ts'
+import { createRunnerService, type RunnerService } from './service.ts'
+import { LEASE_MS } from './tasks.ts'
+import { addRunner, type TestRunner } from './test-runner.ts'
+
+const READ = { kind: 'read', images: 1, manifestsRead: 1 } as const
+
+onEachEngine('the tasks of a runner', (create) => {
+  let hub: TestRegistries
+  let service: RunnerService
+  let east: TestRunner
+  let runner: RunnerIdentity
+  let registry: string
+
+  beforeEach(async () => {
+    hub = await createTestRegistries(create)
+    const { db, clock } = hub.accounts
+    const queue = createJobQueue({ db, clock })
+    service = createRunnerService({ db, clock, queue, log: silentLog })
+    east = await addRunner(hub.accounts, 'east')
+    runner = await service.access.authenticate(east.header)
+    registry = (await hub.add('far', { connectClusterId: 'east' })).id
+  })
+  afterEach(() => hub.remove())
+
+  const ask = () => createAskRunner(hub.accounts)
+  const request = (repository: string, key = repository) => ({
+    runner: 'east',
+    registry,
+    work: { kind: 'read', sync: 1, repository } as const,
+    key,
+  })
+  const lease = async (slots = 1, as = runner, begins = false): Promise<RunnerTaskView[]> =>
+    (await service.tasks.lease(as, { begins, held: [], slots, waitMs: 0, version: '1' })).tasks
+  /** Waits until what was asked for stands in the table. */
+  async function queued(count: number): Promise<void> {
+    for (;;) {
+      const rows = await hub.accounts.db.query.selectFrom('runner_task').select('id').execute()
+      if (rows.length >= count) return
+      await Bun.sleep(5)
+    }
+  }
+  async function leased(): Promise<RunnerTaskView> {
+    await queued(1)
+    const [task] = await lease()
+    if (!task) throw new Error('nothing to lease')
+    return task
+  }
+  const end = (task: RunnerTaskView, result: RunnerResult, as = runner) =>
+    codeOf(service.tasks.end(as, task, result))
+
+  test('is taken once, ended once, and heard by who waits', async () => {
+    const waiting = ask().run(request('a/b'))
+    const task = await leased()
+    expect(task).toMatchObject({ epoch: 1, work: { kind: 'read', repository: 'a/b', sync: 1 } })
+    expect(task.registry).toMatchObject({ id: registry, name: 'far', accessKey: 'ci' })
+    expect(await lease()).toEqual([])
+    expect(await end(task, READ)).toBe('none')
+    expect(await end(task, READ)).toBe('conflict')
+    expect((await waiting).result).toEqual(READ)
+    expect(await lease()).toEqual([])
+  })
+
+  test('goes to the next one when its lease runs out, and the former one is not heard', async () => {
+    const stop = new AbortController()
+    const waiting = ask().run(request('a/b'), stop.signal)
+    const first = await leased()
+    hub.accounts.pass(LEASE_MS - 1)
+    expect(await service.tasks.hold(runner, [first])).toEqual([])
+    hub.accounts.pass(LEASE_MS - 1)
+    expect(await lease()).toEqual([])
+    hub.accounts.pass(2)
+    const [second] = await lease()
+    expect(second).toMatchObject({ id: first.id, epoch: 2 })
+    expect(await service.tasks.hold(runner, [first])).toEqual([first.id])
+    expect(await codeOf(service.tasks.known(runner, first, ['1']))).toBe('conflict')
+    expect(
+      await codeOf(
+        service.tasks.page(runner, first, { kind: 'images', unchanged: [], changed: [] }),
+      ),
+    ).toBe('conflict')
+    expect(await end(first, READ)).toBe('conflict')
+    if (second) expect(await end(second, { ...READ, images: 2 })).toBe('none')
+    expect((await waiting).result).toMatchObject({ images: 2 })
+  })
+
+  test('is shared by replicas: of many who ask at once each gets others', async () => {
+    const stop = new AbortController()
+    const names = Array.from({ length: 12 }, (_, i) => `a/${i}`)
+    const waiting = names.map((name) => ask().run(request(name), stop.signal))
+    await queued(names.length)
+    const { clock } = hub.accounts
+    const { db } = hub.accounts.anotherProcess()
+    const queue = createJobQueue({ db, clock })
+    const other = createRunnerService({ db, clock, queue, log: silentLog })
+    const options = { begins: false, held: [], slots: 2, waitMs: 0, version: '1' }
+    const taken = await Promise.all(
+      Array.from({ length: 8 }, (_, i) =>
+        (i % 2 === 0 ? service : other).tasks.lease(runner, options),
+      ),
+    )
+    // A row that somebody else looks at is passed over, so not all may be given out yet.
+    const tasks = [...taken.flatMap((each) => each.tasks), ...(await lease(16))]
+    expect(tasks.map(({ id }) => id).sort()).toEqual([...new Set(tasks.map(({ id }) => id))].sort())
+    expect(tasks).toHaveLength(12)
+    const ended = await Promise.all(
+      tasks.flatMap((task) => [end(task, READ), codeOf(other.tasks.end(runner, task, READ))]),
+    )
+    expect(ended.filter((code) => code === 'none')).toHaveLength(12)
+    await Promise.all(waiting)
+    await db.close()
+  })
+
+  test('who asks again after a crash finds what was done meanwhile', async () => {
+    const crash = new AbortController()
+    const cut = ask().run(request('a/b'), crash.signal)
+    const task = await leased()
+    crash.abort(new Error('the hub ended'))
+    expect(cut).rejects.toThrow('the hub ended')
+    expect(await end(task, READ)).toBe('none')
+    expect((await ask().run(request('a/b'))).result).toEqual(READ)
+    expect(await lease()).toEqual([])
+  })
+
+  test('what fails is thrown as it happened there, and may be asked for again', async () => {
+    const waiting = ask().run(request('a/b'))
+    const failure = { code: 'rate_limited', message: 'too much', retryAfter: 7 } as const
+    const caught = waiting.catch((error: unknown) => error)
+    expect(await end(await leased(), { kind: 'failed', failure })).toBe('none')
+    expect(await caught).toMatchObject({ code: 'rate_limited', details: { retryAfter: 7 } })
+    const again = ask().run(request('a/b'))
+    expect(await end(await leased(), READ)).toBe('none')
+    expect((await again).result).toEqual(READ)
+  })
+
+  test('goes back when it is released, and when the program begins anew', async () => {
+    const waiting = ask().run(request('a/b'))
+    const first = await leased()
+    expect(await end(first, { kind: 'released' })).toBe('none')
+    const second = await leased()
+    expect(second.epoch).toBe(2)
+    const [third] = await lease(1, runner, true)
+    expect(third).toMatchObject({ id: first.id, epoch: 3 })
+    if (third) expect(await end(third, READ)).toBe('none')
+    await waiting
+  })
+
+  test('is nobody else’s: not of another runner, nor after the registry was given to one', async () => {
+    const stop = new AbortController()
+    const waiting = ask().run(request('a/b'), stop.signal)
+    waiting.catch(() => {})
+    await queued(1)
+    const west = await addRunner(hub.accounts, 'west')
+    const stranger = await service.access.authenticate(west.header)
+    expect(await lease(4, stranger)).toEqual([])
+    const task = await leased()
+    expect(await end(task, READ, stranger)).toBe('conflict')
+    expect(await service.tasks.hold(stranger, [task])).toEqual([task.id])
+    const moved = { connectClusterId: 'west', secret: 'other' }
+    await hub.registries.update(registry, moved, { mayUsePrivate: true })
+    hub.accounts.pass(LEASE_MS + 1)
+    expect(await lease(4)).toEqual([])
+    expect(await lease(4, stranger)).toEqual([])
+    stop.abort()
+  })
+
+  test('takes no answer of another kind', async () => {
+    const waiting = ask().run(request('a/b'))
+    const task = await leased()
+    expect(await end(task, { kind: 'listed' })).toBe('invalid_input')
+    const page = { kind: 'repositories' as const, found: [{ name: 'x/y' }] }
+    expect(await codeOf(service.tasks.page(runner, task, page))).toBe('invalid_input')
+    expect(await end(task, READ)).toBe('none')
+    await waiting
+  })
+
+  test('is not waited for when the runner is away, unenrolled, revoked or gone', async () => {
+    hub.accounts.pass(61_000)
+    expect(ask().run(request('a/b'))).rejects.toThrow('was last heard of at')
+    await service.runners.create({ id: 'new', project: null, createdBy: null })
+    expect(ask().run({ ...request('a/b'), runner: 'new' })).rejects.toThrow('not enrolled')
+    await service.runners.revoke('east')
+    expect(ask().run(request('a/b'))).rejects.toThrow('revoked')
+    expect(ask().run({ ...request('a/b'), runner: 'none' })).rejects.toThrow('no runner')
+  })
+})
