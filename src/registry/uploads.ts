@@ -10,6 +10,7 @@ import type { Projects } from './projects.ts'
 import type { Pusher } from './repositories.ts'
 import { createRoom } from './room.ts'
 import { createHashCache, createUploadHash } from './upload-hash.ts'
+import { createHold, RENEW_MS } from './upload-hold.ts'
 import {
   type ClaimedUpload,
   createUploadSessions,
@@ -34,8 +35,6 @@ class UncertainCommit extends Error {}
 /** How often a long upload is held against the room that is left, of the disk and the quota. */
 const ROOM_CHECK_BYTES = 16 * 1024 * 1024
 
-/** How often a writer says that bytes arrive; well below the lease. */
-const RENEW_MS = 5_000
 /** A chunk of many gigabytes is made safe this often, so that a crash does not cost all of it. */
 const SAVE_BYTES = 1024 * 1024 * 1024
 
@@ -107,26 +106,40 @@ export function createUploads(deps: {
     let saveAt = writer.offset + SAVE_BYTES
     let renewAt = clock() + RENEW_MS
     let roomAt = writer.offset + ROOM_CHECK_BYTES
-    for await (const chunk of body) {
-      await writer.write(chunk)
-      if (writer.offset >= roomAt) {
-        await room.demand(0)
-        await projects.demandRoom(row.project_name, writer.offset - begin)
-        roomAt = writer.offset + ROOM_CHECK_BYTES
+    const hold = createHold(() => sessions.renew(row))
+    try {
+      for await (const chunk of body) {
+        await hold.during(() => writer.write(chunk))
+        if (writer.offset >= roomAt) {
+          await room.demand(0)
+          await projects.demandRoom(row.project_name, writer.offset - begin)
+          roomAt = writer.offset + ROOM_CHECK_BYTES
+        }
+        if (isKept && writer.offset >= saveAt) {
+          await sessions.save(row, await hold.during(() => writer.checkpoint()))
+          saveAt = writer.offset + SAVE_BYTES
+        }
+        if (clock() < renewAt) continue
+        if (!(await sessions.renew(row))) throw lostUpload()
+        renewAt = clock() + RENEW_MS
       }
-      if (isKept && writer.offset >= saveAt) {
-        await sessions.save(row, await writer.checkpoint())
-        saveAt = writer.offset + SAVE_BYTES
-      }
-      if (clock() < renewAt) continue
-      if (!(await sessions.renew(row))) throw lostUpload()
-      renewAt = clock() + RENEW_MS
+    } finally {
+      await hold.end()
+    }
+  }
+
+  async function held<T>(row: Upload, work: () => Promise<T>): Promise<T> {
+    const hold = createHold(() => sessions.renew(row))
+    try {
+      return await hold.during(work)
+    } finally {
+      await hold.end()
     }
   }
 
   async function openWriter(claimed: ClaimedUpload, isChunked = false): Promise<UploadWriter> {
     try {
-      return await openUploadWriter(writerDeps, claimed, { isChunked })
+      return await held(claimed.row, () => openUploadWriter(writerDeps, claimed, { isChunked }))
     } catch (error) {
       await sessions.abandon(claimed.row, claimed.takenOver)
       throw error
@@ -153,8 +166,7 @@ export function createUploads(deps: {
       throw failure
     }
     try {
-      const safe = await writer.checkpoint()
-      await sessions.release(row, safe)
+      await sessions.release(row, await held(row, () => writer.checkpoint()))
       writer.keepHash()
     } catch (error) {
       await writer.close()
@@ -190,11 +202,7 @@ export function createUploads(deps: {
   async function finish(row: Upload, writer: UploadWriter, request: FinishRequest): Promise<void> {
     try {
       if (request.body) await receive(row, writer, request.body)
-      await demandDigest(row, writer, request.digest)
-      const sha256 = await writer.digest('sha256')
-      if (!sha256) throw new AppError('internal', 'an upload without a sha256')
-      const size = writer.offset
-      const bytes = await writer.complete()
+      const { sha256, size, bytes } = await held(row, () => completed(row, writer, request.digest))
       const pusher = await request.authorizeCommit()
       const commit = { upload: row, digest: request.digest, sha256: hexOf(sha256), size, bytes }
       const taken = await blobs.commit({ ...commit, pusher }).catch((error: unknown) => {
@@ -207,6 +215,13 @@ export function createUploads(deps: {
     } finally {
       await writer.close()
     }
+  }
+
+  async function completed(row: Upload, writer: UploadWriter, digest: Digest) {
+    await demandDigest(row, writer, digest)
+    const sha256 = await writer.digest('sha256')
+    if (!sha256) throw new AppError('internal', 'an upload without a sha256')
+    return { sha256, size: writer.offset, bytes: await writer.complete() }
   }
 
   async function demandDigest(row: Upload, writer: UploadWriter, digest: Digest): Promise<void> {

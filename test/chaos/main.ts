@@ -2,7 +2,8 @@
  * `npm run test:chaos`: three replicas on PostgreSQL and S3 behind a balancer, 50 clients that push
  * and pull, and for three minutes everything that can break does. Afterwards nothing acknowledged may
  * be missing. `--minutes N`, `--clients N`, `--seed N`; the seed is printed and repeats the choices,
- * as far as the machine's timing allows. Ends with 1 when a promise was broken.
+ * as far as the machine's timing allows. `--large-layer 50g` instead pushes one layer of that size
+ * through three replicas and kills each of them on the way. Ends with 1 when a promise was broken.
  */
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -14,6 +15,7 @@ import { replicasOf, startReplicated } from '../acceptance/replicas.ts'
 import { projectRoot } from '../acceptance/server.ts'
 import { runClient } from './clients.ts'
 import { judge } from './judge.ts'
+import { parseSize, pushLargeLayer } from './large-layer.ts'
 import { createLedger } from './ledger.ts'
 import { startS3Faults } from './s3-faults.ts'
 import { makeTrouble } from './trouble.ts'
@@ -26,6 +28,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '3' },
     clients: { type: 'string', default: '50' },
+    'large-layer': { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 })
@@ -40,6 +43,15 @@ if (!findGarage()) {
 }
 
 const say = (text: string) => console.log(text)
+const large = values['large-layer']
+if (large !== undefined) {
+  const size = parseSize(large)
+  if (size < 10 * MB) {
+    say('--large-layer takes a size such as 50g or 512m, from 10m on')
+    process.exit(2)
+  }
+  process.exit((await pushLargeLayer(size, say)) ? 0 : 1)
+}
 say(`chaos: ${clients} clients, ${minutes} minutes, seed ${seed}`)
 
 const logFile = join(projectRoot, '.cache/chaos.log')
