@@ -41,6 +41,15 @@ onEachEngine('images of external registries', (create) => {
       })),
     )
     await db.query.insertInto('registry_image').values(rows).execute()
+    const repositories = [
+      ...new Map(rows.map((row) => [`${row.registry} ${row.repository}`, row])).values(),
+    ]
+    await db.query
+      .insertInto('registry_repository')
+      .values(
+        repositories.map(({ registry, repository }) => ({ registry, repository, listed_by: 1 })),
+      )
+      .execute()
     await db.query
       .updateTable('registry_image')
       .set({ gone_at: 3 })

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Principal } from '../../accounts/principal.ts'
-import { countImages, type ImageFilter, listImages } from '../../hub/inventory/images.ts'
+import type { ImageFilter } from '../../hub/inventory/image-filter.ts'
+import { findImages } from '../../hub/inventory/images.ts'
 import { requestSync } from '../../hub/inventory/request-sync.ts'
 import { listSyncs, readSync, syncViewOf } from '../../hub/inventory/syncs.ts'
 import type { RegistryRecord } from '../../hub/registries/record.ts'
@@ -171,19 +172,17 @@ export function imageEndpoints({ db, clock, queue, registries }: ApiDeps): Endpo
       sizeTo: maxSize,
       isGone: gone,
     }
-    const [found, total] = await Promise.all([
-      readPage(
-        limit,
-        (count) =>
-          listImages(db.query, {
-            ...filter,
-            limit: count,
-            after: sent === undefined ? undefined : Number(sent),
-          }),
-        ({ id }) => String(id),
-      ),
-      countImages(db.query, filter),
-    ])
+    let total = 0
+    const found = await readPage(
+      limit,
+      async (count) => {
+        const after = sent === undefined ? undefined : Number(sent)
+        const page = await findImages(db, { ...filter, limit: count, after })
+        total = page.total
+        return page.items
+      },
+      ({ id }) => String(id),
+    )
     const items = found.items.map(({ imageName, isMultiarch, ...image }) => ({
       ...image,
       registry: { id: image.registry, name: names.get(image.registry) ?? '' },

@@ -69,6 +69,10 @@ beforeEach(async () => {
       })),
     )
     .execute()
+  await hss.db.query
+    .insertInto('registry_repository')
+    .values({ registry: harbor, repository: 'team/deep/App', listed_by: 1 })
+    .execute()
 })
 
 const idOf = async (name: string) =>

@@ -1,4 +1,4 @@
-import { countImages, type InventoryImage, listImages } from '../../hub/inventory/images.ts'
+import { findImages, type InventoryImage } from '../../hub/inventory/images.ts'
 import { newTask, requestSync } from '../../hub/inventory/request-sync.ts'
 import { reasonsOf, type SyncRow } from '../../hub/inventory/sync-rows.ts'
 import { listTasks, syncsOfTask } from '../../hub/inventory/tasks.ts'
@@ -47,13 +47,10 @@ export function inventoryEndpoints({ db, clock, queue, registries }: HssDeps): E
         syncedTo: query.end_latest_sync_time,
       }
       const { offset, limit, sort_dir: direction } = query
-      const [images, total] = await Promise.all([
-        listImages(db.query, { ...filter, offset, limit, direction }),
-        countImages(db.query, filter),
-      ])
+      const { items, total } = await findImages(db, { ...filter, offset, limit, direction })
       return {
         total_num: total,
-        data_list: images.flatMap((image) => {
+        data_list: items.flatMap((image) => {
           const record = byId.get(image.registry)
           return record ? [imageView(image, record)] : []
         }),

@@ -1,35 +1,8 @@
-import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely'
-import type { Queryable } from '../../store/db/database.ts'
-import type { Row, Schema } from '../../store/db/schema.ts'
+import type { Db, Queryable } from '../../store/db/database.ts'
+import type { Row } from '../../store/db/schema.ts'
+import { fits, hasText, type ImageFilter, isUnfiltered } from './image-filter.ts'
 import type { ImageChild } from './read-image.ts'
-
-export interface ImageFilter {
-  /** Ids of those that are looked in. */
-  registries: readonly string[]
-  /** In the name of the repository or in the tag, whatever the case. */
-  search?: string | undefined
-  /** In the name of the image, whatever the case. */
-  imageNameHas?: string | undefined
-  namespace?: string | undefined
-  repository?: string | undefined
-  tag?: string | undefined
-  digest?: string | undefined
-  size?: number | undefined
-  /** Bytes, both ends included. */
-  sizeFrom?: number | undefined
-  sizeTo?: number | undefined
-  /** One of its platforms, exactly: `linux/arm64`. */
-  platform?: string | undefined
-  /** True: those that the registry has no more, instead of those that it has. */
-  isGone?: boolean | undefined
-  isLatest?: boolean | undefined
-  isMultiarch?: boolean | undefined
-  /** Both ends included, epoch milliseconds. */
-  updatedFrom?: number | undefined
-  updatedTo?: number | undefined
-  syncedFrom?: number | undefined
-  syncedTo?: number | undefined
-}
+import { countByText, findByText } from './search-images.ts'
 
 export interface ImagePage extends ImageFilter {
   /** By id; `asc` unless set. */
@@ -64,14 +37,62 @@ export interface InventoryImage {
   goneAt: number | null
 }
 
-/** Those that are there, in the order in which they were first seen. */
-export async function listImages(on: Queryable, page: ImagePage): Promise<InventoryImage[]> {
-  if (page.registries.length === 0) return []
-  const { direction = 'asc', after, offset, limit } = page
+export interface FoundImages {
+  items: InventoryImage[]
+  /** Of all pages. */
+  total: number
+}
+
+/** Those that are there, in the order in which they were first seen, with the number of all. */
+export async function findImages(
+  { query, scan }: Pick<Db, 'query' | 'scan'>,
+  page: ImagePage,
+): Promise<FoundImages> {
+  const { direction, after, offset, limit, ...filter } = page
+  if (filter.registries.length === 0) return { items: [], total: 0 }
+  if (hasText(filter)) return searchImages(scan, page, filter)
+  // Whatever is looked for may be at the very end.
+  const items = await listImages(isUnfiltered(filter) ? query : scan, page)
+  // A list that ends here needs no counting.
+  const isWhole = after === undefined && items.length < limit && (items.length > 0 || !offset)
+  if (isWhole) return { items, total: (offset ?? 0) + items.length }
+  if (isUnfiltered(filter)) {
+    const total = await countedBySyncs(query, filter.registries)
+    // The sync that goes on has not counted yet.
+    if (total >= (offset ?? 0) + items.length) return { items, total }
+  }
+  return { items, total: await countImages(scan, filter) }
+}
+
+async function searchImages(
+  on: Queryable,
+  page: ImagePage,
+  filter: ImageFilter,
+): Promise<FoundImages> {
+  const { direction = 'asc', after, offset = 0, limit } = page
+  const found = await findByText(on, filter)
+  if (!found) return { items: await listImages(on, page), total: await countByText(on, filter) }
+  if (direction === 'desc') found.reverse()
+  const isAfter = (id: number) =>
+    after === undefined || (direction === 'asc' ? id > after : id < after)
+  const ids = found.filter(isAfter).slice(offset, offset + limit)
+  if (ids.length === 0) return { items: [], total: found.length }
+  const rows = await on
+    .selectFrom('registry_image')
+    .selectAll()
+    .where('id', 'in', ids)
+    .orderBy('id', direction)
+    .execute()
+  return { items: rows.map(imageOf), total: found.length }
+}
+
+async function listImages(on: Queryable, page: ImagePage): Promise<InventoryImage[]> {
+  const { direction = 'asc', after, offset, limit, ...filter } = page
+  const byId = hasText(filter) || (isUnfiltered(filter) && filter.registries.length > 1)
   let query = on
     .selectFrom('registry_image')
     .selectAll()
-    .where((eb) => fits(eb, page, isUnfiltered(page)))
+    .where(fits(filter, { byId }))
     .orderBy('id', direction)
     .limit(limit)
   if (after !== undefined) query = query.where('id', direction === 'asc' ? '>' : '<', after)
@@ -84,53 +105,19 @@ export async function countImages(on: Queryable, filter: ImageFilter): Promise<n
   const { count } = await on
     .selectFrom('registry_image')
     .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where((eb) => fits(eb, filter))
+    .where(fits(filter))
     .executeTakeFirstOrThrow()
   return Number(count)
 }
 
-/** Nothing is asked but that it is in one of several registries. */
-function isUnfiltered({ registries, direction, after, offset, limit, ...rest }: ImagePage) {
-  return registries.length > 1 && Object.values(rest).every((value) => value === undefined)
-}
-
-/** `byId`: an expression keeps SQLite from gathering and sorting all images of the registries. */
-function fits(eb: ExpressionBuilder<Schema, 'registry_image'>, filter: ImageFilter, byId = false) {
-  const registry = byId ? sql<string>`(registry || '')` : eb.ref('registry')
-  const all: Expression<SqlBool>[] = [
-    eb('gone_at', filter.isGone ? 'is not' : 'is', null),
-    eb(registry, 'in', [...filter.registries]),
-  ]
-  const equal = [
-    ['namespace', filter.namespace],
-    ['repository', filter.repository],
-    ['tag', filter.tag],
-    ['digest', filter.digest],
-    ['size', filter.size],
-  ] as const
-  for (const [column, value] of equal) {
-    if (value !== undefined) all.push(eb(column, '=', value))
-  }
-  if (filter.search) all.push(eb.or([has('repository', filter.search), has('tag', filter.search)]))
-  if (filter.platform !== undefined) all.push(has('platforms', JSON.stringify(filter.platform)))
-  if (filter.sizeFrom !== undefined) all.push(eb('size', '>=', filter.sizeFrom))
-  if (filter.sizeTo !== undefined) all.push(eb('size', '<=', filter.sizeTo))
-  if (filter.imageNameHas) all.push(has('image_name', filter.imageNameHas))
-  if (filter.isLatest !== undefined) all.push(eb('latest_version', '=', filter.isLatest ? 1 : 0))
-  if (filter.isMultiarch !== undefined) {
-    all.push(eb('is_multiarch', '=', filter.isMultiarch ? 1 : 0))
-  }
-  if (filter.updatedFrom !== undefined) all.push(eb('updated_at', '>=', filter.updatedFrom))
-  if (filter.updatedTo !== undefined) all.push(eb('updated_at', '<=', filter.updatedTo))
-  if (filter.syncedFrom !== undefined) all.push(eb('synced_at', '>=', filter.syncedFrom))
-  if (filter.syncedTo !== undefined) all.push(eb('synced_at', '<=', filter.syncedTo))
-  return eb.and(all)
-}
-
-/** Tags have capitals, and PostgreSQL tells them apart. */
-function has(column: 'repository' | 'image_name' | 'tag' | 'platforms', text: string) {
-  const pattern = `%${text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
-  return sql<SqlBool>`lower(${sql.ref(column)}) like ${pattern} escape '\\'`
+/** As many as each of them had at the end of its last sync. */
+async function countedBySyncs(on: Queryable, registries: readonly string[]): Promise<number> {
+  const { sum } = await on
+    .selectFrom('registry')
+    .select((eb) => eb.fn.sum<number | null>('images_num').as('sum'))
+    .where('id', 'in', [...registries])
+    .executeTakeFirstOrThrow()
+  return Number(sum ?? 0)
 }
 
 function imageOf(row: Row<'registry_image'>): InventoryImage {

@@ -27,6 +27,8 @@ export interface Db {
   readonly engine: Engine
   /** For statements outside of transactions. */
   readonly query: Queryable
+  /** For searches that look at very many rows: nothing else of the process waits for them. */
+  readonly scan: Queryable
   /**
    * Runs `work` in one transaction and resolves when it is as durable as asked. `work` may run
    * again when the engine reports a serialisation failure: it must touch nothing but `tx`.

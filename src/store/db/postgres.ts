@@ -74,6 +74,8 @@ export function openPostgres(options: PostgresOptions): Db {
 
   return {
     engine: postgresEngine,
+    // The server computes; here only a connection of the pool is busy.
+    scan: kysely,
     query: kysely,
     async transaction<T>(work: (tx: Tx) => Promise<T>, { durable }: TransactionOptions = {}) {
       for (let attempt = 1; ; attempt++) {

@@ -5,6 +5,7 @@ import { createCheckpoints } from './checkpoint.ts'
 import type { Db, TransactionOptions, Tx } from './database.ts'
 import { sqliteEngine } from './engine.ts'
 import { createGroupCommit } from './group-commit.ts'
+import { openScanThread } from './scan-thread.ts'
 import type { Schema } from './schema.ts'
 import { createSqliteDriver } from './sqlite-driver.ts'
 import { isBusy } from './sqlite-errors.ts'
@@ -60,6 +61,7 @@ export function openSqlite(options: SqliteOptions): SqliteDb {
   const commits = createGroupCommit(writer, mark)
   const checkpoints = createCheckpoints({ file, commits, mark, logLimit: options.logLimit })
   const driver = createSqliteDriver({ reader, writer, commits, durable: () => wal.sync() })
+  const scan = openScanThread(file)
   const uses = createUses()
   const kysely = new Kysely<Schema>({
     dialect: {
@@ -87,6 +89,7 @@ export function openSqlite(options: SqliteOptions): SqliteDb {
 
   async function close(): Promise<void> {
     clearInterval(timer)
+    scan.close()
     await uses.end()
     // The last outer transaction may still have to end when all work in it was undone.
     await commits.alone(() => {})
@@ -102,6 +105,7 @@ export function openSqlite(options: SqliteOptions): SqliteDb {
   return {
     engine: sqliteEngine,
     query: kysely,
+    scan: scan.query,
     transaction<T>(work: (tx: Tx) => Promise<T>, { durable }: TransactionOptions = {}) {
       return uses.during(async () => {
         const result = await kysely.transaction().execute(work)

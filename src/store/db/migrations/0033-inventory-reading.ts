@@ -9,11 +9,12 @@ export async function inventoryReading(db: Kysely<unknown>, engine: Engine): Pro
   await db.schema.alterTable('registry_repository').addColumn('read_mark', 'text').execute()
   await db.schema.alterTable('image_sync').addColumn('note', 'text').execute()
   await db.schema.alterTable('image_sync').addColumn('list_error', 'text').execute()
-  // All that a search looks at, so that it reads no rows but those it finds.
+  // All that a search looks at, so that it reads no rows but those it shows. `gone_at` is null in
+  // all of them; without it SQLite would read the rows for it.
   await db.schema
     .createIndex('registry_image_names')
     .on('registry_image')
-    .columns(['registry', 'repository', 'tag', 'id'])
+    .columns(['registry', 'repository', 'tag', 'id', 'gone_at'])
     .where(sql.ref('gone_at'), 'is', null)
     .execute()
 }

@@ -1,0 +1,64 @@
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import type { Queryable } from '../../store/db/database.ts'
+import { fits, has, type ImageFilter, imageNamed } from './image-filter.ts'
+
+/*
+ * Some text anywhere in a name: no index has that. But the names of repositories are many times
+ * fewer than images, and tags stand in an index that is read from end to end without their rows.
+ */
+
+/** Above this many it is quicker to walk through all images: soon enough one fits. */
+const FEW = 20_000
+
+/**
+ * Ids of all images with this text in their names, in their order; undefined: there are more than
+ * `FEW`.
+ */
+export async function findByText(
+  on: Queryable,
+  { search, imageNameHas, ...rest }: ImageFilter,
+): Promise<number[] | undefined> {
+  const repository = sql.ref('registry_repository.repository')
+  const named: RawBuilder<SqlBool>[] = []
+  if (imageNameHas) named.push(imageNamed(repository, imageNameHas))
+  if (search) named.push(has(repository, search))
+  const byRepository = await idsOf(
+    on,
+    // The order of this join is SQLite's order of work.
+    sql`registry_repository cross join registry_image`,
+    sql`registry_image.registry = registry_repository.registry
+      and registry_image.repository = registry_repository.repository
+      and registry_repository.registry in (${sql.join([...rest.registries])})
+      and ${sql.join(named, sql` and `)} and ${fits(rest)}`,
+  )
+  if (byRepository.length > FEW) return undefined
+  if (!search) return byRepository.sort(ascending)
+  const byTag = await idsOf(
+    on,
+    sql`registry_image`,
+    sql`${fits({ ...rest, imageNameHas })} and ${has(sql.ref('registry_image.tag'), search)}`,
+  )
+  const all = new Set([...byRepository, ...byTag])
+  return all.size > FEW ? undefined : [...all].sort(ascending)
+}
+
+/** How many there are, where they are too many to be looked up. */
+export async function countByText(on: Queryable, filter: ImageFilter): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) as count from registry_image where ${fits(filter)}`.execute(on)
+  return Number(rows[0]?.count)
+}
+
+async function idsOf(
+  on: Queryable,
+  tables: RawBuilder<unknown>,
+  condition: RawBuilder<SqlBool>,
+): Promise<number[]> {
+  const { rows } = await sql<{ id: number }>`
+    select registry_image.id as id from ${tables} where ${condition} limit ${FEW + 1}`.execute(on)
+  return rows.map(({ id }) => id)
+}
+
+function ascending(a: number, b: number): number {
+  return a - b
+}
