@@ -34,6 +34,8 @@ export interface ClientMemory {
   ensured: FreshCache<true>
   /** Whether a registry has the referrers API, as far as is known. */
   referrersApi: Map<string, { has: boolean; until: number }>
+  /** Facts about a registry that seldom change, as its provider reads them. */
+  provider: FreshCache<unknown>
   throttleOf(key: string, host: string, limits: Limits): Throttle
   observedOf(key: string): Observed
 }
@@ -56,6 +58,7 @@ export function createClientMemory({
     widened: new Map(),
     ensured: createFreshCache(clock, 10_000),
     referrersApi: new Map(),
+    provider: createFreshCache(clock),
     throttleOf: (key, host, limits) =>
       kept(throttles, key, () => createThrottle({ host, limits, clock, sleep })),
     observedOf: (key) => kept(observed, key, () => ({})),

@@ -86,6 +86,11 @@ export interface ProviderContext {
    * the system's roots, whatever was set for the registry. Absent: `fetch`.
    */
   apiFetch?: GuardedFetch | undefined
+  /**
+   * What the API of this endpoint said, for all clients of the process until its time ends. Absent:
+   * it is asked each time.
+   */
+  remember?: (<T>(what: string, load: () => Promise<T>) => Promise<T>) | undefined
   /** Where a vendor's API is, instead of at its public address: private clouds and tests. */
   apiUrl?: ((service: ApiService) => string | undefined) | undefined
 }

@@ -59,6 +59,8 @@ export interface RemoteRegistry extends Registry {
 
 const PATIENCE: Patience = { tries: 5, longestWait: 60_000 }
 const ENSURED_MS = 600_000
+/** Such as the version of a product. */
+const FACT_MS = 3_600_000
 /** A registry may be updated to one that has the referrers API. */
 const API_MS = 3_600_000
 
@@ -94,6 +96,13 @@ export function createRemoteRegistry({
       userAgent,
     ),
     clock: { now: clock },
+    remember: async <T>(what: string, load: () => Promise<T>) => {
+      const value = memory.provider.get(`${key} ${what}`, async () => ({
+        value: await load(),
+        until: clock() + FACT_MS,
+      }))
+      return (await value) as T
+    },
     ...(apiUrl ? { apiUrl } : {}),
   }
   const authorization = createAuthorization({

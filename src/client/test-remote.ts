@@ -1,6 +1,6 @@
 import { createGuardedFetch, type GuardedFetch } from '../lib/guarded-fetch.ts'
 import { failureOf as failureOfPromise } from '../lib/test-failure.ts'
-import { createClientMemory } from './client-memory.ts'
+import { type ClientMemory, createClientMemory } from './client-memory.ts'
 import type { Endpoint, Login, Provider } from './provider.ts'
 import { createRemoteRegistry, type RemoteRegistry } from './remote-registry.ts'
 
@@ -22,6 +22,8 @@ export function remoteOf(
     provider?: Partial<Provider>
     fetch?: GuardedFetch
     patience?: { tries?: number; longestWait?: number }
+    /** Clients of one process share it. */
+    memory?: ClientMemory
   } = {},
 ): TestRemote {
   const slept: number[] = []
@@ -55,7 +57,7 @@ export function remoteOf(
     fetch: options.fetch ?? loopbackFetch,
     clock: now,
     sleep,
-    memory: createClientMemory({ clock: now, sleep }),
+    memory: options.memory ?? createClientMemory({ clock: now, sleep }),
     ...(options.patience ? { patience: options.patience } : {}),
   })
   return { registry, slept, clock }

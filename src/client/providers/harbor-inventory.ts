@@ -209,7 +209,12 @@ function isOfOne(error: unknown): error is AppError {
   return isAppError(error, 'remote_error', 'remote_denied', 'not_found')
 }
 
-async function tellsChanges(context: ProviderContext): Promise<boolean> {
+function tellsChanges(context: ProviderContext): Promise<boolean> {
+  const load = () => readTellsChanges(context)
+  return context.remember ? context.remember('harbor tells changes', load) : load()
+}
+
+async function readTellsChanges(context: ProviderContext): Promise<boolean> {
   try {
     const { value } = await callJson(
       context,

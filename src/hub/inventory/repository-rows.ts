@@ -105,20 +105,20 @@ export async function writePage(
 export async function seeUnchanged(db: Db, of: RepositoryOf): Promise<number> {
   const { registry, repository, sync, now } = of
   let images = 0
-  for (let after = 0; ; ) {
+  for (let after = ''; ; ) {
     const rows = await db.query
       .selectFrom('registry_image')
-      .select('id')
+      .select(['id', 'tag'])
       .where('registry', '=', registry)
       .where('repository', '=', repository)
       .where('gone_at', 'is', null)
-      .where('id', '>', after)
-      .orderBy('id')
+      .where('tag', '>', after)
+      .orderBy('tag')
       .limit(PAGE)
       .execute()
     const last = rows.at(-1)
     if (!last) break
-    after = last.id
+    after = last.tag
     images += rows.length
     const ids = rows.map(({ id }) => id)
     await db.transaction(
@@ -165,7 +165,8 @@ export async function settleRepository(db: Db, of: RepositoryOf): Promise<void> 
         .where('registry', '=', registry)
         .where('repository', '=', repository)
         .where('gone_at', 'is', null)
-        .orderBy('updated_at', 'desc')
+        // As an expression, or SQLite would go through the whole registry by its index of times.
+        .orderBy(sql`updated_at + 0`, 'desc')
         .orderBy('id', 'desc')
         .limit(1)
         .executeTakeFirst()

@@ -1,3 +1,4 @@
+import { createClientMemory } from '../../client/client-memory.ts'
 import type { ProviderName } from '../../client/provider.ts'
 import { PROVIDERS } from '../../client/providers/providers.ts'
 import type { RemoteRegistry } from '../../client/remote-registry.ts'
@@ -60,11 +61,21 @@ export function createTestSyncOf(
   login: { accessKey: string; secretKey: string; apiVersion?: 'V1' | 'V2' },
   create?: () => Promise<TestDatabase>,
 ): Promise<TestSync> {
+  const time = { now: Date.now() }
+  const memory = createClientMemory({
+    clock: () => time.now,
+    sleep: async (ms) => {
+      time.now += ms
+    },
+  })
   return createTestSync({
     settings: { provider, address: server.url },
     connect: () =>
-      remoteOf(server.url, { endpoint: { provider, ...login }, provider: PROVIDERS[provider] })
-        .registry,
+      remoteOf(server.url, {
+        endpoint: { provider, ...login },
+        provider: PROVIDERS[provider],
+        memory,
+      }).registry,
     create,
   })
 }
