@@ -8,7 +8,7 @@ import {
   sql,
 } from 'kysely'
 import type pg from 'pg'
-import { conflictError, isBroken, isConflict, wireError } from './postgres-errors.ts'
+import { acquireError, conflictError, isBroken, isConflict, wireError } from './postgres-errors.ts'
 
 const ATTEMPTS = 5
 /** A change of the schema that waits for a lock makes everybody else wait behind it. */
@@ -95,7 +95,7 @@ export function createPostgresDriver(pool: pg.Pool): Driver {
       try {
         return new Connection(await pool.connect())
       } catch (error) {
-        throw wireError(error)
+        throw acquireError(error)
       }
     },
     async beginTransaction(connection) {

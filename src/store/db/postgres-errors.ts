@@ -51,6 +51,12 @@ export function wireError(error: unknown): unknown {
   return sentence ? unavailable(sentence, error) : error
 }
 
+/** No connection was had, for whatever reason. */
+export function acquireError(error: unknown): unknown {
+  const wired = wireError(error)
+  return wired === error ? unavailable('the database does not answer', error) : wired
+}
+
 function sentenceOf(code: string, error: unknown): string | undefined {
   const message = messageOf(error)
   if (message === NO_PLACE) return 'all connections to the database are in use; try again'
@@ -87,6 +93,15 @@ export function connectError(url: string, error: unknown): AppError {
       )
     }
     if (code === '3D000') return `PostgreSQL at ${place} has no database "${database}": create it`
+    if (/CERT|TLS|SSL/.test(code) || message.includes('SSL')) {
+      return (
+        `TLS with PostgreSQL at ${place} fails (${code || message}): look at sslmode ` +
+        'and sslrootcert in ENTREPOT_DATABASE_URL'
+      )
+    }
+    if (code === 'ENOENT' || code === 'EACCES') {
+      return `a file that ENTREPOT_DATABASE_URL names cannot be read: ${message}`
+    }
     if (code === '42501') {
       return `the user "${user}" may not do that in the database "${database}": ${message}`
     }
