@@ -12,11 +12,12 @@ const FEW = 20_000
 
 /**
  * Ids of all images with this text in their names, in their order; undefined: there are more than
- * `FEW`.
+ * `few`.
  */
 export async function findByText(
   on: Queryable,
   { search, imageNameHas, ...rest }: ImageFilter,
+  few: number = FEW,
 ): Promise<number[] | undefined> {
   const repository = sql.ref('registry_repository.repository')
   const named: RawBuilder<SqlBool>[] = []
@@ -30,16 +31,18 @@ export async function findByText(
       and registry_image.repository = registry_repository.repository
       and registry_repository.registry in (${sql.join([...rest.registries])})
       and ${sql.join(named, sql` and `)} and ${fits(rest)}`,
+    few,
   )
-  if (byRepository.length > FEW) return undefined
+  if (byRepository.length > few) return undefined
   if (!search) return byRepository.sort(ascending)
   const byTag = await idsOf(
     on,
     sql`registry_image`,
     sql`${fits({ ...rest, imageNameHas })} and ${has(sql.ref('registry_image.tag'), search)}`,
+    few,
   )
   const all = new Set([...byRepository, ...byTag])
-  return all.size > FEW ? undefined : [...all].sort(ascending)
+  return all.size > few ? undefined : [...all].sort(ascending)
 }
 
 /** How many there are, where they are too many to be looked up. */
@@ -53,9 +56,10 @@ async function idsOf(
   on: Queryable,
   tables: RawBuilder<unknown>,
   condition: RawBuilder<SqlBool>,
+  few: number,
 ): Promise<number[]> {
   const { rows } = await sql<{ id: number }>`
-    select registry_image.id as id from ${tables} where ${condition} limit ${FEW + 1}`.execute(on)
+    select registry_image.id as id from ${tables} where ${condition} limit ${few + 1}`.execute(on)
   return rows.map(({ id }) => id)
 }
 

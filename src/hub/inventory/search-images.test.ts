@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import type { Db } from '../../store/db/database.ts'
+import { onEachEngine } from '../../store/db/test-databases.ts'
+import { createTestRegistries, type TestRegistries } from '../registries/test-registries.ts'
+import type { ImageFilter } from './image-filter.ts'
+import { findImages } from './images.ts'
+import { countByText, findByText } from './search-images.ts'
+
+interface Plain {
+  registry: string
+  repository: string
+  tag: string
+  isGone: boolean
+}
+
+onEachEngine('a search', (create) => {
+  let base: TestRegistries
+  let db: Db
+  let images: Plain[]
+  let registries: string[]
+
+  beforeEach(async () => {
+    base = await createTestRegistries(create)
+    db = base.accounts.db
+    registries = []
+    for (const name of ['one', 'two', 'three']) registries.push((await base.add(name)).id)
+    const repositories = [
+      'app',
+      'team/app',
+      'team/Deep/app',
+      'a_b/c%d',
+      'back\\slash/x',
+      'apple/pear',
+    ]
+    images = registries.flatMap((registry) =>
+      repositories.flatMap((repository) =>
+        ['1.0', 'RC-App', 'latest', 'a_b', 'gone'].map((tag) => ({
+          registry,
+          repository,
+          tag,
+          isGone: tag === 'gone',
+        })),
+      ),
+    )
+    await db.query
+      .insertInto('registry_image')
+      .values(
+        images.map(({ registry, repository, tag, isGone }, index) => ({
+          registry,
+          repository,
+          tag,
+          namespace: repository.includes('/') ? (repository.split('/')[0] ?? '') : '',
+          image_name: repository.slice(repository.indexOf('/') + 1),
+          digest: 'sha256:x',
+          media_type: 'x',
+          size: index,
+          is_multiarch: 0 as const,
+          platforms: '[]',
+          children: '[]',
+          updated_at: index,
+          first_seen_at: 1,
+          synced_at: 1,
+          sync: 1,
+          gone_at: isGone ? 1 : null,
+        })),
+      )
+      .execute()
+    await db.query
+      .insertInto('registry_repository')
+      .values(
+        registries.flatMap((registry) =>
+          repositories.map((repository) => ({ registry, repository, listed_by: 1 })),
+        ),
+      )
+      .execute()
+  })
+  afterEach(() => base.remove())
+
+  const has = (name: string, text: string) => name.toLowerCase().includes(text.toLowerCase())
+  const isFound = (image: Plain, { registries: within, search, imageNameHas, tag }: ImageFilter) =>
+    !image.isGone &&
+    within.includes(image.registry) &&
+    (search === undefined || has(image.repository, search) || has(image.tag, search)) &&
+    (imageNameHas === undefined ||
+      has(image.repository.slice(image.repository.indexOf('/') + 1), imageNameHas)) &&
+    (tag === undefined || image.tag === tag)
+
+  const filters = (): ImageFilter[] => {
+    const texts = [
+      'app',
+      'APP',
+      'p/a',
+      'team',
+      'a_b',
+      'c%',
+      '\\',
+      'rc-',
+      'latest',
+      'gone',
+      'zzz',
+      '.',
+    ]
+    const two = registries.slice(0, 2)
+    return [
+      ...texts.map((search) => ({ registries, search })),
+      ...texts.map((imageNameHas) => ({ registries: two, imageNameHas })),
+      { registries: two, search: 'team', imageNameHas: 'deep' },
+      { registries: two, search: 'app', tag: '1.0' },
+    ]
+  }
+
+  test('finds what a look at each name finds, by both ways', async () => {
+    for (const filter of filters()) {
+      const expected = images.filter((image) => isFound(image, filter)).length
+      expect([filter, (await findByText(db.scan, filter))?.length]).toEqual([filter, expected])
+      expect([filter, await countByText(db.scan, filter)]).toEqual([filter, expected])
+      const few = await findByText(db.scan, filter, 3)
+      expect(few === undefined).toBe(expected > 3)
+    }
+  })
+
+  test('goes by pages, forwards and backwards, with the number of all', async () => {
+    const filter = { registries, search: 'team' }
+    const all = await findImages(db, { ...filter, limit: 100 })
+    expect(all.total).toBe(24)
+    const ids = all.items.map(({ id }) => id)
+    expect(ids).toEqual([...ids].sort((a, b) => a - b))
+    for (const direction of ['asc', 'desc'] as const) {
+      const ordered = direction === 'asc' ? ids : [...ids].reverse()
+      const byOffset = await findImages(db, { ...filter, direction, offset: 5, limit: 7 })
+      expect(byOffset.total).toBe(24)
+      expect(byOffset.items.map(({ id }) => id)).toEqual(ordered.slice(5, 12))
+      const after = await findImages(db, { ...filter, direction, after: ordered[4], limit: 7 })
+      expect(after.total).toBe(24)
+      expect(after.items.map(({ id }) => id)).toEqual(ordered.slice(5, 12))
+    }
+    expect(await findImages(db, { registries: [], search: 'a', limit: 5 })).toEqual({
+      items: [],
+      total: 0,
+    })
+  })
+
+  test('what is not searched has its number too, from the syncs or counted', async () => {
+    const total = async (more: object) =>
+      (await findImages(db, { registries, limit: 10, ...more })).total
+    expect(await total({})).toBe(72)
+    expect(await total({ offset: 70 })).toBe(72)
+    expect(await total({ namespace: 'team' })).toBe(24)
+    expect(await total({ tag: '1.0', limit: 100 })).toBe(18)
+    expect(await total({ isGone: true, offset: 5 })).toBe(18)
+    expect(await total({ isGone: true, search: 'team' })).toBe(6)
+    await db.query.updateTable('registry').set({ images_num: 40 }).execute()
+    expect(await total({})).toBe(120)
+  })
+})
