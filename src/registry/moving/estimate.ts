@@ -32,14 +32,14 @@ export interface Estimate {
 
 /**
  * How much there is to move, and how long it takes by what a small part of it takes now. Leaves
- * nothing behind.
+ * nothing behind; servers may go on meanwhile.
  */
 export async function estimateMove(
   config: Config,
   target: Config,
   { parallel }: { parallel: number },
 ): Promise<Estimate> {
-  const source = await openSource(config)
+  const source = await openSource(config, { mustStand: false })
   try {
     return {
       database:

@@ -60,7 +60,7 @@ export async function moveInstallation(config: Config, options: MoveOptions): Pr
   const lock = lockFolder(config.data)
   const opened: Db[] = []
   try {
-    const source = await openSource(config)
+    const source = await openSource(config, { mustStand: true })
     opened.push(source)
     const installation = await createInstallation({ db: source }).id()
     let database: Db | undefined

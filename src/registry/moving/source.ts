@@ -10,10 +10,14 @@ import { connectedServers } from '../../store/db/tables.ts'
 const NAME = 'entrepot migrate'
 
 /**
- * The database of the installation that the settings name, in which no server works.
+ * The database of the installation that the settings name.
+ * @param mustStand no server works in it, as far as that can be asked
  * @throws AppError conflict, invalid_input with what to do first
  */
-export async function openSource(config: Config): Promise<Db> {
+export async function openSource(
+  config: Config,
+  { mustStand }: { mustStand: boolean },
+): Promise<Db> {
   const { url } = config.database
   // Opening would make an empty one.
   if (url === undefined && !existsSync(sqliteFile(config.data))) {
@@ -26,7 +30,8 @@ export async function openSource(config: Config): Promise<Db> {
   const db = openNamed(config, url)
   try {
     await db.prove()
-    await demandStanding(db)
+    await demandThisVersion(db)
+    if (mustStand) await demandStanding(db)
     return db
   } catch (error) {
     await db.close()
@@ -51,7 +56,7 @@ function openNamed(config: Config, url: string | undefined): Db {
   return openDatabase({ ...options, limits: { ...options.limits, name: NAME } })
 }
 
-async function demandStanding(db: Db): Promise<void> {
+async function demandThisVersion(db: Db): Promise<void> {
   await demandMigrated(db)
   const executed = await executedMigrations(db)
   if (executed.length > MIGRATION_NAMES.length) {
@@ -60,6 +65,9 @@ async function demandStanding(db: Db): Promise<void> {
       'a newer version of Entrepot was last run on the database: move with that one',
     )
   }
+}
+
+async function demandStanding(db: Db): Promise<void> {
   const servers = await connectedServers(db)
   if (servers > 0) {
     throw new AppError(
