@@ -8,7 +8,7 @@ import { databaseOf, openDatabase } from '../store/db/open.ts'
  * @throws AppError with a sentence for whoever wrote the settings
  */
 export async function examine(config: Config): Promise<void> {
-  const db = openDatabase(databaseOf(config, 'upkeep'))
+  const db = await openDatabase(databaseOf(config, 'upkeep'))
   try {
     await db.prove()
     await checkDatabasePlace(config, db)

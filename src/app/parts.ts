@@ -38,7 +38,7 @@ export async function buildParts(
   use: DatabaseUse,
 ): Promise<Parts> {
   const clock = systemClock
-  const db = openDatabase({ ...databaseOf(config, use), checkpoints: use === 'jobs' })
+  const db = await openDatabase({ ...databaseOf(config, use), checkpoints: use === 'jobs' })
   const store = await openBlobStore(config)
   const journal = await openJournalStore(config)
   const sealingKey = await loadSealingKey({ value: config.sealingKey, dataFolder: config.data })

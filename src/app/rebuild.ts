@@ -41,7 +41,7 @@ export async function rebuildInstallation(
     const store = await openBlobStore(config)
     const journal = await openJournalStore(config)
     if (!dryRun) {
-      db = openDatabase({ ...databaseOf(config, 'upkeep'), checkpoints: true })
+      db = await openDatabase({ ...databaseOf(config, 'upkeep'), checkpoints: true })
       await migrate(db)
     }
     const log = createLog({ level: config.log.level, format: 'json', name: 'rebuild' })

@@ -59,7 +59,7 @@ export async function startTestServer(settings: Record<string, string> = {}): Pr
   let program = await startProgram(folder, { ...settings, ENTREPOT_LISTEN: '127.0.0.1:0' })
   const { port } = program
 
-  const db = openDatabase({ url: settings.ENTREPOT_DATABASE_URL, dataFolder: data })
+  const db = await openDatabase({ url: settings.ENTREPOT_DATABASE_URL, dataFolder: data })
   const accountsAt = async (clock: Clock) =>
     createAccounts({
       db,

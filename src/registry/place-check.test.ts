@@ -39,7 +39,7 @@ const onBucket = (more: Record<string, unknown> = {}) =>
 
 /** What a start does with the settings; undefined: it starts. */
 async function start(config: Config, work?: (db: Db) => Promise<unknown>) {
-  const db = openDatabase({ url: config.database.url, dataFolder: config.data })
+  const db = await openDatabase({ url: config.database.url, dataFolder: config.data })
   try {
     await checkDatabasePlace(config, db)
     await migrate(db)
@@ -111,7 +111,7 @@ test('PostgreSQL may answer to another name, but must hold the same installation
 })
 
 test('a move that was not finished is refused', async () => {
-  const db = openDatabase({ dataFolder: folder })
+  const db = await openDatabase({ dataFolder: folder })
   await sql`create table moving (key text primary key, value text)`.execute(db.query)
   await db.close()
   expect(await start(settings())).toContain('was not finished')

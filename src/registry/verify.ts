@@ -43,7 +43,7 @@ export async function verifyInstallation(
       `there is no Entrepot in the folder ${config.data}; name its data folder with --data or ENTREPOT_DATA`,
     )
   }
-  const db = openDatabase({ ...databaseOf(config, 'upkeep'), checkpoints: false })
+  const db = await openDatabase({ ...databaseOf(config, 'upkeep'), checkpoints: false })
   try {
     await db.prove()
     await demandMigrated(db)

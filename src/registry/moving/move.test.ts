@@ -91,7 +91,7 @@ function settings(flags: Record<string, unknown> = {}): Config {
 }
 
 async function withDatabase<T>(config: Config, run: (db: Db) => Promise<T>): Promise<T> {
-  const db = openDatabase({ url: config.database.url, dataFolder: config.data })
+  const db = await openDatabase({ url: config.database.url, dataFolder: config.data })
   try {
     return await run(db)
   } finally {

@@ -27,7 +27,7 @@ export async function openSource(
         'those of the installation as it is now (--data, ENTREPOT_DATABASE_URL, …)',
     )
   }
-  const db = openNamed(config, url)
+  const db = await openNamed(config, url)
   try {
     await db.prove()
     await demandThisVersion(db)
@@ -41,7 +41,7 @@ export async function openSource(
 
 /** The database to move to; it may not be there before. */
 export async function openTarget(config: Config, url: string | undefined): Promise<Db> {
-  const db = openNamed(config, url)
+  const db = await openNamed(config, url)
   try {
     await db.prove()
     return db
@@ -51,7 +51,7 @@ export async function openTarget(config: Config, url: string | undefined): Promi
   }
 }
 
-function openNamed(config: Config, url: string | undefined): Db {
+function openNamed(config: Config, url: string | undefined): Promise<Db> {
   const options = databaseOf({ ...config, database: { ...config.database, url } }, 'upkeep')
   return openDatabase({ ...options, limits: { ...options.limits, name: NAME } })
 }

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../../lib/config.ts'
 import type { Db } from './database.ts'
-import { openPostgres, type PostgresLimits } from './postgres.ts'
+import type { PostgresLimits } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 
 export interface DatabaseOptions {
@@ -14,9 +14,13 @@ export interface DatabaseOptions {
   limits?: PostgresLimits
 }
 
-/** Opens the database that the settings name. */
-export function openDatabase({ url, dataFolder, checkpoints, limits }: DatabaseOptions): Db {
-  if (url) return openPostgres({ url, ...limits })
+/** Opens the database that the settings name; the code of PostgreSQL is loaded where it is used. */
+export async function openDatabase(options: DatabaseOptions): Promise<Db> {
+  const { url, dataFolder, checkpoints, limits } = options
+  if (url) {
+    const { openPostgres } = await import('./postgres.ts')
+    return openPostgres({ url, ...limits })
+  }
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
   return openSqlite({
     file: sqliteFile(dataFolder),

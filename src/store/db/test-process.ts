@@ -8,7 +8,7 @@ import { type DatabaseOptions, openDatabase } from './open.ts'
  */
 
 const [verb, location = '{}', count = '0'] = process.argv.slice(2)
-const db = openDatabase(JSON.parse(location) as DatabaseOptions)
+const db = await openDatabase(JSON.parse(location) as DatabaseOptions)
 
 /** Adds one to the setting `n`, `count` times, up to twenty at once. */
 async function increment() {
