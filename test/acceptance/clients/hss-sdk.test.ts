@@ -28,22 +28,36 @@ const runProgram = async (client: Client, command: readonly string[]): Promise<s
   return printed.split('\n')
 }
 
-const expected = (sdk: string) => [
+const expected = (sdk: string, more: readonly string[] = []) => [
   'empty: 400 HSS.0001 true',
   'add: ok',
   'list: ok',
   `found: 1 ${sdk} 仓库 (1/2)+* harbor.example.com`,
   'update: ok',
+  ...more,
   'delete: ok',
+]
+
+/** Of a registry that answers nobody. */
+const inventory = [
+  'sync: ok',
+  'tasks: ok',
+  'task: registry True',
+  'associated: ok',
+  'of: 1 python 仓库 (1/2)+*',
+  'images: ok',
+  'images: 0 []',
+  'statistics: ok',
+  'statistics: 0 0 0',
 ]
 
 describeClient('hss-sdk-python', ['hss-sdk-python'], (client) => {
   test(
-    'adds, lists, updates and deletes a registry',
+    'adds, lists, updates, syncs and deletes a registry',
     async () => {
       const program = join(projectRoot, 'test/acceptance/hss/sdk.py')
       const printed = await runProgram(client(), ['hss-sdk-python', program])
-      expect(printed).toEqual(expected('python'))
+      expect(printed).toEqual(expected('python', inventory))
     },
     clientTimeout,
   )

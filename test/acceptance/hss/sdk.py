@@ -7,9 +7,16 @@ from huaweicloudsdkcore.exceptions import exceptions
 from huaweicloudsdkhss.v5 import (
     AddRegistryRequest,
     AddRegistryRequestBody,
+    CreateImageSynchronizeTaskRequest,
+    CreateImageSynchronizeTaskRequestInfo,
+    CreateImageSynchronizeTaskRequestInfoRegistryInfo,
     DeleteRegistryRequest,
     HssClient,
+    ListAssociateRegistriesRequest,
+    ListImageScanTaskRequest,
+    ListRegistryImagesRequest,
     ListRegistryRequest,
+    ShowImageAssetStatisticsRequest,
     UpdateRegistryRequest,
     UpdateRegistryRequestBody,
 )
@@ -65,4 +72,53 @@ tell(
     client.update_registry,
     UpdateRegistryRequest(id=registry.id, body=UpdateRegistryRequestBody(api_version="V1")),
 )
+
+# The inventory: the registry answers nobody, so there is a task and no image.
+tell(
+    "sync",
+    client.create_image_synchronize_task,
+    CreateImageSynchronizeTaskRequest(
+        body=CreateImageSynchronizeTaskRequestInfo(
+            sync_all_registries=False,
+            registry_info=[
+                CreateImageSynchronizeTaskRequestInfoRegistryInfo(
+                    registry_id=registry.id, registry_type=registry.registry_type
+                )
+            ],
+        )
+    ),
+)
+tasks = tell(
+    "tasks",
+    client.list_image_scan_task,
+    ListImageScanTaskRequest(type="image_sync", global_image_type="registry", limit=10),
+)
+task = tasks.data_list[0]
+print(f"task: {task.image_type} {task.task_status < 100 or task.end_time >= task.begin_time}")
+synced = tell(
+    "associated",
+    client.list_associate_registries,
+    ListAssociateRegistriesRequest(task_id=task.task_id, limit=10),
+)
+print(f"of: {synced.total_num} {synced.data_list[0].registry_name}")
+images = tell(
+    "images",
+    client.list_registry_images,
+    ListRegistryImagesRequest(
+        registry_name=name,
+        image_name="app",
+        namespace="team",
+        is_multarch=False,
+        latest_version=True,
+        sort_key="latest_scan_time",
+        sort_dir="desc",
+        limit=200,
+    ),
+)
+print(f"images: {images.total_num} {images.data_list}")
+assets = tell(
+    "statistics", client.show_image_asset_statistics, ShowImageAssetStatisticsRequest()
+)
+print(f"statistics: {assets.registry_num} {assets.local_num} {assets.cicd_num}")
+
 tell("delete", client.delete_registry, DeleteRegistryRequest(id=registry.id))
