@@ -11,6 +11,7 @@ import { openFileStore } from '../store/blobs/file-store.ts'
 import type { Db } from '../store/db/database.ts'
 import { migrate } from '../store/db/migrate.ts'
 import type { TestDatabase } from '../store/db/test-databases.ts'
+import type { CreateManifestWatch } from './manifest-watch.ts'
 import { createProjects } from './projects.ts'
 import { createRegistry, type LocalRegistry } from './registry.ts'
 import type { Pusher } from './repositories.ts'
@@ -27,6 +28,8 @@ export interface ProcessOptions {
   store?: (store: BlobStore) => BlobStore
   /** Puts something between the registry and its database. */
   db?: (db: Db) => Db
+  /** Keeps a read model of what is pushed. */
+  createWatch?: (clock: Clock) => CreateManifestWatch
 }
 
 /** A registry over an empty database and folder, with a clock that only tests move. */
@@ -78,7 +81,8 @@ export async function createTestRegistry(
   }
 
   function open(own: ProcessOptions = {}): TestProcess {
-    const { sparse = false, store: wrapStore, db: wrapDb } = { ...options, ...own }
+    const merged = { ...options, ...own }
+    const { sparse = false, store: wrapStore, db: wrapDb, createWatch } = merged
     const connection = counted(database.open())
     const db = wrapDb ? wrapDb(connection) : connection
     const registry = createRegistry({
@@ -93,6 +97,7 @@ export async function createTestRegistry(
       projects: createProjects({ db, clock }),
       settings: { sparse },
       writer: `process-${++processes}`,
+      ...(createWatch ? { watch: createWatch(clock) } : {}),
     })
     return { ...registry, db }
   }

@@ -15,6 +15,7 @@ import {
   indexOf,
   nameOf,
   noise,
+  type ProcessOptions,
   pushBlob,
   pushImage,
   pushManifest,
@@ -43,8 +44,11 @@ export interface TestRebuild {
 
 const quiet = createLog({ level: 'error', format: 'json', output: () => {} })
 
-export async function createTestRebuild(create: () => Promise<TestDatabase>): Promise<TestRebuild> {
-  const registry = await createTestRegistry(create)
+export async function createTestRebuild(
+  create: () => Promise<TestDatabase>,
+  watched: Pick<ProcessOptions, 'createWatch'> = {},
+): Promise<TestRebuild> {
+  const registry = await createTestRegistry(create, watched)
   const journal = createTestJournalStore()
   const databases: TestDatabase[] = []
   const folder = mkdtempSync(join(tmpdir(), 'entrepot-rebuild-'))
@@ -71,6 +75,7 @@ export async function createTestRebuild(create: () => Promise<TestDatabase>): Pr
           store,
           journal,
           clock,
+          ...watched,
           folder: join(folder, 'scratch'),
           onLost: (sentence) => sentences.push(sentence),
         },
