@@ -53,18 +53,18 @@ async function serveOnce(settings: Record<string, string> = {}) {
   expect(await child.exited).toBe(0)
 }
 
-test.each(['serve', 'verify'])('%s where PostgreSQL does not answer', async (verb) => {
-  const said = await sentenceOf([verb], { ENTREPOT_DATABASE_URL: CLOSED, ENTREPOT_DATA: folder })
-  expect(said).toContain(
-    verb === 'serve' ? 'PostgreSQL at 127.0.0.1:1 does not answer' : 'there is no Entrepot',
-  )
+test('a folder in which nothing was ever started', async () => {
+  expect(await sentenceOf(['verify'])).toContain('there is no Entrepot in the folder')
 })
 
-test('a wrong password, a database that is not there, and one that was never set up', async () => {
+test('PostgreSQL that does not answer, lets nobody in, lacks the database, or has nothing in it', async () => {
+  const refused = 'PostgreSQL at 127.0.0.1:1 does not answer'
+  expect(await sentenceOf(['serve'], { ENTREPOT_DATABASE_URL: CLOSED })).toContain(refused)
   const database = await createPostgresTest()
   const url = new URL(database.location.url ?? '')
   await serveOnce()
   const verify = (to: URL) => sentenceOf(['verify'], { ENTREPOT_DATABASE_URL: to.href })
+  expect(await verify(new URL(CLOSED))).toContain(refused)
   expect(await verify(url)).toContain('was never set up')
   const unknown = new URL(url)
   unknown.pathname = '/nowhere'

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { writeWhole } from '../../lib/whole-file.ts'
 
 /** In the data folder: how far the blobs of a move are. */
-export const STATE_FILE = 'moving.json'
+const STATE_FILE = 'moving.json'
 
 const stateSchema = z.object({
   /** The storage that they are moved to; a move to another one begins anew. */

@@ -3,7 +3,12 @@ import { sql } from 'kysely'
 import { isAppError } from '../../lib/errors.ts'
 import type { Db } from './database.ts'
 import { executedMigrations, MIGRATION_NAMES, migrate } from './migrate.ts'
-import { createSqliteTest, onEachEngine, type TestDatabase } from './test-databases.ts'
+import {
+  createPostgresTest,
+  createSqliteTest,
+  onEachEngine,
+  type TestDatabase,
+} from './test-databases.ts'
 
 /** Up to here nothing was released, so there is no older program to live with. */
 const FIRST_RELEASE = '0040'
@@ -59,6 +64,32 @@ onEachEngine('migrations', (create) => {
       expect(await executedMigrations(db)).toEqual([...OLDER, '9000-more'])
     }))
 })
+
+test('a migration that waits for a table lets others go first, and comes again', () =>
+  withDatabase(createPostgresTest, async (db) => {
+    await migrate(db, OLDER)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const held = db.transaction(async (tx) => {
+      // Reads are let through, the migration's writes are not.
+      await sql`lock table kysely_migration in share mode`.execute(tx)
+      await promise
+    })
+    const waiting = async () => {
+      const { rows } = await sql<{ count: number }>`
+        select count(*) as count from pg_locks where not granted`.execute(db.query)
+      return rows[0]?.count === 1
+    }
+    const until = async (wanted: boolean) => {
+      while ((await waiting()) !== wanted) await Bun.sleep(20)
+    }
+    const migrated = migrate(db)
+    await until(true)
+    await until(false)
+    await until(true)
+    resolve()
+    await Promise.all([held, migrated])
+    expect(await executedMigrations(db)).toEqual(MIGRATION_NAMES)
+  }))
 
 interface Column {
   table: string

@@ -12,7 +12,7 @@ import { acquireError, conflictError, isBroken, isConflict, wireError } from './
 
 const ATTEMPTS = 5
 /** A change of the schema that waits for a lock makes everybody else wait behind it. */
-const SCHEMA_LOCK_MS = 5_000
+const SCHEMA_LOCK_MS = 2_000
 
 /** The pause before the next try after a conflict, longer each time. */
 export function conflictPause(attempt: number): Promise<void> {

@@ -20,9 +20,9 @@ export function isConflict(error: unknown): boolean {
   return ['40001', '40P01'].includes(codeOf(error))
 }
 
-/** A lock was not had within `lock_timeout`. */
+/** A lock was not had within `lock_timeout`; also after `wireError`. */
 export function isLockTimeout(error: unknown): boolean {
-  return codeOf(error) === '55P03'
+  return codeOf(error instanceof AppError ? error.cause : error) === '55P03'
 }
 
 /** The connection must not be used again: it ended, or its server no longer takes changes. */
