@@ -14,8 +14,6 @@ import type {
 } from './schema-accounts.ts'
 import type {
   ConsumerTable,
-  PlaceLeaseTable,
-  PlacePoolTable,
   RegistryDefaultTable,
   RegistryProjectTable,
   RegistryTable,
@@ -86,8 +84,6 @@ export interface Schema {
   chart_version: ChartVersionTable
   tag_history: TagHistoryTable
   upload: UploadTable
-  place_lease: PlaceLeaseTable
-  place_pool: PlacePoolTable
   registry: RegistryTable
   registry_project: RegistryProjectTable
   registry_default: RegistryDefaultTable
