@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Db, Queryable } from '../store/db/database.ts'
 import { type Viewer, visibleProjects } from './offset-list.ts'
 import { physicalBytes } from './overview.ts'
+import { usageOf } from './usage.ts'
 
 /*
  * Use over time: one row for each project and day, and one for all together. Sizes are those that
@@ -12,7 +13,7 @@ import { physicalBytes } from './overview.ts'
 export const ALL_PROJECTS = 0
 /** Older days are forgotten. */
 const KEPT_DAYS = 2 * 366
-const DAY_MS = 86_400_000
+export const DAY_MS = 86_400_000
 
 /** Days since 1970, in UTC. */
 export const dayOf = (at: number): number => Math.floor(at / DAY_MS)
@@ -67,6 +68,19 @@ export async function sampleUsage(db: Db, now: number): Promise<void> {
 
 /** Whose use is asked for: one project's, or what all that somebody may see use together. */
 export type UsageScope = { project: number } | { viewer: Viewer }
+
+/** What is used at this moment, exactly. Bytes. */
+export async function measureUsage(
+  on: Queryable,
+  scope: UsageScope,
+): Promise<{ logicalBytes: number; uniqueBytes: number }> {
+  if ('project' in scope) return usageOf(on, scope.project)
+  const { rows } = await sql<{ logical: number; own: number }>`
+    select coalesce(sum(logical_bytes), 0) as logical, coalesce(sum(unique_bytes), 0) as own
+    from (${MEASURED}) measured
+    where ${scope.viewer === 'all' ? sql`true` : within(scope)}`.execute(on)
+  return { logicalBytes: Number(rows[0]?.logical ?? 0), uniqueBytes: Number(rows[0]?.own ?? 0) }
+}
 
 /** The last `days` days up to today, oldest first; days without a row are left out. */
 export async function readUsageDays(

@@ -1,7 +1,13 @@
 import { z } from '@hono/zod-openapi'
-import { physicalBytes, readOverview } from '../../registry/overview.ts'
-import { usageOf } from '../../registry/usage.ts'
-import { dayOf, readUsageDays, type UsageDay, type UsageScope } from '../../registry/usage-days.ts'
+import type { Viewer } from '../../registry/offset-list.ts'
+import {
+  DAY_MS,
+  dayOf,
+  measureUsage,
+  readUsageDays,
+  type UsageDay,
+  type UsageScope,
+} from '../../registry/usage-days.ts'
 import type { ApiDeps } from './api.ts'
 import { type Endpoint, endpoint, route } from './route.ts'
 import { time } from './schemas.ts'
@@ -25,7 +31,9 @@ const UsageDays = z
           physicalBytes: z
             .int()
             .nullable()
-            .openapi({ description: 'In the store; null: not for you, or of one project' }),
+            .openapi({
+              description: 'In the store; null: not for you, of one project, or not measured',
+            }),
           pushes: z.int().openapi({ description: 'Manifests that were given a tag' }),
           pulls: z
             .int()
@@ -68,32 +76,28 @@ export const usageRoutes = {
   }),
 }
 
-type Sizes = Pick<UsageDay, 'logicalBytes' | 'uniqueBytes' | 'physicalBytes'>
-
 export function usageEndpoints({ db, clock }: ApiDeps): Endpoint[] {
-  /** Days are measured by the hour; the sizes of today are those of now. */
-  async function daysOf(scope: UsageScope, days: number = DAYS, sizes: Sizes): Promise<UsageDay[]> {
+  /** Days are measured by the hour; what is used today is what is used now. */
+  async function daysOf(scope: UsageScope, days: number = DAYS): Promise<UsageDay[]> {
     const now = clock()
     const items = await readUsageDays(db.query, scope, { days, now })
+    const { logicalBytes, uniqueBytes } = await measureUsage(db.query, scope)
     const last = items.at(-1)
-    const isToday = last !== undefined && dayOf(last.at) === dayOf(now)
-    const { pushes, pulls } = isToday ? last : { pushes: 0, pulls: 0 }
-    const at = dayOf(now) * 86_400_000
-    return [...(isToday ? items.slice(0, -1) : items), { at, ...sizes, pushes, pulls }]
+    const today =
+      last && dayOf(last.at) === dayOf(now)
+        ? last
+        : { at: dayOf(now) * DAY_MS, physicalBytes: null, pushes: 0, pulls: 0 }
+    return [...items.filter((day) => day !== today), { ...today, logicalBytes, uniqueBytes }]
   }
 
   return [
     endpoint(usageRoutes.ofSystem, async ({ principal, query: { days } }) => {
-      const viewer = principal.isAdmin ? 'all' : principal.account
-      const { logicalBytes, uniqueBytes } = await readOverview(db, viewer, 0)
-      const stored = viewer === 'all' ? await physicalBytes(db) : null
-      const sizes = { logicalBytes, uniqueBytes, physicalBytes: stored }
-      return { body: { items: await daysOf({ viewer }, days, sizes) } }
+      const viewer: Viewer = principal.isAdmin ? 'all' : principal.account
+      return { body: { items: await daysOf({ viewer }, days) } }
     }),
 
-    endpoint(usageRoutes.ofProject, async ({ project, query: { days } }) => {
-      const sizes = { ...(await usageOf(db.query, project.id)), physicalBytes: null }
-      return { body: { items: await daysOf({ project: project.id }, days, sizes) } }
-    }),
+    endpoint(usageRoutes.ofProject, async ({ project, query: { days } }) => ({
+      body: { items: await daysOf({ project: project.id }, days) },
+    })),
   ]
 }

@@ -48,7 +48,7 @@ describeConsole('pages of the console', (console) => {
     await page.getByRole('button', { name: 'Create', exact: true }).click()
     const shown = page.getByRole('dialog', { name: 'Access key scanner' })
     const texts = await shown.locator('code').allInnerTexts()
-    const [secretKey = '', accessKey = ''] = texts
+    const [accessKey = '', secretKey = ''] = texts
     expect([accessKey.length > 10, secretKey.length > 30]).toEqual([true, true])
     const saving = page.waitForEvent('download')
     await shown.getByRole('button', { name: 'Save both as CSV' }).click()

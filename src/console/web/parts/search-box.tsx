@@ -8,9 +8,11 @@ const PAUSE_MS = 300
 export function SearchBox(props: {
   value: string | undefined
   label: string
+  /** The page is for nothing else. */
+  autoFocus?: boolean
   onSearch: (text: string | undefined) => void
 }) {
-  const { value = '', label, onSearch } = props
+  const { value = '', label, autoFocus = false, onSearch } = props
   const [text, setText] = useState(value)
   useEffect(() => setText(value), [value])
   useEffect(() => {
@@ -24,6 +26,8 @@ export function SearchBox(props: {
       prefix={<SearchOutlined />}
       placeholder={label}
       aria-label={label}
+      autoFocus={autoFocus}
+      maxLength={255}
       value={text}
       onChange={(event) => setText(event.target.value)}
       style={{ maxWidth: 320 }}

@@ -9,10 +9,12 @@ export function SecretShown(props: {
   title: string
   /** What it is called, where more than one value is shown. */
   label?: string
+  /** Above it. */
+  before?: ReactNode
   onClose: () => void
   children?: ReactNode
 }) {
-  const { secret, title, label, onClose, children } = props
+  const { secret, title, label, before, onClose, children } = props
   const { t } = useTranslation()
   return (
     <Modal
@@ -28,6 +30,7 @@ export function SecretShown(props: {
       destroyOnHidden
     >
       <Alert type="info" showIcon title={t('secret.once')} style={{ marginBottom: 12 }} />
+      {before}
       {label && <p className="field-label">{label}</p>}
       <Command text={secret ?? ''} />
       {children}

@@ -1,7 +1,7 @@
 import { SearchOutlined } from '@ant-design/icons'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useLocation, useNavigate } from '@tanstack/react-router'
-import { Input, type InputRef } from 'antd'
+import { Button, Input, type InputRef } from 'antd'
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { get } from '../api/client.ts'
@@ -122,6 +122,20 @@ export function GlobalSearch() {
         )}
       </div>
     </search>
+  )
+}
+
+/** Where there is no room for the box: the page has one too. */
+export function SearchLink() {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  return (
+    <Button
+      type="text"
+      icon={<SearchOutlined />}
+      aria-label={t('search.title')}
+      onClick={() => void navigate({ to: '/search' })}
+    />
   )
 }
 

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { useSession } from '../session.ts'
 import { Brand } from './brand.tsx'
 import { LanguageMenu, ThemeMenu } from './choices.tsx'
-import { GlobalSearch } from './global-search.tsx'
+import { GlobalSearch, SearchLink } from './global-search.tsx'
 import { Navigation } from './navigation.tsx'
 import { PasswordReminder } from './password-reminder.tsx'
 import { UserMenu } from './user-menu.tsx'
@@ -15,7 +15,9 @@ import { UserMenu } from './user-menu.tsx'
 export function Shell() {
   const { t } = useTranslation()
   const { token } = theme.useToken()
-  const wide = Grid.useBreakpoint().lg ?? window.innerWidth >= 992
+  const { lg, md } = Grid.useBreakpoint()
+  const wide = lg ?? window.innerWidth >= 992
+  const roomy = md ?? window.innerWidth >= 768
   const [open, setOpen] = useState(false)
   const { hasGeneratedPassword } = useSession()
   const side = { background: token.colorBgContainer, borderColor: token.colorBorderSecondary }
@@ -68,8 +70,9 @@ export function Shell() {
               <Brand small />
             </>
           )}
-          <GlobalSearch />
+          {roomy && <GlobalSearch />}
           <div style={{ flex: 1 }} />
+          {!roomy && <SearchLink />}
           <LanguageMenu />
           <ThemeMenu />
           <UserMenu />

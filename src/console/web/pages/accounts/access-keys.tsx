@@ -172,10 +172,14 @@ function KeyShown(props: { shown: CreatedAccessKey | undefined; onClose: () => v
       secret={shown?.secretKey}
       title={t('accessKeys.keyOf', { name: shown?.name ?? '' })}
       label={t('accessKeys.secretKey')}
+      before={
+        <>
+          <p className="field-label">{t('accessKeys.accessKey')}</p>
+          <Command text={shown?.accessKey ?? ''} />
+        </>
+      }
       onClose={onClose}
     >
-      <p className="field-label">{t('accessKeys.accessKey')}</p>
-      <Command text={shown?.accessKey ?? ''} />
       <Space style={{ marginTop: 8 }}>
         <Button icon={<DownloadOutlined />} onClick={() => shown && save(shown)}>
           {t('accessKeys.download')}

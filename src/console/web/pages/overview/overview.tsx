@@ -62,7 +62,7 @@ function Figures({ overview }: { overview: Overview }) {
         ))}
       </div>
       <UseOverTime path="/usage" />
-      <div className="columns">
+      <div className="columns thirds">
         <Card title={t('overview.largest')}>
           <Largest projects={overview.largest} />
         </Card>

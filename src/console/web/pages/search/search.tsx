@@ -20,6 +20,7 @@ export function SearchPage() {
       <div className="filters">
         <SearchBox
           value={q}
+          autoFocus={q === ''}
           label={t('search.hint')}
           onSearch={(text) => void filter({ q: text })}
         />
