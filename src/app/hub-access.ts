@@ -26,15 +26,27 @@ export function createHubAccess(
   let loaded: Promise<HubAccess> | undefined
 
   async function load(): Promise<HubAccess> {
-    const [{ createConnections }, { createGuardedFetch }, { createChecks }, { createByRunner }] =
-      await Promise.all([
-        import('../hub/connections.ts'),
-        import('../lib/guarded-fetch.ts'),
-        import('../hub/health/checks.ts'),
-        import('../hub/runners/by-runner.ts'),
-      ])
+    const [
+      { createConnections },
+      { createGuardedFetch },
+      { createChecks },
+      { createByRunner },
+      { createClientMemory },
+      { createSharedPlaces },
+    ] = await Promise.all([
+      import('../hub/connections.ts'),
+      import('../lib/guarded-fetch.ts'),
+      import('../hub/health/checks.ts'),
+      import('../hub/runners/by-runner.ts'),
+      import('../client/client-memory.ts'),
+      import('../hub/limits/shared-places.ts'),
+    ])
     const fetch = createGuardedFetch({ allowedNetworks: config.hub.allowedNetworks, clock })
-    const connections = createConnections({ registries, fetch, clock, log, userAgent: USER_AGENT })
+    const memory = createClientMemory({ clock, placesOf: createSharedPlaces({ db, clock }) })
+    const connections = createConnections({
+      ...{ registries, fetch, clock, log, memory },
+      userAgent: USER_AGENT,
+    })
     const byRunner = createByRunner({ db, clock })
     const checks = createChecks({
       db,

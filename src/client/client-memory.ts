@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Challenge } from './challenge.ts'
 import { createFreshCache, type FreshCache } from './fresh-cache.ts'
+import { createPlaces, type Places } from './places.ts'
 import type { Endpoint, Limits, Login } from './provider.ts'
 import type { RateBudget } from './rate-limit.ts'
 import { createThrottle, type Throttle } from './throttle.ts'
@@ -36,7 +37,8 @@ export interface ClientMemory {
   referrersApi: Map<string, { has: boolean; until: number }>
   /** Facts about a registry that seldom change, as its provider reads them. */
   provider: FreshCache<unknown>
-  throttleOf(key: string, host: string, limits: Limits): Throttle
+  /** `pool` names the registry for all processes, where they share its limits. */
+  throttleOf(key: string, pool: string, host: string, limits: Limits): Throttle
   observedOf(key: string): Observed
 }
 
@@ -45,9 +47,12 @@ const MOST_REGISTRIES = 1000
 export function createClientMemory({
   clock = systemClock,
   sleep = realSleep,
+  placesOf = (_, count) => createPlaces(count),
 }: {
   clock?: Clock
   sleep?: Sleep
+  /** Places at a registry that other processes use too; without it each process has its own. */
+  placesOf?: (pool: string, count: number) => Places
 } = {}): ClientMemory {
   const throttles = new Map<string, Throttle>()
   const observed = new Map<string, Observed>()
@@ -59,10 +64,22 @@ export function createClientMemory({
     ensured: createFreshCache(clock, 10_000),
     referrersApi: new Map(),
     provider: createFreshCache(clock),
-    throttleOf: (key, host, limits) =>
-      kept(throttles, key, () => createThrottle({ host, limits, clock, sleep })),
+    throttleOf: (key, pool, host, limits) =>
+      kept(throttles, key, () =>
+        createThrottle({
+          ...{ host, limits, clock, sleep },
+          placesOf: (lane, count) => placesOf(`${pool} ${lane}`, count),
+        }),
+      ),
     observedOf: (key) => kept(observed, key, () => ({})),
   }
+}
+
+/** Names what a registry counts requests by: itself, and who asks. Kept in the database, unlike a key. */
+export function poolKey({ provider, region, accessKey }: Endpoint, base: URL): string {
+  return createHash('sha256')
+    .update(JSON.stringify([base.href, provider, region ?? null, accessKey]))
+    .digest('base64url')
 }
 
 /** Names an endpoint and its credential without telling the secret. */

@@ -10,6 +10,7 @@ import {
   createClientMemory,
   endpointKey,
   type Observed,
+  poolKey,
 } from './client-memory.ts'
 import { bindFetch } from './endpoint-fetch.ts'
 import { createInventory, type Inventory } from './inventory.ts'
@@ -116,7 +117,8 @@ export function createRemoteRegistry({
     clock,
   })
   const observed = memory.observedOf(key)
-  const throttle = memory.throttleOf(key, base.host, provider.limits)
+  const pool = poolKey(endpoint, base)
+  const throttle = memory.throttleOf(key, pool, base.host, provider.limits)
   const transport = createTransport({
     base,
     fetch: own,

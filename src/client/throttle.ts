@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError, isAppError } from '../lib/errors.ts'
-import { createLimit } from '../lib/limit.ts'
+import { createPlaces, type PlaceShare, type Places } from './places.ts'
 import type { Limits } from './provider.ts'
 import type { RateBudget } from './rate-limit.ts'
 import { isWorthRetrying } from './remote-error.ts'
@@ -34,19 +34,27 @@ export interface ThrottledCall {
   longestWait: number
 }
 
-/** Keeps below what one registry puts up with, together for all who ask it in this process. */
+/**
+ * Keeps below what one registry puts up with, together for all who ask it in this process, and for
+ * other processes as far as they share the places.
+ */
 export function createThrottle({
   host,
   limits,
   clock,
   sleep,
+  placesOf = (_, count) => createPlaces(count),
 }: {
   host: string
   limits: Limits
   clock: Clock
   sleep: Sleep
+  placesOf?: (lane: Lane, count: number) => Places
 }): Throttle {
-  const lanes = { ask: createLimit(limits.concurrency), send: createLimit(limits.concurrency) }
+  const lanes = {
+    ask: placesOf('ask', limits.concurrency),
+    send: placesOf('send', limits.concurrency),
+  }
   const leastSpacing = limits.perSecond === undefined ? 0 : 1000 / limits.perSecond
   let spacing = leastSpacing
   let nextAt = 0
@@ -67,7 +75,13 @@ export function createThrottle({
     if (failures >= MOST_FAILURES) brokenUntil = clock() + PAUSE_MS
   }
 
-  async function waitForTurn({ signal, longestWait }: ThrottledCall) {
+  function pause(until: number) {
+    pausedUntil = Math.max(pausedUntil, until)
+    for (const places of Object.values(lanes)) places.pause(pausedUntil)
+  }
+
+  async function waitForTurn({ signal, longestWait }: ThrottledCall, share: PlaceShare) {
+    pausedUntil = Math.max(pausedUntil, share.pausedUntil)
     const pause = pausedUntil - clock()
     if (pause > longestWait) {
       throw new AppError(
@@ -77,16 +91,16 @@ export function createThrottle({
       )
     }
     const at = Math.max(clock(), pausedUntil, nextAt)
-    nextAt = at + spacing
+    nextAt = at + spacing / share.part
     if (at > clock()) await sleep(at - clock(), signal)
   }
 
   return {
     run(lane, work, call) {
-      const turn = lanes[lane](async () => {
+      const turn = lanes[lane].run(async (share) => {
         call.signal?.throwIfAborted()
         checkCircuit()
-        await waitForTurn(call)
+        await waitForTurn(call, share)
         try {
           const result = await work()
           failures = 0
@@ -108,10 +122,10 @@ export function createThrottle({
     },
     slowDown(retryAfter) {
       spacing = Math.min(MOST_SPACING_MS, Math.max(FIRST_SPACING_MS, spacing * 2))
-      if (retryAfter !== undefined) pausedUntil = Math.max(pausedUntil, clock() + retryAfter)
+      if (retryAfter !== undefined) pause(clock() + retryAfter)
     },
     heed({ remaining, resetAt }) {
-      if (remaining === 0 && resetAt !== undefined) pausedUntil = Math.max(pausedUntil, resetAt)
+      if (remaining === 0 && resetAt !== undefined) pause(resetAt)
     },
   }
 }

@@ -17,6 +17,7 @@ import { runners } from './migrations/0032-runners.ts'
 import { inventoryReading } from './migrations/0033-inventory-reading.ts'
 import { journal } from './migrations/0034-journal.ts'
 import { liveChanges } from './migrations/0035-live-changes.ts'
+import { registryPlaces } from './migrations/0037-registry-places.ts'
 import { usage } from './migrations/0038-usage.ts'
 import { isLockTimeout } from './postgres-errors.ts'
 
@@ -37,6 +38,7 @@ const MIGRATIONS = {
   '0033-inventory-reading': inventoryReading,
   '0034-journal': journal,
   '0035-live-changes': liveChanges,
+  '0037-registry-places': registryPlaces,
   '0038-usage': usage,
 }
 

@@ -92,3 +92,21 @@ export interface ConsumerTable {
   /** `secret_changed_at` of the registry as it was handed out; an older one must be refreshed. */
   secret_changed_at: number | null
 }
+
+/** A limit of a registry: how many requests it puts up with at once, of all processes together. */
+export interface PlacePoolTable {
+  /** A hash of the registry's address and login name, and the kind of requests. */
+  key: string
+  /** 0, or until when it wants none. */
+  paused_until: Generated<number>
+}
+
+/** How many of the places a process has. */
+export interface PlaceLeaseTable {
+  pool: string
+  /** Random, from its start. */
+  process: string
+  granted: number
+  wants_more: Flag
+  lease_until: number
+}

@@ -14,6 +14,8 @@ import type {
 } from './schema-accounts.ts'
 import type {
   ConsumerTable,
+  PlaceLeaseTable,
+  PlacePoolTable,
   RegistryDefaultTable,
   RegistryProjectTable,
   RegistryTable,
@@ -84,6 +86,8 @@ export interface Schema {
   chart_version: ChartVersionTable
   tag_history: TagHistoryTable
   upload: UploadTable
+  place_lease: PlaceLeaseTable
+  place_pool: PlacePoolTable
   registry: RegistryTable
   registry_project: RegistryProjectTable
   registry_default: RegistryDefaultTable
