@@ -5,6 +5,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 import { type ConsoleManifest, readConsoleManifest } from '../assets.ts'
 import { consoleFolder, webFolder } from '../paths.ts'
 import { consoleKey } from './key.ts'
+import { leaveOut } from './leave-out.ts'
 
 /*
  * Builds the console: bundles, splits by page, minifies, and compresses every file once, so that
@@ -82,6 +83,7 @@ async function bundle(project: string, draft: string, key: string): Promise<Cons
     splitting: true,
     minify: true,
     metafile: true,
+    plugins: [leaveOut],
     publicPath: '/assets/',
     naming: {
       entry: '[name]-[hash].[ext]',
