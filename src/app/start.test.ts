@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createPostgresTest } from '../store/db/test-databases.ts'
+import { createPostgresTest, type TestDatabase } from '../store/db/test-databases.ts'
 
 /* What the real program says when it cannot start, or not look: one sentence, and no stack. */
 
@@ -11,11 +11,25 @@ setDefaultTimeout(60_000)
 const PROGRAM = join(import.meta.dir, '../main.ts')
 const CLOSED = 'postgres://ann:s3cret-word@127.0.0.1:1/none'
 
-let folder: string
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'entrepot-start-'))
+const folder = mkdtempSync(join(tmpdir(), 'entrepot-start-'))
+let database: TestDatabase
+
+/** An installation on SQLite and files that was started once. */
+beforeAll(async () => {
+  database = await createPostgresTest()
+  const child = run(['serve'])
+  let said = ''
+  for await (const chunk of child.stdout) {
+    said += new TextDecoder().decode(chunk)
+    if (said.includes('"listening"')) break
+  }
+  child.kill('SIGTERM')
+  expect(await child.exited).toBe(0)
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(async () => {
+  await database.remove()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 function run(args: string[], settings: Record<string, string> = {}) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('ENTREPOT_'))
@@ -41,28 +55,15 @@ async function sentenceOf(args: string[], settings: Record<string, string> = {})
   return errors
 }
 
-/** Runs `serve` until it listens, and stops it. */
-async function serveOnce(settings: Record<string, string> = {}) {
-  const child = run(['serve'], settings)
-  let said = ''
-  for await (const chunk of child.stdout) {
-    said += new TextDecoder().decode(chunk)
-    if (said.includes('"listening"')) break
-  }
-  child.kill('SIGTERM')
-  expect(await child.exited).toBe(0)
-}
-
 test('a folder in which nothing was ever started', async () => {
-  expect(await sentenceOf(['verify'])).toContain('there is no Entrepot in the folder')
+  const never = { ENTREPOT_DATA: join(folder, 'never') }
+  expect(await sentenceOf(['verify'], never)).toContain('there is no Entrepot in the folder')
 })
 
 test('PostgreSQL that does not answer, lets nobody in, lacks the database, or has nothing in it', async () => {
   const refused = 'PostgreSQL at 127.0.0.1:1 does not answer'
   expect(await sentenceOf(['serve'], { ENTREPOT_DATABASE_URL: CLOSED })).toContain(refused)
-  const database = await createPostgresTest()
   const url = new URL(database.location.url ?? '')
-  await serveOnce()
   const verify = (to: URL) => sentenceOf(['verify'], { ENTREPOT_DATABASE_URL: to.href })
   expect(await verify(new URL(CLOSED))).toContain(refused)
   expect(await verify(url)).toContain('was never set up')
@@ -72,11 +73,9 @@ test('PostgreSQL that does not answer, lets nobody in, lacks the database, or ha
   const stranger = new URL(url)
   stranger.password = 's3cret-word'
   expect(await verify(stranger)).toContain('does not let the user "entrepot" in')
-  await database.remove()
 })
 
 test('a sealing key that is missing, and one that is another', async () => {
-  await serveOnce()
   const file = join(folder, 'data/sealing.key')
   renameSync(file, join(folder, 'kept'))
   const missing = await sentenceOf(['serve'])
@@ -87,6 +86,7 @@ test('a sealing key that is missing, and one that is another', async () => {
   expect(await sentenceOf(['serve'], { ENTREPOT_SEALING_KEY: other })).toContain(
     'is not the one that this database was set up with',
   )
+  renameSync(join(folder, 'kept'), file)
 })
 
 test('an empty data folder setting', async () => {
@@ -94,9 +94,6 @@ test('an empty data folder setting', async () => {
 })
 
 test('another database than before', async () => {
-  await serveOnce()
-  const database = await createPostgresTest()
   const said = await sentenceOf(['serve'], { ENTREPOT_DATABASE_URL: database.location.url ?? '' })
   expect(said).toContain('entrepot migrate --to-database')
-  await database.remove()
 })

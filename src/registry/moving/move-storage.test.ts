@@ -72,7 +72,7 @@ afterEach(() => {
 })
 
 async function withDatabase<T>(run: (db: Db) => Promise<T>): Promise<T> {
-  const db = openDatabase({ dataFolder: folder })
+  const db = await openDatabase({ dataFolder: folder })
   try {
     return await run(db)
   } finally {

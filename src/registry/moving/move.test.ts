@@ -24,15 +24,15 @@ async function tablesOfSchema(): Promise<string[]> {
 }
 
 let folder: string
-let postgres: TestDatabase
+/** For the tests that get so far. */
+let postgres: TestDatabase | undefined
 let sqlite: Config
 let moved: Config
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'entrepot-move-'))
-  postgres = await createPostgresTest()
   sqlite = settings()
-  moved = settings({ 'database.url': postgres.location.url })
+  moved = settings({ 'database.url': 'postgres://nobody@127.0.0.1:1/none' })
   await withDatabase(sqlite, async (db) => {
     await migrate(db)
     await fillTables(db, await readTables(db))
@@ -40,9 +40,17 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  await postgres.remove()
+  await postgres?.remove()
+  postgres = undefined
   rmSync(folder, { recursive: true, force: true })
 })
+
+/** A database to move to. */
+async function makePostgres(): Promise<TestDatabase> {
+  postgres = await createPostgresTest()
+  moved = settings({ 'database.url': postgres.location.url })
+  return postgres
+}
 
 function settings(flags: Record<string, unknown> = {}): Config {
   return loadConfig({ flags: { data: folder, ...flags }, environment: {} }).config
@@ -88,6 +96,7 @@ const stateOf = (config: Config) =>
   })
 
 test('every table of the schema is moved', async () => {
+  await makePostgres()
   const wanted = await tablesOfSchema()
   expect(wanted).toContain('project')
   for (const config of [sqlite, moved]) {
@@ -101,10 +110,18 @@ test('every table of the schema is moved', async () => {
 
 describe('rows', () => {
   test('go to PostgreSQL and back, all of them, and what comes next goes on there', async () => {
+    await makePostgres()
+    // The numbers of rows that are gone are not given again.
+    await withDatabase(sqlite, (db) => db.query.deleteFrom('audit').execute())
     const before = await stateOf(sqlite)
+    expect(before.audit).toEqual([0, '0', 3])
     const report = await move(sqlite, moved)
     expect(report.rows?.tables).toBe((await tablesOfSchema()).length)
     expect(await stateOf(moved)).toEqual(before)
+    const marker = readFileSync(join(folder, 'installation.json'), 'utf8')
+    expect(JSON.parse(marker).database).toMatch(/^127\.0\.0\.1:\d+\/test_/)
+    expect(marker).not.toContain('entrepot:')
+    expect(existsSync(join(folder, 'moving.json'))).toBe(false)
 
     await withDatabase(moved, async (db) => {
       const { id } = await db.query
@@ -138,18 +155,8 @@ describe('rows', () => {
     })
   })
 
-  test('numbers of rows that are gone are not given again', async () => {
-    await withDatabase(sqlite, async (db) => {
-      await db.query.deleteFrom('audit').execute()
-    })
-    await move(sqlite, moved)
-    await withDatabase(moved, async (db) => {
-      const table = (await readTables(db)).find(({ name }) => name === 'audit')
-      expect(table && (await readCounter(db, table))).toBe(3)
-    })
-  })
-
   test('a run that ended in the middle is gone on with', async () => {
+    await makePostgres()
     // So many that their copy takes several batches.
     const rows = (table: string) =>
       ['account', 'audit', 'login_failure'].includes(table) ? 1100 : 3
@@ -173,6 +180,7 @@ describe('rows', () => {
   })
 
   test('a source that changed after the move began is told, and copied again when asked to', async () => {
+    await makePostgres()
     let steps = 0
     const onProgress = () => {
       if (++steps === 20) throw new AppError('unavailable', 'killed')
@@ -195,11 +203,13 @@ describe('what stands in the way', () => {
   })
 
   test('a database that is not empty', async () => {
+    await makePostgres()
     await withDatabase(moved, (db) => migrate(db))
     expect(await failureOf(move(sqlite, moved))).toContain('is not empty')
   })
 
   test('a database into which another installation is being moved', async () => {
+    await makePostgres()
     const onProgress = () => {
       throw new AppError('unavailable', 'killed')
     }
@@ -226,18 +236,10 @@ describe('what stands in the way', () => {
   })
 
   test('servers that are connected to PostgreSQL', async () => {
+    const server = (await makePostgres()).open()
     await move(sqlite, moved)
-    const server = postgres.open()
     await server.query.selectFrom('setting').select('key').execute()
     const back = { ...sqlite, data: join(folder, 'back') }
     expect(await failureOf(move({ ...moved, data: back.data }, back))).toContain('stop them all')
   })
-})
-
-test('the data folder remembers where its installation went', async () => {
-  await move(sqlite, moved)
-  const marker = JSON.parse(readFileSync(join(folder, 'installation.json'), 'utf8'))
-  expect(marker.database).toEndWith(new URL(postgres.location.url ?? '').pathname)
-  expect(JSON.stringify(marker)).not.toContain('entrepot:')
-  expect(existsSync(join(folder, 'moving.json'))).toBe(false)
 })
