@@ -96,7 +96,7 @@ export const pushLargeLayer = async (size: number, say: (text: string) => void) 
     for (let at = 0; at < size; ) {
       const end = Math.min(size, at + chunk)
       const before = [...replicas.balancer.given]
-      // The first time that each of them has a chunk, it is killed in the middle of it.
+      // After a quarter, a half and three quarters one is killed in the middle of its chunk.
       const body = generate(at, end)
       let sent = 0
       const stream = new ReadableStream<Uint8Array>({
@@ -104,7 +104,8 @@ export const pushLargeLayer = async (size: number, say: (text: string) => void) 
           const { done, value } = await body.next()
           if (done) return controller.close()
           sent += value.length
-          if (sent > (end - at) / 2) {
+          const isDue = at + sent > (size * (killed.size + 1)) / (replicas.members.length + 1)
+          if (isDue && sent > (end - at) / 2) {
             const taker = replicas.balancer.given.findIndex((n, i) => n > (before[i] ?? 0))
             const victim = replicas.members[taker]
             if (victim && !killed.has(taker)) {
