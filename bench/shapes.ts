@@ -60,6 +60,8 @@ function prepareClient(
       return deleteStep(stage, shape.tags, track)
     case 'ccr-page':
       return ccrStep(stage, shape, track)
+    case 'inventory':
+      return inventoryStep(stage, shape, name, track)
   }
 }
 
@@ -183,6 +185,28 @@ async function ccrStep(
   const connection = await connect(endpoint)
   const client = track({ connection, endpoint, repository: '', authorization: [] })
   return asking(client, [ask], { status: 200, bodyless: false })
+}
+
+async function inventoryStep(
+  stage: Stage,
+  { ask, pushesPerSearch }: Shape & { kind: 'inventory' },
+  name: string,
+  track: Track,
+): Promise<Step | null> {
+  const { endpoint } = stage
+  const heads = await stage.inventoryPages(ask)
+  if (heads === null) return null
+  const connection = await connect(endpoint)
+  const client = track({ connection, endpoint, repository: '', authorization: [] })
+  const search = asking(client, heads, { status: 200, bodyless: false })
+  if (pushesPerSearch === 0) return search
+  const pushing = track(await stage.open(stage.repository(name), 'pull,push'))
+  return async (index) => {
+    // Another search each time.
+    if (index % (pushesPerSearch + 1) === 0) return search(index / (pushesPerSearch + 1))
+    await pushImage(pushing, `t${index}`, stage.payloads.next(MiB), false)
+    return 0
+  }
 }
 
 function asking(

@@ -12,6 +12,12 @@ import {
   type RepositoryClient,
   verifyImage,
 } from './images.ts'
+import {
+  fillInventoryFile,
+  type InventoryAsk,
+  inventoryImages,
+  inventoryPaths,
+} from './inventory-rows.ts'
 import { fillList, type ListedThing, listPath } from './list-rows.ts'
 import { MiB, type PayloadSource } from './payloads.ts'
 
@@ -37,6 +43,8 @@ export type Stage = {
   repositories(count: number): Promise<void>
   /** The head of a request for a page of the CCR OpenAPI; null where that list cannot be filled. */
   ccrPage(of: ListedThing, rows: number): Promise<Buffer | null>
+  /** Heads of requests for images of other registries; null where there can be none. */
+  inventoryPages(ask: InventoryAsk): Promise<Buffer[] | null>
 }
 
 const imagesPerSize = 4
@@ -61,8 +69,20 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   const filledLists = new Map<string, Buffer>()
   let apiToken: string | null = null
   let seededRepositories = 0
+  let inventory: Promise<void> | null = null
 
-  return { endpoint, challenge, payloads, repository, open, images, tags, repositories, ccrPage }
+  return {
+    endpoint,
+    challenge,
+    payloads,
+    repository,
+    open,
+    images,
+    tags,
+    repositories,
+    ccrPage,
+    inventoryPages,
+  }
 
   function repository(name: string): string {
     return `${prefix}/${name}`
@@ -151,6 +171,19 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     filledLists.set(path, ask)
     return ask
   }
+
+  async function inventoryPages(ask: InventoryAsk): Promise<Buffer[] | null> {
+    const paths = inventoryPaths(ask)
+    if (!verify) return paths.map((path) => requestHead(endpoint, 'GET', path, []))
+    if (database === null) return null
+    apiToken ??= await createApiToken(endpoint)
+    inventory ??= fillInventoryFile(database)
+    await inventory
+    const lines = [`Authorization: Bearer ${apiToken}`]
+    const all = requestHead(endpoint, 'GET', '/api/v1/images?limit=10&search=service', lines)
+    await verifyPage(endpoint, all, inventoryImages)
+    return paths.map((path) => requestHead(endpoint, 'GET', path, lines))
+  }
 }
 
 /** A password is proven anew every few seconds, at the cost of many requests; a token is not. */
@@ -176,10 +209,11 @@ async function verifyPage(endpoint: Endpoint, ask: Buffer, rows: number): Promis
   const page = JSON.parse(reply.body.toString()) as {
     data?: unknown[]
     artifacts?: unknown[]
+    items?: unknown[]
     totalCount?: number
     total?: number
   }
-  const entries = (page.data ?? page.artifacts)?.length
+  const entries = (page.data ?? page.artifacts ?? page.items)?.length
   const total = page.totalCount ?? page.total
   if (entries !== 10 || total !== rows) {
     throw new Error(`a page of ${entries} entries of ${total} instead of 10 of ${rows}`)

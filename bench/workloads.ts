@@ -1,3 +1,4 @@
+import type { InventoryAsk } from './inventory-rows.ts'
 import type { ListedThing } from './list-rows.ts'
 
 /** What one operation of a line does. Sizes are in MiB; a mix is a repeating sequence of sizes. */
@@ -11,6 +12,8 @@ export type Shape =
   | { kind: 'tags-page'; tags: number }
   | { kind: 'delete'; tags: number }
   | { kind: 'ccr-page'; of: ListedThing; rows: number }
+  /** `pushesPerSearch`: images of 1 MiB between two of them, by the same client. */
+  | { kind: 'inventory'; ask: InventoryAsk; pushesPerSearch: number }
 
 export type Workload = {
   /** The name of the line, for `--only`. */
@@ -92,6 +95,13 @@ export const workloads: readonly Workload[] = [
   ccrPages('ccr-repositories-100k', 'CCR: first 10 of 100,000', 'repositories', 100_000),
   ccrPages('ccr-artifacts-10', 'CCR: 10 of 10 artifacts', 'artifacts', 10),
   ccrPages('ccr-artifacts-100k', 'CCR: first 10 of 100,000', 'artifacts', 100_000),
+  inventory('inventory-filter', 'images by columns, of 1,000,000', 'filter', 0, 2, 600, 60),
+  inventory('inventory-search', 'images by text, of 1,000,000', 'search', 0, 1, 100, 20),
+  inventory('inventory-push', '20 pushes of 1 MB for a search', 'search', 20, 10, 420, 105),
+  {
+    ...pushes('inventory-quiet', 'the same pushes alone', [1], false, 10, 400, 100),
+    group: 'inventory',
+  },
 ]
 
 /** What Entrepot has to reach. Ratios are against the peer of that name. */
@@ -170,6 +180,20 @@ function ccrPages(name: string, title: string, of: ListedThing, rows: number): W
   const shape: Shape = { kind: 'ccr-page', of, rows }
   // Many, since the warm-up is a tenth of them and the first line of the group meets a cold server.
   return { ...requests(name, title, shape, 4, 6000, 1000), group: 'ccr' }
+}
+
+/** With a million images in the database; the pushes that are compared run on the same servers. */
+function inventory(
+  name: string,
+  title: string,
+  ask: InventoryAsk,
+  pushesPerSearch: number,
+  clients: number,
+  count: number,
+  quickCount: number,
+): Workload {
+  const shape: Shape = { kind: 'inventory', ask, pushesPerSearch }
+  return { ...requests(name, title, shape, clients, count, quickCount), group: 'inventory' }
 }
 
 function unitOf(sizes: readonly number[]): Workload['unit'] {
