@@ -37,6 +37,9 @@ export interface InventoryImage {
   goneAt: number | null
 }
 
+/** Rows that are walked through in a moment. */
+const FAR = 1_000
+
 export interface FoundImages {
   items: InventoryImage[]
   /** Of all pages. */
@@ -51,8 +54,9 @@ export async function findImages(
   const { direction, after, offset, limit, ...filter } = page
   if (filter.registries.length === 0) return { items: [], total: 0 }
   if (hasText(filter)) return searchImages(scan, page, filter)
-  // Whatever is looked for may be at the very end.
-  const items = await listImages(isUnfiltered(filter) ? query : scan, page)
+  // Whatever is looked for may be at the very end, and a far page is walked to.
+  const isNear = isUnfiltered(filter) && (offset ?? 0) < FAR
+  const items = await listImages(isNear ? query : scan, page)
   // A list that ends here needs no counting.
   const isWhole = after === undefined && items.length < limit && (items.length > 0 || !offset)
   if (isWhole) return { items, total: (offset ?? 0) + items.length }
