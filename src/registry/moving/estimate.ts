@@ -13,6 +13,7 @@ import {
   type TableShape,
 } from '../../store/db/tables.ts'
 import { databasePlaceOf, isSameStorage, storagePlaceOf } from '../places.ts'
+import { sumOfRows } from './compare-rows.ts'
 import { type StoredBlob, storedBlobs } from './copy-blobs.ts'
 import { sumOfBlobs } from './move.ts'
 import { openSource, openTarget } from './source.ts'
@@ -95,7 +96,7 @@ async function estimateRows(config: Config, source: Db, target: Config) {
   return { tables: tables.length, rows, milliseconds: tried === 0 ? 0 : (spent / tried) * rows }
 }
 
-/** Copies some rows as a move does, and reads them twice more as the comparison does. */
+/** Copies some rows as a move does, and sums them up as its comparison does. */
 async function tryRows(source: Db, target: Db | undefined, table: TableShape): Promise<number> {
   let tried = 0
   for await (const page of pagesOf(source, table)) {
@@ -111,11 +112,8 @@ async function tryRows(source: Db, target: Db | undefined, table: TableShape): P
     })
     if (tried >= PROBE_ROWS) break
   }
-  let read = 0
-  for await (const page of pagesOf(source, table)) {
-    read += page.length
-    if (read >= tried) break
-  }
+  // One for each side.
+  for (let i = 0; i < 2; i++) await sumOfRows(source, table, tried)
   return tried
 }
 

@@ -47,6 +47,15 @@ export function wireError(error: unknown): unknown {
   if (code === '53100') {
     return new AppError('storage_full', 'the disk that holds the database is full', {}, error)
   }
+  if (code === '42501') {
+    return new AppError(
+      'internal',
+      `the user of the database lacks a right that it needs, best as the owner of the database: ` +
+        messageOf(error),
+      {},
+      error,
+    )
+  }
   const sentence = sentenceOf(code, error)
   return sentence ? unavailable(sentence, error) : error
 }
@@ -101,9 +110,6 @@ export function connectError(url: string, error: unknown): AppError {
     }
     if (code === 'ENOENT' || code === 'EACCES') {
       return `a file that ENTREPOT_DATABASE_URL names cannot be read: ${message}`
-    }
-    if (code === '42501') {
-      return `the user "${user}" may not do that in the database "${database}": ${message}`
     }
     if (code.startsWith('53')) return `PostgreSQL at ${place} lets nobody in now: ${message}`
     if (code.startsWith('57P')) return `PostgreSQL at ${place} is starting or stopping: ${message}`

@@ -178,6 +178,18 @@ test('anything else stays what it is, and is not tried again', async () => {
   expect((await stumble(1, '22012').execute(db.query)).rows).toEqual([{ stumble: 2 }])
 })
 
+test('a right that is missing is told in a sentence, which no client sees', async () => {
+  await sql`create role guest login password 'guest'`.execute(other.query)
+  const url = new URL(database.location.url ?? '')
+  url.username = 'guest'
+  url.password = 'guest'
+  const one = openPostgres({ url: url.href })
+  const error = await failureOf(sql`create table mine (id int)`.execute(one.query))
+  await one.close()
+  await sql`drop role guest`.execute(other.query)
+  expect(isAppError(error, 'internal') && error.message).toContain('permission denied for schema')
+})
+
 test('a server that takes no changes at the moment is one that may do so later', async () => {
   const url = new URL(database.location.url ?? '')
   url.searchParams.set('options', '-c default_transaction_read_only=on')

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { AppError } from '../../lib/errors.ts'
-import type { Db, Queryable, Tx } from './database.ts'
+import type { Db, Tx } from './database.ts'
 
 /*
  * The tables as the catalogue of the database knows them, for what has to treat all of them alike:
@@ -276,10 +276,10 @@ export async function analyse(db: Db): Promise<void> {
 }
 
 /** Processes of Entrepot that are connected to this database, as far as it can be asked. */
-export async function connectedServers(db: Db, on: Queryable = db.query): Promise<number> {
+export async function connectedServers(db: Db): Promise<number> {
   if (db.engine.name === 'sqlite') return 0
   const { rows } = await sql<{ count: number }>`
     select count(*) as count from pg_stat_activity
-    where datname = current_database() and application_name = 'entrepot'`.execute(on)
+    where datname = current_database() and application_name = 'entrepot'`.execute(db.query)
   return rows[0]?.count ?? 0
 }
