@@ -63,6 +63,16 @@ describeClient('hss-sdk-python', ['hss-sdk-python'], (client) => {
   )
 })
 
+describeClient('hss-sdk-java', ['hss-sdk-java'], (client) => {
+  test(
+    'adds, lists, updates and deletes a registry',
+    async () => {
+      expect(await runProgram(client(), ['hss-sdk-java'])).toEqual(expected('java'))
+    },
+    clientTimeout,
+  )
+})
+
 describeClient('hss-sdk-go', ['hss-sdk-go'], (client) => {
   test(
     'adds, lists, updates and deletes a registry',
