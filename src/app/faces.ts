@@ -7,6 +7,7 @@ import { ROOT_HINT } from '../http/operations.ts'
 import { tokenFace } from '../http/token/face.ts'
 import { createGrant } from '../http/token/grants.ts'
 import { createTokenEndpoint } from '../http/token/token.ts'
+import { TOKEN_SERVICE } from '../http/v2/challenge.ts'
 import { createV2 } from '../http/v2/v2.ts'
 import { createJobQueue } from '../jobs/queue.ts'
 import { systemClock } from '../lib/clock.ts'
@@ -75,6 +76,7 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
         const { createRegistryLogin } = await import('../hub/use/registry-login.ts')
         const { createBrowse } = await import('../hub/browse/browse.ts')
         const { createRunnerService } = await import('../hub/runners/service.ts')
+        const { createCopyTokens } = await import('../hub/runners/copy-tokens.ts')
         const queue = createJobQueue({ db, clock })
         const { fetch, connections, checks } = await hub()
         const loginTo = createRegistryLogin({ fetch, clock, userAgent: USER_AGENT })
@@ -85,7 +87,19 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
           registry,
           charts,
           registries,
-          runners: createRunnerService({ db, clock, queue, log }),
+          runners: createRunnerService({
+            db,
+            clock,
+            queue,
+            log,
+            issueCopyToken: createCopyTokens({
+              db,
+              clock,
+              tokens: accounts.registryTokens,
+              access: { authorizer, projects: registry.projects, registries },
+              service: TOKEN_SERVICE,
+            }),
+          }),
           handouts: createHandouts({ db, clock, registries, loginTo }),
           checks,
           browse: createBrowse({ connections, clock }),

@@ -17,7 +17,7 @@ export function createTransferWork(
   let loaded: Promise<Job<typeof transferJobType.schema>> | undefined
 
   async function load() {
-    const [{ createTransferJob }, { asRegistry }, { connections }] = await Promise.all([
+    const [{ createTransferJob }, { asRegistry }, { connections, byRunner }] = await Promise.all([
       import('../hub/transfers/transfer-job.ts'),
       import('../registry/as-registry.ts'),
       hub(),
@@ -38,6 +38,7 @@ export function createTransferWork(
           settings: { publicByDefault: config.projects.publicByDefault },
         }),
       connect: (opened) => connections.with(opened),
+      byRunner,
       perRegistry: config.transfers.perRegistry,
     })
   }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import packageJson from '../../package.json' with { type: 'json' }
 import { createHubClient, hubAddress } from '../hub/runner-program/hub-client.ts'
 import { runRunner } from '../hub/runner-program/runner-program.ts'
@@ -6,7 +7,6 @@ import { systemClock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { takeFolderLock } from '../lib/folder-lock.ts'
 import { createGuardedFetch } from '../lib/guarded-fetch.ts'
-import { rangeList } from '../lib/guarded-fetch-address.ts'
 import { createLog } from '../lib/log.ts'
 import type { RunnerFlags } from './runner-verb.ts'
 
@@ -38,6 +38,7 @@ export async function runner(given: RunnerFlags): Promise<void> {
         hubUrl,
         folder: given.data,
         readToken: () => tokenOf(given.tokenFile),
+        caCertificate,
         fetch: createGuardedFetch({ allowedNetworks: ranges(allowedNetworks) }),
         clock: systemClock,
         log,
@@ -83,15 +84,14 @@ function hostOf(text: string): string {
 
 /** @throws AppError invalid_input */
 function ranges(texts: readonly string[]): readonly string[] {
-  for (const text of texts) {
-    try {
-      rangeList([text])
-    } catch {
-      const shown = text.slice(0, 64)
-      throw invalid(`--allow-network must be a range such as 10.0.0.0/8, not "${shown}"`)
-    }
-  }
-  return texts
+  const wrong = texts.find((text) => {
+    const [, address = '', bits] = /^([0-9a-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? []
+    const family = isIP(address)
+    return family === 0 || Number(bits ?? 0) > (family === 4 ? 32 : 128)
+  })
+  if (wrong === undefined) return texts
+  const shown = wrong.slice(0, 64)
+  throw invalid(`--allow-network must be a range such as 10.0.0.0/8, not "${shown}"`)
 }
 
 function formatOf(asked: string | undefined): 'json' | 'pretty' {

@@ -135,6 +135,7 @@ const NEEDS: Record<string, Needs> = {
   'POST /runners/self/heartbeat': 'runner',
   'POST /runners/self/tasks/{task}/known': 'runner',
   'POST /runners/self/tasks/{task}/pages': 'runner',
+  'POST /runners/self/tasks/{task}/token': 'runner',
   'POST /runners/self/tasks/{task}/result': 'runner',
   'GET /users': 'account:manage',
   'POST /users': 'account:manage',

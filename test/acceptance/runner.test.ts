@@ -3,8 +3,10 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { basic, createProject, createUser } from './admin-api.ts'
 import { type MadeUpRegistry, startMadeUpRegistry } from './made-up-registry.ts'
+import { createRawRegistry, imageOf, randomBytes, sha256 } from './raw-registry.ts'
 import { type RunnerProcess, startRunner } from './runner-process.ts'
-import { type Credentials, type Server, startServer, waitFor } from './server.ts'
+import { type Credentials, type Server, startProcess, startServer, waitFor } from './server.ts'
+import { callApi, copy, finished } from './transfers-api.ts'
 
 setDefaultTimeout(120_000)
 
@@ -144,13 +146,65 @@ test('nothing but the runner can use it, and says why', async () => {
     expect([path, refused.status]).toEqual([path, path.endsWith('default') ? 400 : 403])
     expect(refused.text).toContain('runner')
   }
-  const copy = await api('POST', '/api/v1/transfers', {
+  const between = await api('POST', '/api/v1/transfers', {
     project: 'shop',
     source: { registry: name, repository: 'team-0/app-0', reference: '1.0.0' },
-    target: { registry: 'self' },
+    target: { registry: name, repository: 'team-0/other' },
   })
-  expect(copy.text).toContain('runner')
-  expect(copy.status).toBe(403)
+  expect(between.text).toContain('copies to and from this Entrepot alone')
+  expect(between.status).toBe(403)
+})
+
+test('images are copied by the runner, in both directions', async () => {
+  const far = await startProcess()
+  try {
+    const image = imageOf([randomBytes(3_000_000), randomBytes(50_000)], 'far')
+    await createProject(far, 'team')
+    const there = createRawRegistry(far.url, far.admin)
+    for (const blob of image.blobs) await there.pushBlob('team/app', blob)
+    await there.pushManifest('team/app', '1.0', image)
+    const { username, password } = far.admin
+    await callApi(hub, 'POST', '/registries', {
+      name: 'docks',
+      provider: 'native',
+      address: far.url,
+      accessKey: username,
+      secretKey: password,
+      projects: ['shop'],
+      runner: 'edge-1',
+    })
+
+    const source = { registry: 'docks', repository: 'team/app', reference: '1.0' }
+    const target = { registry: 'self', repository: 'shop/app' }
+    const pulled = await copy(hub, { project: 'shop', source, target })
+    expect(pulled).toMatchObject({
+      digest: image.manifest.digest,
+      blobs: { total: 3, done: 3 },
+      bytes: { sent: image.blobs.reduce((sum, { bytes }) => sum + bytes.length, 0) },
+    })
+    const here = createRawRegistry(hub.url, hub.admin)
+    const found = await here.request('GET', '/v2/shop/app/manifests/1.0')
+    expect(sha256(new Uint8Array(await found.arrayBuffer()))).toBe(image.manifest.digest)
+
+    const back = await copy(hub, {
+      project: 'shop',
+      source: { registry: 'self', repository: 'shop/app', reference: '1.0' },
+      target: { registry: 'docks', repository: 'team/back', tag: '2.0' },
+    })
+    expect(back.digest).toBe(image.manifest.digest)
+    const answer = await there.request('GET', '/v2/team/back/manifests/2.0')
+    expect(answer.status).toBe(200)
+    await answer.arrayBuffer()
+
+    const absent = await callApi<{ id: number }>(hub, 'POST', '/transfers', {
+      project: 'shop',
+      source: { ...source, reference: 'no-such' },
+      target,
+    })
+    expect((await finished(hub, absent.id)).error).toMatchObject({ code: 'manifest_unknown' })
+  } finally {
+    await far.dispose()
+  }
 })
 
 test('the credential of a runner is good for nothing else', async () => {

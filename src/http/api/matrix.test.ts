@@ -61,7 +61,7 @@ const WHO: [readonly string[], string[]][] = [
   [EVERYBODY, ['runner-enrolment.use']],
   // With a credential of their own, which nobody here has.
   [[], ['runner-credential.rotate', 'runner-task.lease', 'runner-task.hold']],
-  [[], ['runner-task.known', 'runner-task.page', 'runner-task.end']],
+  [[], ['runner-task.known', 'runner-task.page', 'runner-task.token', 'runner-task.end']],
   [ADMINS, ['audit.list', 'job.list', 'job.get', 'job.cancel', 'job.retry']],
 ]
 /** Everybody may in a public project. */

@@ -1,4 +1,6 @@
 import {
+  CopyToken,
+  CopyTokenRequest,
   CredentialHash,
   EnrolAnswer,
   HeldAnswer,
@@ -91,6 +93,16 @@ export const runnerProtocolRoutes = {
     params: task,
     body: { epoch, page: Page },
   }),
+  token: route({
+    name: 'runner-task.token',
+    method: 'POST',
+    path: '/runners/self/tasks/{task}/token',
+    summary: 'Get a token for /v2, for some minutes and the one repository that a copy is about',
+    ...forRunners,
+    params: task,
+    body: CopyTokenRequest,
+    output: CopyToken,
+  }),
   end: route({
     name: 'runner-task.end',
     method: 'POST',
@@ -141,6 +153,10 @@ export function runnerProtocolEndpoints({ runners, clock }: ApiDeps): Endpoint[]
       await tasks.page(runner, { id: params.task, epoch: body.epoch }, body.page)
       return NOTHING
     }),
+
+    endpoint(runnerProtocolRoutes.token, async ({ runner, params, body: { epoch } }) => ({
+      body: await tasks.copyToken(runner, { id: params.task, epoch }),
+    })),
 
     endpoint(runnerProtocolRoutes.end, async ({ runner, params, body }) => {
       await tasks.end(runner, { id: params.task, epoch: body.epoch }, body.result)

@@ -131,7 +131,15 @@ export async function createTestApi(create?: () => Promise<TestDatabase>): Promi
     registry,
     charts,
     registries,
-    runners: createRunnerService({ db, clock, queue, log }),
+    runners: createRunnerService({
+      db,
+      clock,
+      queue,
+      log,
+      issueCopyToken: async () => {
+        throw new Error('nothing is copied here')
+      },
+    }),
     handouts: createHandouts({ db, clock, registries, loginTo }),
     checks: createChecks({ db, clock, log, registries, connections }),
     browse: createBrowse({ connections, clock }),

@@ -9,8 +9,7 @@ import { createTestInventory, type TestInventory } from '../inventory/test-inven
 import { BY_ADMIN, PLANTED } from '../registries/test-registries.ts'
 import { createByRunner } from '../runners/by-runner.ts'
 import { Page, Result, type RunnerTaskView } from '../runners/protocol.ts'
-import { createRunnerService } from '../runners/service.ts'
-import { addRunner, type TestRunner } from '../runners/test-runner.ts'
+import { addRunner, type TestRunner, testRunnerService } from '../runners/test-runner.ts'
 import { createPerformTask } from './perform-task.ts'
 import { failureOf, partsOf, plainText } from './wire-values.ts'
 
@@ -20,7 +19,7 @@ afterEach(() => inv.stop())
 /** A runner in this process, which says everything as it would be sent, until it is stopped. */
 function startRunner({ privateKey, header }: TestRunner, only: string[] = []) {
   const { db, clock } = inv.accounts
-  const service = createRunnerService({ db, clock, queue: inv.queue, log: silentLog })
+  const service = testRunnerService({ db, clock })
   const stop = new AbortController()
   const perform = createPerformTask({
     privateKey,
@@ -29,6 +28,9 @@ function startRunner({ privateKey, header }: TestRunner, only: string[] = []) {
     log: silentLog,
     userAgent: 'test',
     only,
+    hubRegistry() {
+      throw new Error('nothing is copied here')
+    },
     async tell(task, path, body, answer) {
       const sent: unknown = JSON.parse(JSON.stringify(body))
       const runner = await service.access.authenticate(header)

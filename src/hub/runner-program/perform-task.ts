@@ -22,6 +22,7 @@ import {
   type RunnerTaskView,
 } from '../runners/protocol.ts'
 import { openLogin } from '../runners/sealed-login.ts'
+import { performCopy } from './perform-copy.ts'
 import { failureOf, imageOf, partsOf, plainText, reportOf, timeOf } from './wire-values.ts'
 
 /** A test is for somebody who looks at it: it does not wait long for a registry to recover. */
@@ -37,7 +38,7 @@ export interface PerformDeps {
   /** Says something about a task to the hub, again and again until it is heard. */
   tell<S extends z.ZodType>(
     task: RunnerTaskView,
-    path: 'known' | 'pages',
+    path: 'known' | 'pages' | 'token',
     body: object,
     answer: S,
     signal: AbortSignal,
@@ -46,6 +47,8 @@ export interface PerformDeps {
   clock: Clock
   log: Log
   userAgent: string
+  /** The hub's `/v2`, where the token says what may be done there. */
+  hubRegistry(token: () => Promise<string>, memory: ClientMemory): RemoteRegistry
   /** `host:port` of the only registries to be spoken to; empty: any that the hub names. */
   only: readonly string[]
 }
@@ -54,7 +57,7 @@ export interface PerformDeps {
 export type PerformTask = (task: RunnerTaskView, signal: AbortSignal) => Promise<RunnerResult>
 
 export function createPerformTask(deps: PerformDeps): PerformTask {
-  const { privateKey, tell, fetch, clock, log, userAgent, only } = deps
+  const { privateKey, tell, fetch, clock, log, userAgent, only, hubRegistry } = deps
   const memory: ClientMemory = createClientMemory({ clock })
   /** What a client has read of its registry for one sync serves the other tasks of that sync. */
   const kept = new Map<string, RemoteRegistry>()
@@ -161,6 +164,10 @@ export function createPerformTask(deps: PerformDeps): PerformTask {
   return async (task, signal) => {
     const { work, registry } = task
     if (work.kind === 'check') return check(registry, signal)
+    if (work.kind === 'copy') {
+      const remote = connect(await endpointOf(registry))
+      return performCopy({ tell, clock, hubRegistry, memory }, { ...task, work }, remote, signal)
+    }
     const remote = await remoteFor(work.sync, registry)
     if (work.kind === 'list') {
       const { problem, note } = await listRepositories(

@@ -13,6 +13,7 @@ import {
   type RunnerTaskView,
 } from '../runners/protocol.ts'
 import type { HubClient } from './hub-client.ts'
+import { createHubRegistry } from './hub-registry.ts'
 import { createPerformTask } from './perform-task.ts'
 import { loadState, newCredential, type RunnerState, saveState } from './runner-state.ts'
 import { failureOf } from './wire-values.ts'
@@ -29,6 +30,8 @@ export interface RunnerProgramDeps {
   /** What is in the token file now; undefined: there is none. */
   readToken(): Promise<string | undefined>
   fetch: GuardedFetch
+  /** PEM; the only roots by which the hub is trusted. */
+  caCertificate: string | undefined
   clock: Clock
   log: Log
   version: string
@@ -46,7 +49,12 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
   const { hub, folder, log, version, atOnce } = deps
   let state = await enrolled(deps, await loadState(folder), stop)
   const running = new Map<number, Running>()
-  const perform = createPerformTask({ ...deps, privateKey: state.privateKey, tell })
+  const perform = createPerformTask({
+    ...deps,
+    privateKey: state.privateKey,
+    tell,
+    hubRegistry: (token, memory) => createHubRegistry({ ...deps, url: deps.hubUrl, token, memory }),
+  })
   /** What is left to say when the program stops is said soon or never. */
   const end = new AbortController()
   stop.addEventListener('abort', () => setTimeout(() => end.abort(), LAST_WORDS_MS).unref())
@@ -88,7 +96,7 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
   /** Tells the hub something of a task until it is heard, or the task is not ours any more. */
   async function tell<S extends z.ZodType>(
     task: RunnerTaskView,
-    path: 'known' | 'pages' | 'result',
+    path: 'known' | 'pages' | 'token' | 'result',
     body: object,
     answer: S,
     signal: AbortSignal,

@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { codeOf } from '../../accounts/test-accounts.ts'
-import { createJobQueue } from '../../jobs/queue.ts'
 import { newSecret } from '../../lib/ids.ts'
-import { silentLog } from '../../lib/log.ts'
 import { hashSecret } from '../../lib/secrets.ts'
 import { onEachEngine } from '../../store/db/test-databases.ts'
 import {
@@ -12,21 +10,15 @@ import {
 } from '../registries/test-registries.ts'
 import { enrol } from './enrolment.ts'
 import { RUNNER_CREDENTIAL_PREFIX } from './protocol.ts'
-import { createRunnerService, type RunnerService } from './service.ts'
-import { addRunner, enrolRunner, newRunnerKey } from './test-runner.ts'
+import type { RunnerService } from './service.ts'
+import { addRunner, enrolRunner, newRunnerKey, testRunnerService } from './test-runner.ts'
 
 onEachEngine('runners', (create) => {
   let hub: TestRegistries
   let service: RunnerService
   beforeEach(async () => {
     hub = await createTestRegistries(create)
-    const { db, clock } = hub.accounts
-    service = createRunnerService({
-      db,
-      clock,
-      queue: createJobQueue({ db, clock }),
-      log: silentLog,
-    })
+    service = testRunnerService(hub.accounts)
   })
   afterEach(() => hub.remove())
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { Db } from '../../store/db/database.ts'
 import { AWAY_AFTER_MS, runnerAway } from './identity.ts'
-import type { RunnerFailure, RunnerResult } from './protocol.ts'
+import type { CopyProgress, RunnerFailure, RunnerResult } from './protocol.ts'
 import { addTask, isHopeless, readTask, type TaskRequest } from './tasks.ts'
 
 /** A task that nobody has asked about for so long is wanted no more. */
@@ -20,6 +20,7 @@ export interface AskRunner {
   run(
     request: Omit<TaskRequest, 'wantedUntil'>,
     signal?: AbortSignal,
+    onProgress?: (progress: CopyProgress) => void,
   ): Promise<{ result: RunnerResult; forget(): Promise<void> }>
 }
 
@@ -53,12 +54,18 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
     )
   }
 
-  async function wait(id: number, runner: string, signal: AbortSignal | undefined) {
+  async function wait(
+    id: number,
+    runner: string,
+    signal: AbortSignal | undefined,
+    onProgress: ((progress: CopyProgress) => void) | undefined,
+  ): Promise<RunnerResult> {
     let renewAt = clock() + WANTED_MS / 3
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 1.5, LONGEST_LOOK_MS)) {
       signal?.throwIfAborted()
       const task = await readTask(db.query, id)
       if (task?.result) return task.result
+      if (task?.progress) onProgress?.(task.progress)
       if (!task) {
         await demandThere(runner)
         throw runnerAway(`the runner "${runner}" does not do it any more`)
@@ -77,7 +84,7 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
   }
 
   return {
-    async run(request, signal) {
+    async run(request, signal, onProgress) {
       await demandThere(request.runner)
       const wantedUntil = clock() + WANTED_MS
       const id = await db.transaction((tx) => addTask(tx, { ...request, wantedUntil }, clock()), {
@@ -88,7 +95,7 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
           durable: false,
         })
       }
-      const result = await wait(id, request.runner, signal)
+      const result = await wait(id, request.runner, signal, onProgress)
       if (result.kind !== 'failed') return { result, forget }
       await forget()
       throw failureOf(result.failure)

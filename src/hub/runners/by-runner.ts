@@ -6,6 +6,7 @@ import type { CheckByRunner } from '../health/checks.ts'
 import { failedReport } from '../health/report.ts'
 import type { ReadByRunner } from '../inventory/inventory-source.ts'
 import type { RegistryRecord } from '../registries/record.ts'
+import type { CopyByRunner, ForgetCopy } from '../transfers/copy-by-runner.ts'
 import { type AskRunner, createAskRunner, failureOf } from './ask-runner.ts'
 import { isRunnerAway } from './identity.ts'
 import type { RunnerResult, RunnerWork } from './protocol.ts'
@@ -18,6 +19,8 @@ const CHECK_LIMIT_MS = 90_000
 export interface ByRunner {
   check: CheckByRunner
   read: ReadByRunner
+  copy: CopyByRunner
+  forgetCopy: ForgetCopy
 }
 
 export function createByRunner(deps: { db: Db; clock: Clock }): ByRunner {
@@ -61,6 +64,28 @@ export function createByRunner(deps: { db: Db; clock: Clock }): ByRunner {
         const code = isRunnerAway(error) ? 'CREATE_JOB_FAILED' : 'SERVER_ERROR'
         return failedReport(now, code, error.message)
       }
+    },
+
+    async copy({ registry, work, signal, onProgress }) {
+      await demandKey(registry)
+      const { id, connectClusterId: runner } = registry
+      const key = `copy:${runner}:${work.transfer}`
+      const asked = { runner, registry: id, work: { kind: 'copy', ...work } as const, key }
+      const { result, forget } = await ask.run(asked, signal, onProgress)
+      // Done again by hand it is another one.
+      await forget()
+      if (result.kind !== 'copied') throw odd(runner, result)
+      return result.progress
+    },
+
+    async forgetCopy({ id, connectClusterId: runner }, transfer) {
+      await db.transaction((tx) =>
+        tx
+          .deleteFrom('runner_task')
+          .where('unique_key', '=', `copy:${runner}:${transfer}`)
+          .where('registry', '=', id)
+          .execute(),
+      )
     },
 
     read(registry, { id: sync }, signal) {

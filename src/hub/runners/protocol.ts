@@ -52,8 +52,17 @@ export const ProgramVersion = plain(64)
 export const Failure = z.strictObject({
   code: z.enum([
     'invalid_input',
+    'digest_invalid',
+    'digest_mismatch',
+    'manifest_invalid',
+    'manifest_too_large',
+    'size_invalid',
+    'too_large',
     'denied',
     'not_found',
+    'manifest_unknown',
+    'blob_unknown',
+    'conflict',
     'rate_limited',
     'unavailable',
     'internal',
@@ -87,13 +96,26 @@ export const TaskRegistry = z.object({
 })
 
 /**
- * `check`: test the connection; `list`: its repositories; `read`: the images of one of them. What
- * belongs to one sync may share what it remembers.
+ * `check`: test the connection; `list`: its repositories; `read`: the images of one of them; `copy`:
+ * an image between it and the hub. What belongs to one sync may share what it remembers.
  */
 export const Work = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('check') }),
   z.object({ kind: z.literal('list'), sync: whole }),
   z.object({ kind: z.literal('read'), sync: whole, repository: z.string() }),
+  z.object({
+    kind: z.literal('copy'),
+    /** Names it to the hub. */
+    transfer: whole,
+    /** `in`: from the registry to the hub; `out`: the other way. */
+    direction: z.enum(['in', 'out']),
+    source: z.object({ repository: z.string(), reference: z.string() }),
+    target: z.object({ repository: z.string(), tag: z.string().nullable() }),
+    platforms: z.array(z.string()),
+    index: z.enum(['keep', 'rewrite']),
+    referrers: z.boolean(),
+    overwrite: z.boolean(),
+  }),
 ])
 
 export const Task = z.object({
@@ -150,6 +172,34 @@ const Image = z.strictObject({
   }),
 })
 
+/** How far a copy is. */
+export const Progress = z.strictObject({
+  digest: digest.nullable(),
+  manifests: whole,
+  blobs: z
+    .array(
+      z.strictObject({
+        digest,
+        size: whole,
+        state: z.enum(['waiting', 'running', 'sent', 'skipped', 'mounted']),
+        bytes: whole,
+      }),
+    )
+    .max(100),
+  blobsTotal: whole,
+  blobsDone: whole,
+  bytesTotal: whole,
+  bytesSent: whole,
+  bytesSkipped: whole,
+  bytesMounted: whole,
+  speed: whole,
+  notes: z.array(plain(500)).max(20),
+})
+
+/** For `/v2` of the hub, for the one repository that a copy is about. */
+export const CopyToken = z.object({ token: z.string(), expiresIn: whole })
+export const CopyTokenRequest = { epoch: whole }
+
 /** A part of what a task found. */
 export const Page = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -165,6 +215,7 @@ export const Page = z.discriminatedUnion('kind', [
   }),
   /** Every tag was seen. */
   z.strictObject({ kind: z.literal('settled') }),
+  z.strictObject({ kind: z.literal('progress'), progress: Progress }),
 ])
 
 const Report = z.strictObject({
@@ -203,11 +254,13 @@ export const Result = z.discriminatedUnion('kind', [
     /** Of the first tag that could not be read. */
     failure: Failure.optional(),
   }),
+  z.strictObject({ kind: z.literal('copied'), progress: Progress }),
   z.strictObject({ kind: z.literal('failed'), failure: Failure }),
   z.strictObject({ kind: z.literal('released') }),
 ])
 
 export type RunnerPublicKey = z.output<typeof PublicKey>
+export type CopyProgress = z.output<typeof Progress>
 export type RunnerFailure = z.output<typeof Failure>
 export type RunnerTaskView = z.output<typeof Task>
 export type RunnerWork = z.output<typeof Work>

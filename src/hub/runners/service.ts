@@ -5,6 +5,7 @@ import type { Db } from '../../store/db/database.ts'
 import { requestSync } from '../inventory/request-sync.ts'
 import { requestCheck } from '../registries/request-check.ts'
 import { createRunnerAccess, type RunnerAccess } from './access.ts'
+import type { IssueCopyToken } from './copy-tokens.ts'
 import { enrol } from './enrolment.ts'
 import { createRunners, type Runners } from './runners.ts'
 import { createTaskAnswers, type TaskAnswers } from './task-answers.ts'
@@ -27,6 +28,7 @@ export function createRunnerService(deps: {
   clock: Clock
   queue: JobQueue
   log: Log
+  issueCopyToken: IssueCopyToken
 }): RunnerService {
   const { db, queue, clock } = deps
 

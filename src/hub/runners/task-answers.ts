@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
@@ -6,7 +7,8 @@ import type { Db } from '../../store/db/database.ts'
 import { createRepositoryStore, type TaggedImage } from '../inventory/repository-store.ts'
 import { noteListed } from '../inventory/sync-rows.ts'
 import type { RunnerIdentity } from './access.ts'
-import type { RunnerPage, RunnerResult, RunnerTaskView } from './protocol.ts'
+import type { IssueCopyToken } from './copy-tokens.ts'
+import type { CopyToken, RunnerPage, RunnerResult, RunnerTaskView } from './protocol.ts'
 import {
   type CurrentTask,
   endTask,
@@ -14,6 +16,7 @@ import {
   holdTask,
   leaseTasks,
   releaseTasks,
+  writeProgress,
 } from './tasks.ts'
 
 const FIRST_LOOK_MS = 20
@@ -51,20 +54,24 @@ export interface TaskAnswers {
   ): Promise<{ tag: string; digest: string; pushedAt: number | null }[]>
   /** @throws AppError conflict, invalid_input */
   page(runner: RunnerIdentity, held: Held, page: RunnerPage): Promise<void>
+  /** For the copy that is held. @throws AppError conflict, invalid_input, denied */
+  copyToken(runner: RunnerIdentity, held: Held): Promise<z.output<typeof CopyToken>>
   /** @throws AppError conflict, invalid_input */
   end(runner: RunnerIdentity, held: Held, result: RunnerResult): Promise<void>
 }
 
-const RESULT_OF = { check: 'checked', list: 'listed', read: 'read' } as const
+const RESULT_OF = { check: 'checked', list: 'listed', read: 'read', copy: 'copied' } as const
 
 export function createTaskAnswers({
   db,
   clock,
   log,
+  issueCopyToken,
 }: {
   db: Db
   clock: Clock
   log: Log
+  issueCopyToken: IssueCopyToken
 }): TaskAnswers {
   let stopping = false
 
@@ -121,6 +128,14 @@ export function createTaskAnswers({
 
     async page(runner, held, page) {
       const task = await demandHeld(runner, held)
+      if (page.kind === 'progress') {
+        if (task.work.kind !== 'copy') throw unfit(page.kind, task)
+        const { progress } = page
+        await db.transaction((tx) => writeProgress(tx, { ...held, runner: runner.id }, progress), {
+          durable: false,
+        })
+        return
+      }
       if (page.kind === 'repositories') {
         if (task.work.kind !== 'list') throw unfit(page.kind, task)
         const byName = new Map(page.found.map((each) => [each.name, each]))
@@ -140,6 +155,12 @@ export function createTaskAnswers({
       const byTag = new Map(changed.map((image) => [image.tag, image]))
       const seen = new Map(page.unchanged.map((each) => [each.tag, each]))
       await store.write([...seen.values()], [...byTag.values()])
+    },
+
+    async copyToken(runner, held) {
+      const task = await demandHeld(runner, held)
+      if (task.work.kind !== 'copy') throw unfit('a token', task)
+      return issueCopyToken(task.work.transfer, task.registry)
     },
 
     async end(runner, held, result) {

@@ -1,8 +1,8 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
-import type { RunnerResult, RunnerTaskView, RunnerWork } from './protocol.ts'
-import { Result, TaskRegistry, Work } from './protocol.ts'
+import type { CopyProgress, RunnerResult, RunnerTaskView, RunnerWork } from './protocol.ts'
+import { Progress, Result, TaskRegistry, Work } from './protocol.ts'
 
 /*
  * Work that one runner alone can do: a row that it leases. Each lease counts `epoch` up, and every
@@ -221,23 +221,43 @@ export async function releaseTasks(on: Queryable, runner: string): Promise<void>
     .execute()
 }
 
+export interface TaskStanding {
+  state: Row<'runner_task'>['state']
+  epoch: number
+  progress?: CopyProgress
+  result?: RunnerResult
+}
+
 /** What has become of a task; undefined: it is gone. */
-export async function readTask(
-  on: Queryable,
-  id: number,
-): Promise<
-  { state: Row<'runner_task'>['state']; epoch: number; result?: RunnerResult } | undefined
-> {
+export async function readTask(on: Queryable, id: number): Promise<TaskStanding | undefined> {
   const row = await on
     .selectFrom('runner_task')
-    .select(['state', 'epoch', 'result'])
+    .select(['state', 'epoch', 'progress', 'result'])
     .where('id', '=', id)
     .executeTakeFirst()
   if (!row) return undefined
-  const { state, epoch } = row
-  return row.result === null
-    ? { state, epoch }
-    : { state, epoch, result: Result.parse(JSON.parse(row.result)) }
+  const { state, epoch, progress, result } = row
+  return {
+    state,
+    epoch,
+    ...(progress === null ? {} : { progress: Progress.parse(JSON.parse(progress)) }),
+    ...(result === null ? {} : { result: Result.parse(JSON.parse(result)) }),
+  }
+}
+
+/** Says how far a task is that was found to be held. */
+export async function writeProgress(
+  on: Queryable,
+  { runner, id, epoch }: HeldTask,
+  progress: CopyProgress,
+): Promise<void> {
+  await on
+    .updateTable('runner_task')
+    .set({ progress: JSON.stringify(progress) })
+    .where('id', '=', id)
+    .where('runner', '=', runner)
+    .where('epoch', '=', epoch)
+    .execute()
 }
 
 /** True when so many runs of it ended without a word that it is not tried again. */

@@ -1,11 +1,25 @@
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
+import { createJobQueue } from '../../jobs/queue.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { newSecret } from '../../lib/ids.ts'
+import { silentLog } from '../../lib/log.ts'
 import { hashSecret } from '../../lib/secrets.ts'
 import type { Db } from '../../store/db/database.ts'
 import { enrol } from './enrolment.ts'
 import { PublicKey, RUNNER_CREDENTIAL_PREFIX, type RunnerPublicKey } from './protocol.ts'
 import { createRunners } from './runners.ts'
+import { createRunnerService, type RunnerService } from './service.ts'
+
+/** As faces have it; nothing is copied. */
+export const testRunnerService = (deps: { db: Db; clock: Clock }): RunnerService =>
+  createRunnerService({
+    ...deps,
+    queue: createJobQueue(deps),
+    log: silentLog,
+    issueCopyToken: async () => {
+      throw new Error('nothing is copied here')
+    },
+  })
 
 export interface TestRunner {
   id: string

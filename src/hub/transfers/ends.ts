@@ -32,10 +32,13 @@ export interface AskedTransfer {
   overwrite?: boolean | undefined
 }
 
+/** What transfers need to know of registries. */
+export type RegistriesOfTransfers = Pick<Registries, 'get' | 'open' | 'resolve'>
+
 export interface TransferAccess {
   authorizer: Authorizer
   projects: Projects
-  registries: Registries
+  registries: RegistriesOfTransfers
 }
 
 export type ResolvedTransfer = Pick<Transfer, 'source' | 'target' | 'options'> & {
@@ -64,6 +67,7 @@ export async function resolveTransfer(
   if (!reference) throw invalid('source.reference', 'must be a tag or a digest')
 
   const to = await endOf(access, project, target.registry)
+  demandOneWay(from, to)
   // As Zadig distributes: the namespace of the registry, the last segment of the name, the tag.
   const last = sourceRepository.slice(sourceRepository.lastIndexOf('/') + 1)
   const prefix = to.registry === null ? project.name : to.namespace
@@ -174,23 +178,27 @@ const projectIn = (repository: string): string => parseRepositoryName(repository
 const isSelf = (registry: string | undefined): boolean => registry?.toLowerCase() === SELF
 
 /** A registry as one end, with the namespace that images get there. */
-type End = Pick<TransferEnd, 'registry' | 'name'> & { namespace: string }
+type End = Pick<TransferEnd, 'registry' | 'name'> & { namespace: string; runner: string }
 
 async function endOf(
   { registries }: TransferAccess,
   project: Project,
   asked: string | undefined,
 ): Promise<End> {
-  if (isSelf(asked)) return { registry: null, name: SELF, namespace: '' }
+  if (isSelf(asked)) return { registry: null, name: SELF, namespace: '', runner: LOCAL }
   const found = await registries.resolve(project, asked)
   const { id, name, namespace, connectClusterId: runner } = found
-  if (runner !== LOCAL) {
-    throw new AppError(
-      'denied',
-      `only the runner "${runner}" can speak to the registry "${name}", and runners do not copy images yet; copy from a machine that reaches both`,
-    )
-  }
-  return { registry: id, name, namespace }
+  return { registry: id, name, namespace, runner }
+}
+
+/** A runner reaches its registry and ourselves. */
+function demandOneWay(from: End, to: End): void {
+  const far = [from, to].find(({ runner }) => runner !== LOCAL)
+  if (!far || from.registry === null || to.registry === null) return
+  throw new AppError(
+    'denied',
+    `only the runner "${far.runner}" can speak to the registry "${far.name}", and it copies to and from this Entrepot alone; copy to "${SELF}" first, and from there`,
+  )
 }
 
 const endIn = ({ registry, name }: End, repository: string): TransferEnd => ({

@@ -156,6 +156,12 @@ export async function createTestTransfers(
           if (!found) throw new Error(`no registry ${registry.name}`)
           return found
         },
+        byRunner: {
+          copy: async () => {
+            throw new Error('there is no runner')
+          },
+          forgetCopy: async () => {},
+        },
         perRegistry: 2,
         writeMs: 20,
         ...options,

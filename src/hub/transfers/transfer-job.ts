@@ -11,7 +11,10 @@ import type { Reference } from '../../oci/reference.ts'
 import type { Registry } from '../../oci/registry.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
+import type { RegistryRecord } from '../registries/record.ts'
 import type { OpenedRegistry } from '../registries/registries.ts'
+import type { CopyProgress } from '../runners/protocol.ts'
+import { type CopyByRunner, copyWorkOf, endAtRunner, type ForgetCopy } from './copy-by-runner.ts'
 import { copyImage } from './copy-image.ts'
 import type { CopyRequest } from './copy-types.ts'
 import { demandTransfer, type TransferAccess } from './ends.ts'
@@ -36,6 +39,7 @@ export interface TransferJobDeps {
   /** Our own registry, for somebody. */
   ownRegistry(principal: () => Promise<Principal>): Registry
   connect(opened: OpenedRegistry): Registry
+  byRunner: { copy: CopyByRunner; forgetCopy: ForgetCopy }
   /** Transfers at once that read from or write to the same registry of others. */
   perRegistry: number
   /** How often progress is written and asked whether it is still allowed; 1 s unless set. */
@@ -75,6 +79,8 @@ async function createRun(
 
   let writing: Promise<void> = Promise.resolve()
   let sealedText: string | undefined
+  /** What a runner says, where it does the work. */
+  let told: CopyProgress | undefined
   const recorder = createRecorder({
     clock,
     restored: row.checkpoint === null ? undefined : await openCheckpoint(sealer, row.checkpoint),
@@ -85,8 +91,8 @@ async function createRun(
 
   async function columns(): Promise<Partial<Omit<Row<'transfer'>, 'id'>>> {
     const text = recorder.checkpointText()
-    const digest = recorder.digest()
-    const progress = recorder.progress()
+    const digest = told?.digest ?? recorder.digest()
+    const progress = told ?? recorder.progress()
     const isNew = text !== sealedText
     sealedText = text
     return {
@@ -130,6 +136,13 @@ async function createRun(
   const watching = watch()
   try {
     await demandTransfer(access, await principal(), { ...transfer, project: row.project })
+    const far = await endAtRunner(access.registries, transfer)
+    if (far) {
+      await copyByRunner(far)
+      stop.abort(new AppError('unavailable', 'done'))
+      await watching
+      return await finish('done')
+    }
     const side = async ({ registry, name, repository }: TransferEnd) => ({
       registry:
         registry === null
@@ -153,6 +166,20 @@ async function createRun(
     stop.abort(error)
     await watching
     await fail(error)
+  }
+
+  async function copyByRunner(registry: RegistryRecord): Promise<void> {
+    const work = copyWorkOf(transfer, row.digest ?? row.source_reference)
+    const onProgress = (progress: CopyProgress) => {
+      told = progress
+    }
+    try {
+      told = await deps.byRunner.copy({ registry, work, signal, onProgress })
+    } catch (error) {
+      // Cancelled; where this process alone ends the runner goes on for the next one.
+      if (stop.signal.aborted) await deps.byRunner.forgetCopy(registry, id)
+      throw error
+    }
   }
 
   async function finish(state: 'done' | 'failed', error?: AppError): Promise<void> {
@@ -183,7 +210,8 @@ async function createRun(
       throw error
     }
     const isPast = isBlobMissing(error) && recorder.forgetDone()
-    const moved = recorder.arrived() > row.bytes_sent + row.bytes_mounted
+    const arrived = told ? told.bytesSent + told.bytesMounted : recorder.arrived()
+    const moved = arrived > row.bytes_sent + row.bytes_mounted
     const next = whatNext(error, { failures: moved ? 0 : row.failures, now: clock(), isPast })
     if (next.state === 'failed') {
       log.warn('transfer failed', { transfer: id, error })
@@ -229,7 +257,7 @@ function referenceOf(row: TransferRow): Reference {
   return digest ? { kind: 'digest', digest } : { kind: 'tag', tag: row.source_reference }
 }
 
-function columnsOf(progress: RecordedProgress) {
+function columnsOf(progress: RecordedProgress | CopyProgress) {
   return {
     manifests: progress.manifests,
     blobs: JSON.stringify(progress.blobs),

@@ -65,6 +65,8 @@ export interface RunnerTaskTable {
   /** Counts leases; what a former one still says is not heard. */
   epoch: Generated<number>
   lease_until: number | null
+  /** JSON: how far it is. */
+  progress: string | null
   /** JSON: how it ended. */
   result: string | null
   /** Renewed by whoever waits for it; later nobody does, and it is forgotten. */

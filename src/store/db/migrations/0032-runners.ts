@@ -63,6 +63,7 @@ export async function runners(db: Kysely<unknown>, engine: Engine): Promise<void
     .addColumn('state', 'text', (c) => c.notNull().defaultTo('queued'))
     .addColumn('epoch', int, (c) => c.notNull().defaultTo(0))
     .addColumn('lease_until', int)
+    .addColumn('progress', 'text')
     .addColumn('result', 'text')
     .addColumn('wanted_until', int, (c) => c.notNull())
     .addColumn('created_at', int, (c) => c.notNull())
@@ -73,11 +74,7 @@ export async function runners(db: Kysely<unknown>, engine: Engine): Promise<void
     .on('runner_task')
     .columns(['runner', 'state', 'id'])
     .execute()
-  await db.schema
-    .createIndex('runner_task_registry')
-    .on('runner_task')
-    .column('registry')
-    .execute()
+  await db.schema.createIndex('runner_task_registry').on('runner_task').column('registry').execute()
   await db.schema
     .createIndex('runner_task_wanted')
     .on('runner_task')

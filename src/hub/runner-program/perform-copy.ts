@@ -1,0 +1,120 @@
+import { z } from 'zod'
+import type { ClientMemory } from '../../client/client-memory.ts'
+import type { RemoteRegistry } from '../../client/remote-registry.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { AppError } from '../../lib/errors.ts'
+import { parseReference } from '../../oci/reference.ts'
+import {
+  type CopyProgress,
+  CopyToken,
+  type RunnerResult,
+  type RunnerTaskView,
+  type RunnerWork,
+} from '../runners/protocol.ts'
+import { copyImage } from '../transfers/copy-image.ts'
+import { parsePlatform } from '../transfers/platforms.ts'
+import { createRecorder } from '../transfers/recorder.ts'
+import type { PerformDeps } from './perform-task.ts'
+import { plainText } from './wire-values.ts'
+
+const TELL_MS = 1_000
+/** Of a token's life: what begins with it shall not outlive it. */
+const FRESH_PART = 0.4
+
+export type CopyTask = RunnerTaskView & { work: Extract<RunnerWork, { kind: 'copy' }> }
+
+/**
+ * Copies an image between the registry and the hub's own `/v2`, with a token for that one repository
+ * there. What has arrived before a copy was cut off is not sent again.
+ */
+export async function performCopy(
+  {
+    tell,
+    clock,
+    hubRegistry,
+    memory,
+  }: Pick<PerformDeps, 'tell' | 'clock' | 'hubRegistry'> & { memory: ClientMemory },
+  task: CopyTask,
+  remote: RemoteRegistry,
+  signal: AbortSignal,
+): Promise<RunnerResult> {
+  const { work, registry } = task
+  const { source, target, direction } = work
+  const reference = parseReference(source.reference)
+  if (!reference) throw new AppError('invalid_input', 'the hub names no tag and no digest')
+  const hub = hubRegistry(freshToken(tell, task, clock, signal), memory)
+  const [from, to] = direction === 'in' ? [remote, hub] : [hub, remote]
+  const [fromName, toName] = direction === 'in' ? [registry.name, 'self'] : ['self', registry.name]
+  const recorder = createRecorder({ clock, restored: undefined, save: async () => {} })
+
+  const progressOf = (): CopyProgress | undefined => {
+    const progress = recorder.progress()
+    return (
+      progress && {
+        ...progress,
+        digest: recorder.digest() ?? null,
+        notes: progress.notes.map((note) => plainText(note, 500)),
+      }
+    )
+  }
+  const tellProgress = async () => {
+    const progress = progressOf()
+    if (!progress) return
+    await tell(task, 'pages', { page: { kind: 'progress', progress } }, z.undefined(), signal)
+  }
+
+  let telling: Promise<void> = Promise.resolve()
+  const timer = setInterval(() => {
+    // What cannot be told shows in the next call that matters.
+    telling = telling.then(tellProgress).catch(() => {})
+  }, TELL_MS)
+  try {
+    await copyImage({
+      source: {
+        registry: from,
+        repository: source.repository,
+        label: `${fromName}:${source.repository}`,
+        reference,
+      },
+      target: {
+        registry: to,
+        repository: target.repository,
+        label: `${toName}:${target.repository}`,
+        ...(target.tag === null ? {} : { tag: target.tag }),
+      },
+      ...(work.platforms.length > 0 ? { platforms: work.platforms.map(parsePlatform) } : {}),
+      index: work.index,
+      referrers: work.referrers,
+      overwrite: work.overwrite,
+      signal,
+      checkpoint: recorder.checkpoint,
+      observer: recorder.observer,
+    })
+  } finally {
+    clearInterval(timer)
+    await telling
+  }
+  const progress = progressOf()
+  if (!progress) throw new AppError('internal', 'the copy ended without a plan')
+  return { kind: 'copied', progress: { ...progress, speed: 0 } }
+}
+
+/** The same token until a part of its life is over. */
+function freshToken(
+  tell: PerformDeps['tell'],
+  task: RunnerTaskView,
+  clock: Clock,
+  signal: AbortSignal,
+): () => Promise<string> {
+  let known: Promise<{ token: string; until: number }> | undefined
+  async function ask() {
+    const { token, expiresIn } = await tell(task, 'token', {}, CopyToken, signal)
+    return { token, until: clock() + expiresIn * 1_000 * FRESH_PART }
+  }
+  return async () => {
+    const found = await known?.catch(() => undefined)
+    if (found && found.until > clock()) return found.token
+    known = ask()
+    return (await known).token
+  }
+}

@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { codeOf, SERVICE } from '../../accounts/test-accounts.ts'
+import { createProjects } from '../../registry/projects.ts'
+import { onEachEngine } from '../../store/db/test-databases.ts'
+import { createTestRegistries, type TestRegistries } from '../registries/test-registries.ts'
+import { createCopyTokens, type IssueCopyToken } from './copy-tokens.ts'
+import { addRunner } from './test-runner.ts'
+
+onEachEngine('the token of a copy', (create) => {
+  let hub: TestRegistries
+  let issue: IssueCopyToken
+  let registry: string
+  let project: number
+  let maria: number
+  beforeEach(async () => {
+    hub = await createTestRegistries(create)
+    const { db, clock, authorizer, registryTokens, createUser, createProject } = hub.accounts
+    await addRunner(hub.accounts, 'edge')
+    registry = (await hub.add('far', { connectClusterId: 'edge' })).id
+    maria = await createUser('maria')
+    project = await createProject('shop')
+    await hub.accounts.members.put(project, maria, 'developer')
+    issue = createCopyTokens({
+      db,
+      clock,
+      tokens: registryTokens,
+      access: { authorizer, projects: createProjects({ db, clock }), registries: hub.registries },
+      service: SERVICE,
+    })
+  })
+  afterEach(() => hub.remove())
+
+  async function transfer(direction: 'in' | 'out', finished: number | null = null) {
+    const far = { registry, name: 'far', repository: 'team/app' }
+    const own = { registry: null, name: 'self', repository: 'shop/app' }
+    const [from, to] = direction === 'in' ? [far, own] : [own, far]
+    const { id } = await hub.accounts.db.query
+      .insertInto('transfer')
+      .values({
+        project,
+        source_registry: from.registry,
+        source_name: from.name,
+        source_repository: from.repository,
+        source_reference: '1',
+        target_registry: to.registry,
+        target_name: to.name,
+        target_repository: to.repository,
+        target_tag: '1',
+        options: '{"platforms":[],"index":"keep","referrers":true,"overwrite":true}',
+        requested_by: maria,
+        requested_by_name: 'maria',
+        created_at: 1,
+        updated_at: 1,
+        finished_at: finished,
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    return id
+  }
+  const claims = async (id: number) =>
+    hub.accounts.registryTokens.verify((await issue(id, registry)).token, SERVICE)
+
+  test('is for one repository, to push only where it is the target', async () => {
+    const grant = { type: 'repository', name: 'shop/app', project }
+    expect(await claims(await transfer('in'))).toMatchObject({
+      account: maria,
+      access: [{ ...grant, actions: ['pull', 'push'] }],
+    })
+    const out = await claims(await transfer('out'))
+    expect(out.access).toEqual([
+      { type: 'repository', name: 'shop/app', actions: ['pull'], project },
+    ])
+    expect(out.expiresAt - hub.accounts.clock()).toBeLessThanOrEqual(600_000)
+  })
+
+  test('is refused when the copy is over, another one, or not allowed any more', async () => {
+    const open = await transfer('in')
+    expect(await codeOf(issue(await transfer('in', 5), registry))).toBe('conflict')
+    expect(await codeOf(issue(999_999, registry))).toBe('conflict')
+    const other = (await hub.add('other')).id
+    expect(await codeOf(issue(open, other))).toBe('conflict')
+    await hub.accounts.members.remove(project, maria)
+    hub.accounts.pass(6_000)
+    expect(await codeOf(issue(open, registry))).toBe('denied')
+  })
+})
