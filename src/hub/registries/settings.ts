@@ -6,12 +6,6 @@ import { parseAddress, regionOfSwr } from './address.ts'
 import { parseCertificates } from './certificate.ts'
 import { type RegistryRecord, SELF } from './record.ts'
 
-/** Opened by a runner alone: what was sealed to its key, and the id of that key. */
-export interface RunnerSecret {
-  sealed: string
-  runnerKey: string
-}
-
 /** What somebody sets about a registry; everything but the address and the provider has a default. */
 export interface RegistrySettings {
   /** Absent: made of host and namespace. */
