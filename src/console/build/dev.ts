@@ -36,6 +36,7 @@ async function passOn(request: Request): Promise<Response> {
     method: request.method,
     headers,
     body: request.body,
+    signal: request.signal,
     redirect: 'manual',
     decompress: false,
   }).catch(() => undefined)
@@ -45,6 +46,8 @@ async function passOn(request: Request): Promise<Response> {
 const pages = Bun.serve({
   port: PORT,
   hostname: '127.0.0.1',
+  // Longer than the pauses in a stream of events.
+  idleTimeout: 60,
   development: { hmr: true, console: true },
   routes: { ...Object.fromEntries(PASSED_ON.map((path) => [path, passOn])), '/*': page },
 })

@@ -3,6 +3,7 @@ import { RouterProvider } from '@tanstack/react-router'
 import { App, ConfigProvider, type ConfigProviderProps } from 'antd'
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import { speak } from './i18n.ts'
+import { type Live, LiveContext } from './live/live.ts'
 import {
   keepPreferences,
   type Language,
@@ -22,12 +23,13 @@ const LIBRARY_TEXTS: Record<Language, () => Promise<LibraryTexts>> = {
 export interface ApplicationProps {
   queries: QueryClient
   router: ConsoleRouter
+  live: Live
   initial: Preferences
   /** Lets the components write their styles under the content security policy. */
   nonce: string
 }
 
-export function Application({ queries, router, initial, nonce }: ApplicationProps) {
+export function Application({ queries, router, live, initial, nonce }: ApplicationProps) {
   const [preferences, setPreferences] = useState(initial)
   const [libraryTexts, setLibraryTexts] = useState<LibraryTexts>()
   const prefersDark = usePrefersDark()
@@ -69,7 +71,9 @@ export function Application({ queries, router, initial, nonce }: ApplicationProp
       >
         <App message={{ maxCount: 3 }} notification={{ placement: 'topRight' }}>
           <QueryClientProvider client={queries}>
-            <RouterProvider router={router} />
+            <LiveContext value={live}>
+              <RouterProvider router={router} />
+            </LiveContext>
           </QueryClientProvider>
         </App>
       </ConfigProvider>

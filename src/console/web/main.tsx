@@ -1,8 +1,9 @@
 import { QueryClient } from '@tanstack/react-query'
 import { createRoot } from 'react-dom/client'
-import { ApiError, whenSignedOut } from './api/client.ts'
+import { ApiError, whenSignedOut, whenUnreachable } from './api/client.ts'
 import { Application } from './application.tsx'
 import { speak } from './i18n.ts'
+import { createLive } from './live/live.ts'
 import { readPreferences } from './preferences.ts'
 import { createConsoleRouter } from './router.tsx'
 import { sessionQuery } from './session.ts'
@@ -29,14 +30,17 @@ const queries = new QueryClient({
 })
 const router = createConsoleRouter(queries)
 
-whenSignedOut(() => {
+const signedOut = () => {
   // Of somebody who never was signed in the page itself says what it needs.
   if (!queries.getQueryData(sessionQuery.queryKey)?.account) return
   void queries.fetchQuery({ ...sessionQuery, staleTime: 0 }).then(() => router.invalidate())
-})
+}
+const live = createLive(queries, signedOut)
+whenSignedOut(signedOut)
+whenUnreachable(live.check)
 
 const preferences = readPreferences()
 await speak(preferences.language)
 createRoot(container).render(
-  <Application queries={queries} router={router} initial={preferences} nonce={nonce} />,
+  <Application queries={queries} router={router} live={live} initial={preferences} nonce={nonce} />,
 )

@@ -20,6 +20,7 @@ const home = () => import('./pages/area-home.ts')
 const projectsArea = () => import('./pages/area-projects.ts')
 const repositoriesArea = () => import('./pages/area-repositories.ts')
 const registriesArea = () => import('./pages/area-registries.ts')
+const transfersArea = () => import('./pages/area-transfers.ts')
 const system = () => import('./pages/area-system.ts')
 
 type Texts = Record<string, unknown>
@@ -234,6 +235,25 @@ const runners = createRoute({
   validateSearch: search('after'),
   component: lazyRouteComponent(registriesArea, 'RunnersPage'),
 })
+const transfers = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/transfers',
+  validateSearch: search('state', 'project', 'after'),
+  component: lazyRouteComponent(transfersArea, 'TransfersPage'),
+})
+const transfer = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/transfers/$transfer',
+  component: lazyRouteComponent(transfersArea, 'TransferPage'),
+})
+const inventory = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/inventory',
+  validateSearch: search(
+    ...(['registry', 'search', 'digest', 'size', 'platform', 'kind', 'gone', 'after'] as const),
+  ),
+  component: lazyRouteComponent(transfersArea, 'InventoryPage'),
+})
 
 const tree = root.addChildren([
   signIn,
@@ -251,6 +271,9 @@ const tree = root.addChildren([
       registry,
       editRegistry,
       runners,
+      transfers,
+      transfer,
+      inventory,
     ]),
     projects,
     project.addChildren([repositories, projectUsage, members, projectRobots, projectSettings]),

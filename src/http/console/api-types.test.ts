@@ -10,6 +10,7 @@ import { artifactContentRoutes } from '../api/artifact-contents.ts'
 import { artifactRoutes } from '../api/artifacts.ts'
 import { auditRoutes } from '../api/audit.ts'
 import { chartVersionRoutes } from '../api/chart-versions.ts'
+import { imageRoutes } from '../api/images.ts'
 import { jobRoutes } from '../api/jobs.ts'
 import { meRoutes } from '../api/me.ts'
 import { memberRoutes } from '../api/members.ts'
@@ -17,6 +18,7 @@ import { overviewRoutes } from '../api/overview.ts'
 import { projectRoutes } from '../api/projects.ts'
 import { registryRoutes } from '../api/registries.ts'
 import { registryBrowseRoutes } from '../api/registry-browse.ts'
+import { registryTrustRoutes, registryUseRoutes } from '../api/registry-use.ts'
 import { repositoryRoutes } from '../api/repositories.ts'
 import { robotRoutes, systemRobotRoutes } from '../api/robots.ts'
 import { runnerRoutes } from '../api/runners.ts'
@@ -84,6 +86,12 @@ test('the console reads what the routes answer', () => {
     answers<Hub.CreatedRunner>(runnerRoutes.create),
     answers<Hub.RunnerInvitation>(runnerRoutes.inviteAgain),
     answers<Hub.Transfer>(transferRoutes.create),
+    answers<Console.Page<Hub.Transfer>>(transferRoutes.list),
+    answers<Hub.Transfer>(transferRoutes.get),
+    answers<Console.Page<Hub.RegistryImage> & { total: number }>(imageRoutes.all),
+    answers<Console.Page<Hub.ImageSync>>(imageRoutes.syncs),
+    answers<Hub.Handout>(registryUseRoutes.handOut),
+    answers<Hub.Trust>(registryTrustRoutes.one),
   ]
   expect(new Set(compared).size).toBe(compared.length)
 })

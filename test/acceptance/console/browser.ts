@@ -98,7 +98,11 @@ const missing = await launch().then(
  * Tests with a real Chromium against a real server with a console. Where the browser cannot be
  * started they are skipped under a name that says so, and listed at the end of `npm test`.
  */
-export function describeConsole(name: string, body: (console: () => Console) => void): void {
+export function describeConsole(
+  name: string,
+  body: (console: () => Console) => void,
+  env: Readonly<Record<string, string>> = {},
+): void {
   if (missing !== undefined) {
     const sentence = `${name}: not tested, the browser does not start (${missing})`
     test.skip(sentence, () => {})
@@ -112,7 +116,7 @@ export function describeConsole(name: string, body: (console: () => Console) => 
     beforeAll(async () => {
       await build()
       browser = await launch()
-      const started = await startServer({ env: { ENTREPOT_CONSOLE_ENABLED: 'true' } })
+      const started = await startServer({ env: { ENTREPOT_CONSOLE_ENABLED: 'true', ...env } })
       server = started
       await waitFor('the console', async () => {
         const answer = await fetch(started.url, { headers: { accept: 'text/html' } })

@@ -39,6 +39,7 @@ interface Problem {
 
 let csrfToken = 'none'
 let onSignedOut = () => {}
+let onUnreachable = () => {}
 
 /** From the session; with it changes are possible. */
 export function keepCsrfToken(token: string | null): void {
@@ -48,6 +49,11 @@ export function keepCsrfToken(token: string | null): void {
 /** Called when the server says that nobody is signed in any more. */
 export function whenSignedOut(call: () => void): void {
   onSignedOut = call
+}
+
+/** Called when a request did not reach the server. */
+export function whenUnreachable(call: () => void): void {
+  onUnreachable = call
 }
 
 type Query = Record<string, string | number | boolean | undefined>
@@ -98,6 +104,7 @@ async function request<T>(method: string, path: string, options: Options): Promi
     ...(signal === undefined ? {} : { signal }),
   }).catch((error: unknown) => {
     if (signal?.aborted) throw error
+    onUnreachable()
     throw new ApiError(0, { code: 'unreachable', detail: '' })
   })
   if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T

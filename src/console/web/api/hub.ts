@@ -43,6 +43,10 @@ export interface Registry {
   lastSuccessAt: number | null
   credentialExpiresAt: number | null
   imageCount: number
+  latestSyncAt: number | null
+  /** Five cron fields; null: only every day. */
+  syncCron: string | null
+  syncTimeZone: string
   createdAt: number
   updatedAt: number
   version: number
@@ -104,14 +108,103 @@ export interface RemoteImage {
   images: { digest: string; platform: string; size: number }[]
 }
 
+export type TransferState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+
+export interface BlobProgress {
+  digest: string
+  size: number
+  state: 'waiting' | 'running' | 'sent' | 'skipped' | 'mounted'
+  bytes: number
+}
+
+interface TransferEnd {
+  /** null: Entrepot itself. */
+  registry: string | null
+  name: string
+  repository: string
+}
+
 export interface Transfer {
   id: number
-  state: 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+  project: string
+  source: TransferEnd & { reference: string }
+  target: TransferEnd & { tag: string | null }
+  platforms: string[] | null
+  index: 'keep' | 'rewrite'
+  referrers: boolean
+  overwrite: boolean
+  requestedBy: string
+  state: TransferState
+  digest: string | null
+  manifests: number
+  blobs: { total: number; done: number; shown: BlobProgress[] }
   bytes: { total: number; sent: number; skipped: number; mounted: number }
+  /** Bytes per second. */
   speed: number
   notes: string[]
   error: { code: string; message: string } | null
   waitsUntil: number | null
+  createdAt: number
+  startedAt: number | null
+  finishedAt: number | null
+}
+
+export interface RegistryImage {
+  id: number
+  registry: { id: string; name: string }
+  repository: string
+  namespace: string
+  tag: string
+  digest: string
+  mediaType: string
+  size: number
+  platforms: string[]
+  children: { digest: string; platform: string; size: number }[]
+  isLatest: boolean
+  updatedAt: number
+  pushedAt: number | null
+  firstSeenAt: number
+  syncedAt: number
+  goneAt: number | null
+}
+
+export type SyncState = 'queued' | 'running' | 'done' | 'partial' | 'failed'
+
+export interface ImageSync {
+  id: number
+  state: SyncState
+  trigger: 'manual' | 'daily' | 'cron' | 'change'
+  repositoriesTotal: number
+  repositoriesDone: number
+  repositoriesFailed: number
+  images: number
+  manifestsRead: number
+  failures: { repository: string; reason: string }[]
+  error: string | null
+  note: string | null
+  createdAt: number
+  startedAt: number | null
+  finishedAt: number | null
+}
+
+export type Purpose = 'build' | 'deploy' | 'distribute' | 'update'
+
+export interface Handout {
+  registry: { id: string; name: string; host: string }
+  image: string | null
+  login: { server: string; username: string; expiresAt: number | null } | null
+  pullSecret: object | null
+  refresher: { expiresAt: number; cronJob: string; credentialProvider: string } | null
+  shell: { env: string; login: string }
+}
+
+export interface Trust {
+  hosts: { host: string; plainHttp: boolean; insecure: boolean }[]
+  clients: {
+    client: 'docker' | 'containerd' | 'podman' | 'buildkit'
+    files: { path: string; content: string; merge: boolean }[]
+    apply: { action: 'none' | 'reload' | 'restart'; what: string }
+  }[]
 }
 
 export type RunnerState = 'invited' | 'online' | 'away' | 'revoked'

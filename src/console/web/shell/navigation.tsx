@@ -4,9 +4,11 @@ import {
   AuditOutlined,
   CloudServerOutlined,
   ClusterOutlined,
+  ContainerOutlined,
   DashboardOutlined,
   RobotOutlined,
   RocketOutlined,
+  SwapOutlined,
   TeamOutlined,
   ThunderboltOutlined,
 } from '@ant-design/icons'
@@ -36,7 +38,13 @@ export function Navigation({ onChoose }: { onChoose?: () => void }) {
   const items: NonNullable<MenuProps['items']> = [
     ...(account ? [place('/', <DashboardOutlined />, t('nav.overview'))] : []),
     place('/projects', <AppstoreOutlined />, t('nav.projects')),
-    ...(account ? [place('/registries', <CloudServerOutlined />, t('hub.title'))] : []),
+    ...(account
+      ? [
+          place('/registries', <CloudServerOutlined />, t('hub.title')),
+          place('/inventory', <ContainerOutlined />, t('inventory.title')),
+          place('/transfers', <SwapOutlined />, t('transfers.title')),
+        ]
+      : []),
     ...(account?.admin
       ? [
           {

@@ -1,8 +1,10 @@
 import { MenuOutlined } from '@ant-design/icons'
 import { Outlet } from '@tanstack/react-router'
 import { Alert, Button, Drawer, Grid, Layout, theme } from 'antd'
-import { useState } from 'react'
+import { use, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { ConnectionBanner } from '../live/connection-banner.tsx'
+import { LiveContext } from '../live/live.ts'
 import { useSession } from '../session.ts'
 import { Brand } from './brand.tsx'
 import { LanguageMenu, ThemeMenu } from './choices.tsx'
@@ -19,7 +21,8 @@ export function Shell() {
   const wide = lg ?? window.innerWidth >= 992
   const roomy = md ?? window.innerWidth >= 768
   const [open, setOpen] = useState(false)
-  const { hasGeneratedPassword } = useSession()
+  const { account, hasGeneratedPassword } = useSession()
+  useLiveFor(account !== null)
   const side = { background: token.colorBgContainer, borderColor: token.colorBorderSecondary }
 
   return (
@@ -78,6 +81,7 @@ export function Shell() {
           <UserMenu />
         </Layout.Header>
         <Layout.Content id="content" role="main" tabIndex={-1} style={{ outline: 'none' }}>
+          <ConnectionBanner />
           {hasGeneratedPassword && (
             <Alert banner type="warning" title={<PasswordReminder />} role="status" />
           )}
@@ -98,4 +102,13 @@ export function Shell() {
       )}
     </Layout>
   )
+}
+
+/** Events are followed while somebody is signed in and a page is shown. */
+function useLiveFor(isSignedIn: boolean): void {
+  const live = use(LiveContext)
+  useEffect(() => {
+    live?.want(isSignedIn)
+    return () => live?.want(false)
+  }, [live, isSignedIn])
 }

@@ -6,10 +6,12 @@ import type { Artifact } from '../../api/types.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { CopyButton } from '../../parts/values.tsx'
+import { useSession } from '../../session.ts'
 import { useHasRole } from '../projects/use-project.ts'
 import { AttachedTags, KindTag } from '../repository/kind-tags.tsx'
 import { PartList } from '../repository/part-list.tsx'
 import type { RepositoryAddress } from '../repository/use-repository.ts'
+import { CopyImage } from '../transfers/copy-image.tsx'
 import { ArtifactFacts } from './artifact-facts.tsx'
 import { ConfigView } from './config-view.tsx'
 import { LayerList } from './layer-list.tsx'
@@ -46,6 +48,8 @@ function Details({ address, artifact }: { address: RepositoryAddress; artifact: 
   const { tag, tab } = useSearch({ from: ROUTE })
   const mayDelete = useHasRole(address.project, 'maintainer')
   const [removing, setRemoving] = useState(false)
+  const [copying, setCopying] = useState(false)
+  const isSignedIn = useSession().account !== null
   const shortDigest = artifact.digest.slice(0, 19)
   const isIndex = artifact.kind === 'index'
   const props = { address, digest: artifact.digest }
@@ -109,11 +113,14 @@ function Details({ address, artifact }: { address: RepositoryAddress; artifact: 
           </Link>,
         ]}
         actions={
-          mayDelete && (
-            <Button danger onClick={() => setRemoving(true)}>
-              {t('artifacts.delete')}
-            </Button>
-          )
+          <Space wrap>
+            {isSignedIn && <Button onClick={() => setCopying(true)}>{t('transfers.copy')}</Button>}
+            {mayDelete && (
+              <Button danger onClick={() => setRemoving(true)}>
+                {t('artifacts.delete')}
+              </Button>
+            )}
+          </Space>
         }
       >
         <Space size={6} wrap style={{ marginTop: 6 }}>
@@ -136,6 +143,16 @@ function Details({ address, artifact }: { address: RepositoryAddress; artifact: 
           })
         }
       />
+      <CopyImage
+        open={copying}
+        source={{
+          registry: 'self',
+          repository: `${address.project}/${address.repository}`,
+          reference: tag ?? artifact.digest,
+          platforms: platformsOf(artifact),
+        }}
+        onClose={() => setCopying(false)}
+      />
       <RemoveArtifact
         open={removing}
         address={address}
@@ -147,4 +164,12 @@ function Details({ address, artifact }: { address: RepositoryAddress; artifact: 
       />
     </>
   )
+}
+
+/** Of an index those of its images; attestations run nowhere. */
+function platformsOf({ parts }: Artifact): string[] {
+  const platforms = parts.flatMap(({ platform, attests }) =>
+    platform === null || attests !== null ? [] : [platform],
+  )
+  return [...new Set(platforms)]
 }

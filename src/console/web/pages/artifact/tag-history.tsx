@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { Skeleton, Timeline } from 'antd'
+import { Skeleton } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { get, path } from '../../api/client.ts'
 import type { Page, TagMove } from '../../api/types.ts'
@@ -18,18 +18,15 @@ export function TagHistory({ address, tag }: { address: RepositoryAddress; tag: 
   if (error) return <ErrorView error={error} onRetry={() => void refetch()} />
   if (!data) return <Skeleton active />
   return (
-    <Timeline
-      items={data.items.map(({ id, newDigest, actor, at }) => ({
-        key: id,
-        content: (
-          <>
-            {newDigest === null ? t('tags.wasDeleted') : <DigestText digest={newDigest} />}
-            <div className="cell-note">
-              <Time at={at} /> {actor && `· ${actor}`}
-            </div>
-          </>
-        ),
-      }))}
-    />
+    <ol className="history" aria-label={t('tags.history')}>
+      {data.items.map(({ id, newDigest, actor, at }) => (
+        <li key={id}>
+          {newDigest === null ? t('tags.wasDeleted') : <DigestText digest={newDigest} />}
+          <div className="cell-note">
+            <Time at={at} /> {actor && `· ${actor}`}
+          </div>
+        </li>
+      ))}
+    </ol>
   )
 }

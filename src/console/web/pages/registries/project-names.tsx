@@ -26,3 +26,26 @@ export function ProjectNames(props: {
 }) {
   return <Select<string[]> {...props} {...useProjectOptions()} mode="multiple" />
 }
+
+/** One project, or none. */
+export function ProjectName(props: {
+  id?: string
+  value?: string | undefined
+  /** Where no label of a form says it. */
+  label?: string
+  placeholder?: string
+  onChange?: (name: string | undefined) => void
+}) {
+  const { value, label, onChange, ...rest } = props
+  return (
+    <Select<string | null>
+      {...rest}
+      {...useProjectOptions()}
+      allowClear
+      value={value ?? null}
+      style={{ minWidth: 180 }}
+      onChange={(name) => onChange?.(name ?? undefined)}
+      {...(label === undefined ? {} : { 'aria-label': label })}
+    />
+  )
+}

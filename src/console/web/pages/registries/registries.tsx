@@ -3,15 +3,14 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { Button, Select, Space, Tag } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { path, post } from '../../api/client.ts'
 import type { Registry } from '../../api/hub.ts'
 import { List, useFilters, useList } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { SearchBox } from '../../parts/search-box.tsx'
-import { useAct } from '../../parts/use-act.ts'
 import { Time } from '../../parts/values.tsx'
 import { useSession } from '../../session.ts'
 import { HealthTag } from './health-tag.tsx'
+import { MakeDefault } from './make-default.tsx'
 import { PROVIDERS } from './providers.ts'
 import { RemoveRegistry } from './remove-registry.tsx'
 
@@ -126,16 +125,9 @@ function Name({ registry: { id, name, provider, isDefault } }: { registry: Regis
 
 function Actions({ registry, onRemove }: { registry: Registry; onRemove: () => void }) {
   const { t } = useTranslation()
-  const promote = useAct({
-    act: () => post(path`/registries/${registry.id}/default`),
-    done: t('hub.made', { name: registry.name }),
-    renews: [['/registries']],
-  })
   return (
     <Space>
-      {!registry.isDefault && (
-        <Button onClick={() => promote.mutate()}>{t('hub.makeDefault')}</Button>
-      )}
+      {!registry.isDefault && <MakeDefault registry={registry} />}
       <Link to="/registries/$registry/edit" params={{ registry: registry.id }}>
         {t('common.edit')}
       </Link>

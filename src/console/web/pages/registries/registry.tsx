@@ -11,10 +11,14 @@ import { Time } from '../../parts/values.tsx'
 import { useSession } from '../../session.ts'
 import { Browse } from './browse.tsx'
 import { HealthTag } from './health-tag.tsx'
+import { MakeDefault } from './make-default.tsx'
 import { PROVIDER_FORMS } from './providers.ts'
 import { RemoveRegistry } from './remove-registry.tsx'
+import { Syncs } from './syncs.tsx'
 import { TestReport, TestRunning } from './test-report.tsx'
+import { TrustSetup } from './trust-setup.tsx'
 import { UseList } from './use-list.tsx'
+import { UseMeans } from './use-means.tsx'
 import { useRegistry, useTestStored } from './use-registry.ts'
 
 const ROUTE = '/shell/signed-in/registries/$registry'
@@ -44,6 +48,9 @@ function Details({ registry }: { registry: Registry }) {
   const tabs = [
     { key: 'overview', label: t('nav.overview'), children: <Facts registry={registry} /> },
     { key: 'browse', label: t('hub.browse.title'), children: <Browse id={registry.id} /> },
+    { key: 'syncs', label: t('inventory.tab'), children: <Syncs registry={registry} /> },
+    { key: 'means', label: t('hub.means.title'), children: <UseMeans registry={registry} /> },
+    { key: 'trust', label: t('hub.trust.title'), children: <TrustSetup id={registry.id} /> },
     ...(isAdmin
       ? [
           { key: 'test', label: t('hub.test.run'), children: <LastTest id={registry.id} /> },
@@ -62,7 +69,8 @@ function Details({ registry }: { registry: Registry }) {
         ]}
         actions={
           isAdmin && (
-            <Space>
+            <Space wrap>
+              {!registry.isDefault && <MakeDefault registry={registry} />}
               <Link to="/registries/$registry/edit" params={{ registry: registry.id }}>
                 {t('common.edit')}
               </Link>

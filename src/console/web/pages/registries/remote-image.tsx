@@ -1,13 +1,12 @@
 import { useQuery } from '@tanstack/react-query'
-import { Alert, Button, Card, Form, Input, Skeleton, Space } from 'antd'
+import { Button, Card, Skeleton, Space } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { get, path, post } from '../../api/client.ts'
-import type { RemoteImage, Transfer } from '../../api/hub.ts'
+import { get, path } from '../../api/client.ts'
+import type { RemoteImage } from '../../api/hub.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
-import { FormModal } from '../../parts/form-modal.tsx'
-import { useAct } from '../../parts/use-act.ts'
 import { DigestText, Size, Time } from '../../parts/values.tsx'
+import { CopyImage } from '../transfers/copy-image.tsx'
 
 interface Address {
   id: string
@@ -47,67 +46,19 @@ export function RemoteImageView({ id, repository, reference }: Address) {
       </dl>
       <Space style={{ marginTop: 16 }}>
         <Button type="primary" onClick={() => setCopying(true)}>
-          {t('hub.browse.copy')}
+          {t('transfers.copy')}
         </Button>
       </Space>
-      <CopyHere
+      <CopyImage
         open={copying}
-        address={{ id, repository, reference }}
+        source={{
+          registry: id,
+          repository,
+          reference,
+          platforms: data.isIndex ? data.platforms : [],
+        }}
         onClose={() => setCopying(false)}
       />
     </Card>
-  )
-}
-
-/** Copies an image into this registry. */
-function CopyHere(props: { open: boolean; address: Address; onClose: () => void }) {
-  const { open, address, onClose } = props
-  const { t } = useTranslation()
-  const { id, repository, reference } = address
-  const byDigest = reference.includes(':')
-  const copy = useAct({
-    act: (target: { repository: string; tag?: string }) =>
-      post<Transfer>('/transfers', {
-        source: { registry: id, repository, reference },
-        target: {
-          registry: 'self',
-          repository: target.repository,
-          ...(target.tag ? { tag: target.tag } : {}),
-        },
-      }),
-    done: t('hub.browse.copying'),
-    renews: [['/transfers']],
-    quiet: true,
-    onDone: onClose,
-  })
-  return (
-    <FormModal<{ repository: string; tag?: string }>
-      open={open}
-      title={t('hub.browse.copy')}
-      submit={t('common.copy')}
-      initial={{
-        repository: `/${repository.split('/').at(-1) ?? ''}`,
-        tag: byDigest ? '' : reference,
-      }}
-      busy={copy.isPending}
-      error={copy.error}
-      onSubmit={(values) => copy.mutate(values)}
-      onClose={() => {
-        copy.reset()
-        onClose()
-      }}
-    >
-      <Alert type="info" title={t('hub.browse.copyHint')} style={{ marginBottom: 16 }} />
-      <Form.Item
-        name="repository"
-        label={t('repositories.name')}
-        rules={[{ required: true, pattern: /^[^/].*\/./, message: t('hub.browse.whole') }]}
-      >
-        <Input autoComplete="off" spellCheck={false} />
-      </Form.Item>
-      <Form.Item name="tag" label={t('tags.tag')}>
-        <Input autoComplete="off" spellCheck={false} />
-      </Form.Item>
-    </FormModal>
   )
 }

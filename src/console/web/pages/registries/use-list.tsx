@@ -1,34 +1,94 @@
-import { Tag } from 'antd'
+import { Button, Tag } from 'antd'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { path } from '../../api/client.ts'
+import { path, remove } from '../../api/client.ts'
 import type { RegistryUse } from '../../api/hub.ts'
+import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { List, useList } from '../../parts/list.tsx'
+import { useAct } from '../../parts/use-act.ts'
 import { Time } from '../../parts/values.tsx'
 
 /** Who uses a registry, and who still has the keys of before their last change. */
 export function UseList({ id }: { id: string }) {
   const { t } = useTranslation()
-  const list = useList<RegistryUse>({ path: path`/registries/${id}/uses`, whole: true })
+  const address = path`/registries/${id}/uses`
+  const list = useList<RegistryUse>({ path: address, whole: true })
+  const [leaving, setLeaving] = useState<RegistryUse>()
+  const forget = useAct({
+    act: (use: RegistryUse) => remove(`${address}${path`/${use.id}`}`),
+    done: t('hub.uses.forgotten'),
+    renews: [[address], ['/registries', id]],
+    quiet: true,
+    onDone: () => setLeaving(undefined),
+  })
   return (
-    <List
-      list={list}
-      label={t('hub.uses.title')}
-      rowKey={(use) => `${use.kind} ${use.id}`}
-      empty={t('hub.uses.none')}
-      columns={[
-        { title: t('hub.uses.who'), key: 'what', dataIndex: 'what' },
-        { title: t('hub.uses.used'), key: 'at', render: (_, use) => <Time at={use.lastUsedAt} /> },
-        {
-          title: t('hub.uses.keys'),
-          key: 'keys',
-          render: (_, use) =>
-            use.outdated ? (
-              <Tag color="orange">{t('hub.uses.outdated')}</Tag>
-            ) : (
-              <Tag color="green">{t('hub.uses.current')}</Tag>
-            ),
-        },
-      ]}
-    />
+    <>
+      <List
+        list={list}
+        label={t('hub.uses.title')}
+        rowKey={(use) => `${use.kind} ${use.id}`}
+        empty={t('hub.uses.none')}
+        columns={[
+          { title: t('hub.uses.who'), key: 'what', render: (_, use) => <Who use={use} /> },
+          {
+            title: t('hub.uses.used'),
+            key: 'at',
+            render: (_, use) => <Time at={use.lastUsedAt} />,
+          },
+          {
+            title: t('hub.uses.keys'),
+            key: 'keys',
+            render: (_, use) =>
+              use.outdated ? (
+                <Tag color="orange">{t('hub.uses.outdated')}</Tag>
+              ) : (
+                <Tag color="green">{t('hub.uses.current')}</Tag>
+              ),
+          },
+          {
+            title: <span className="sr-only">{t('common.actions')}</span>,
+            key: 'actions',
+            align: 'right',
+            // What is under way is ended where it is shown.
+            render: (_, use) =>
+              use.kind === 'consumer' && (
+                <Button type="text" danger onClick={() => setLeaving(use)}>
+                  {t('hub.uses.forget')}
+                </Button>
+              ),
+          },
+        ]}
+      />
+      <ConfirmRemoval
+        open={leaving !== undefined}
+        title={t('hub.uses.forgetTitle')}
+        submit={t('hub.uses.forget')}
+        busy={forget.isPending}
+        error={forget.error}
+        onConfirm={() => leaving && forget.mutate(leaving)}
+        onClose={() => {
+          forget.reset()
+          setLeaving(undefined)
+        }}
+      >
+        {t('hub.uses.forgetText', { what: leaving?.what ?? '' })}
+      </ConfirmRemoval>
+    </>
+  )
+}
+
+function Who({ use: { kind, what, project, purpose, environment } }: { use: RegistryUse }) {
+  const { t } = useTranslation()
+  if (kind !== 'consumer' || project === null) return what
+  const known = ['build', 'deploy', 'distribute', 'update'] as const
+  const named = known.find((one) => one === purpose)
+  return (
+    <>
+      {project}
+      <div className="cell-note">
+        {named ? t(`hub.means.purposes.${named}`) : purpose}
+        {environment && ` · ${environment}`}
+      </div>
+    </>
   )
 }

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { post } from '../../api/client.ts'
 import type { Job, JobState } from '../../api/types.ts'
 import { useFormat } from '../../format.ts'
+import { useLivePace } from '../../live/live.ts'
 import { List, useFilters, useList } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { Source } from '../../parts/source.tsx'
@@ -19,13 +20,14 @@ const COLORS: Record<JobState, string> = {
   failed: 'red',
   cancelled: 'orange',
 }
-const REFRESH_MS = 3_000
+const ASK_MS = 3_000
 
 export function JobsPage() {
   const { t } = useTranslation()
   const { state } = useSearch({ from: '/shell/signed-in/jobs' })
   const filter = useFilters()
-  const list = useList<Job>({ path: '/jobs', query: { state }, every: REFRESH_MS })
+  const every = useLivePace(ASK_MS)
+  const list = useList<Job>({ path: '/jobs', query: { state }, every })
   return (
     <div className="page">
       <PageHead title={t('nav.jobs')} />

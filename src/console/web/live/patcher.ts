@@ -1,0 +1,114 @@
+import type { Query, QueryClient } from '@tanstack/react-query'
+import type { ImageSync, Registry, Transfer } from '../api/hub.ts'
+import type { Job, Page } from '../api/types.ts'
+
+/*
+ * Writes what an event tells into what was read before. What an event alone cannot decide, such as
+ * whether a new row fits a filter, is read again, not more often than once a second.
+ */
+
+interface Told {
+  transfer: Transfer
+  job: Job
+  sync: ImageSync & { registry: string }
+  registry: Registry
+}
+
+type Kind = keyof Told
+
+const SOON_MS = 1_000
+const KINDS: readonly Kind[] = ['transfer', 'job', 'sync', 'registry']
+
+export interface Patcher {
+  kinds: readonly Kind[]
+  take<K extends Kind>(kind: K, data: Told[K]): void
+  /** Reads again what events are about. */
+  refresh(): void
+}
+
+export function createPatcher(queries: QueryClient): Patcher {
+  const waiting = new Map<string, ReturnType<typeof setTimeout>>()
+
+  /** Reads again what begins so, once for all that ask within a second. */
+  function soon(first: string, ...more: unknown[]): void {
+    const queryKey = [first, ...more]
+    const name = JSON.stringify(queryKey)
+    if (waiting.has(name)) return
+    const timer = setTimeout(() => {
+      waiting.delete(name)
+      void queries.invalidateQueries({ queryKey })
+    }, SOON_MS)
+    waiting.set(name, timer)
+  }
+
+  /** Replaces an item in every list that begins so. True: a list showed it, in this state. */
+  function replace<T extends { id: unknown; state?: unknown }>(first: string, item: T): boolean {
+    let isSettled = false
+    for (const query of queries.getQueryCache().findAll({ queryKey: [first] })) {
+      const page = query.state.data
+      if (!isPage<T>(page)) continue
+      const before = page.items.find(({ id }) => id === item.id)
+      if (!before) continue
+      if (before.state === item.state) isSettled = true
+      write(queries, query, {
+        ...page,
+        items: page.items.map((one) => (one.id === item.id ? item : one)),
+      })
+    }
+    return isSettled
+  }
+
+  const take: { [K in Kind]: (data: Told[K]) => void } = {
+    transfer(transfer) {
+      const key = ['/transfers', 'one', transfer.id]
+      if (queries.getQueryData(key)) queries.setQueryData(key, transfer)
+      if (!replace('/transfers', transfer)) soon('/transfers')
+    },
+    job(job) {
+      if (!replace('/jobs', job)) {
+        soon('/jobs')
+        soon('/overview')
+      }
+    },
+    sync({ registry, ...sync }) {
+      const path = `/registries/${registry}/syncs`
+      if (!replace(path, sync)) soon(path)
+      if (sync.finishedAt === null) return
+      soon('/images')
+      soon(`/registries/${registry}/images`)
+    },
+    registry(registry) {
+      const known = queries.getQueryData<Registry>(['/registries', registry.id])
+      // What somebody changed here meanwhile is newer.
+      if (known && known.version > registry.version) return
+      if (known) queries.setQueryData(['/registries', registry.id], registry)
+      if (known?.checkedAt !== registry.checkedAt) soon('/registries', registry.id, 'test')
+      replace('/registries', registry)
+      // Whether it is new, or the default in place of another one, the list alone tells.
+      soon('/registries')
+    },
+  }
+
+  return {
+    kinds: KINDS,
+    take: (kind, data) => take[kind](data),
+    refresh() {
+      for (const first of ['/transfers', '/jobs', '/registries', '/images', '/overview']) {
+        soon(first)
+      }
+      const lists = queries.getQueryCache().findAll({ type: 'active' })
+      for (const { queryKey } of lists) {
+        const [first] = queryKey
+        if (typeof first === 'string' && first.startsWith('/registries/')) soon(first)
+      }
+    },
+  }
+}
+
+function write(queries: QueryClient, query: Query, data: unknown): void {
+  queries.setQueryData(query.queryKey, data)
+}
+
+function isPage<T>(value: unknown): value is Page<T> {
+  return typeof value === 'object' && value !== null && 'items' in value
+}

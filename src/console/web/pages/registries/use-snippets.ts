@@ -1,0 +1,67 @@
+import type { Purpose } from '../../api/hub.ts'
+
+export interface UseAsked {
+  /** `https://registry.example.com`. */
+  origin: string
+  project: string
+  registry: string
+  purpose: Purpose
+  environment: string
+  image: string
+}
+
+/** What stands in a step of a pipeline: it fetches the means anew each time, so keys may change. */
+export function pipelineSnippet(asked: UseAsked): string {
+  const { origin, project, registry, purpose, environment, image } = asked
+  const words = [
+    'entrepot use',
+    quoted(project),
+    ...(image ? [quoted(image)] : []),
+    `--registry ${quoted(registry)}`,
+    ...(purpose === 'build' ? [] : [`--purpose ${purpose}`]),
+    ...(environment ? [`--environment ${quoted(environment)}`] : []),
+  ]
+  const isBuild = purpose === 'build'
+  return [
+    `export ENTREPOT_URL=${origin}`,
+    `export ENTREPOT_TOKEN='${project}+ci:…'`,
+    '',
+    `eval "$(${words.join(' ')})"`,
+    'printf %s "$DOCKER_REGISTRY_SK" |',
+    '  docker login -u "$DOCKER_REGISTRY_AK" --password-stdin "$DOCKER_REGISTRY_HOST"',
+    ...(isBuild && image ? ['docker build -t "$IMAGE" . && docker push "$IMAGE"'] : []),
+  ].join('\n')
+}
+
+/** The same with what every machine has. */
+export function curlSnippet(asked: UseAsked): string {
+  return [
+    `curl -fsS -H "Authorization: Bearer $ENTREPOT_TOKEN" -H 'Content-Type: application/json' \\`,
+    `  ${asked.origin}/api/v1/projects/${asked.project}/handouts \\`,
+    `  -d ${quoted(JSON.stringify(bodyOf(asked)))} | jq -r .shell.env`,
+  ].join('\n')
+}
+
+/** Keeps the Secret that a cluster pulls with. */
+export function clusterSnippet(asked: UseAsked): string {
+  return [
+    `curl -fsS -H "Authorization: Bearer $ENTREPOT_TOKEN" -H 'Content-Type: application/json' \\`,
+    `  ${asked.origin}/api/v1/projects/${asked.project}/handouts/pull-secret \\`,
+    `  -d ${quoted(JSON.stringify({ ...bodyOf({ ...asked, image: '' }), purpose: 'deploy' }))} |`,
+    '  kubectl apply -f -',
+  ].join('\n')
+}
+
+export function bodyOf({ registry, purpose, environment, image }: UseAsked) {
+  return {
+    registry,
+    purpose,
+    ...(environment ? { environment } : {}),
+    ...(image ? { image } : {}),
+  }
+}
+
+/** For a POSIX shell; plain words stay as they are. */
+function quoted(text: string): string {
+  return /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
