@@ -1,6 +1,7 @@
 import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { source as axe } from 'axe-core'
 import { basic, createProject, createUser } from '../admin-api.ts'
+import { addRegistry, callApi } from '../transfers-api.ts'
 import { describeConsole, type Look } from './browser.ts'
 import { pushSamples } from './sample-content.ts'
 
@@ -32,6 +33,16 @@ const PAGES = [
   '/registries',
   '/registries/new',
   '/runners',
+  '/registries/REGISTRY',
+  '/registries/REGISTRY?tab=syncs',
+  '/registries/REGISTRY?tab=means',
+  '/registries/REGISTRY?tab=trust',
+  '/registries/REGISTRY?tab=uses',
+  '/registries/REGISTRY/edit',
+  '/inventory',
+  '/inventory?registry=REGISTRY',
+  '/transfers',
+  '/transfers/TRANSFER',
   '/users',
   '/robots',
   '/account',
@@ -54,7 +65,7 @@ const LOOKS: [string, Look][] = [
 
 /** Rules of WCAG 2.2 AA, checked by axe; and that no page is wider than its window. */
 describeConsole('every page of the console', (console) => {
-  const digests = { DIGEST: '', INDEX: '' }
+  const places = { DIGEST: '', INDEX: '', REGISTRY: '', TRANSFER: '' }
   beforeAll(async () => {
     const { server } = console()
     await createProject(server, 'sample')
@@ -67,8 +78,16 @@ describeConsole('every page of the console', (console) => {
       const answer = await fetch(`${server.url}/api/v1${REPOSITORY}/tags/${tag}`, {
         headers: { authorization: basic(server.admin) },
       })
-      digests[name] = ((await answer.json()) as { digest: string }).digest
+      places[name] = ((await answer.json()) as { digest: string }).digest
     }
+    const added = await addRegistry(server, 'harbor', 'http://harbor.example.com')
+    places.REGISTRY = added.id
+    const use = { registry: 'harbor', purpose: 'build', image: 'app' }
+    await callApi(server, 'POST', '/projects/sample/handouts', use)
+    const source = { registry: 'self', repository: 'sample/shop/web', reference: 'latest' }
+    const asked = { source, target: { registry: 'harbor' } }
+    const { id } = await callApi<{ id: number }>(server, 'POST', '/transfers', asked)
+    places.TRANSFER = String(id)
   }, 120_000)
 
   test.each(LOOKS)('can be used by everybody: %s', async (_, look) => {
@@ -76,7 +95,10 @@ describeConsole('every page of the console', (console) => {
     const { page } = window
     const found: string[] = []
     for (const template of PAGES) {
-      const path = template.replace(/DIGEST|INDEX/, (name) => digests[name as 'DIGEST' | 'INDEX'])
+      const path = template.replace(
+        /DIGEST|INDEX|REGISTRY|TRANSFER/,
+        (name) => places[name as keyof typeof places],
+      )
       if (path === '/') await window.signIn()
       await window.open(path)
       await page.locator('h1, [role=alert]').first().waitFor()

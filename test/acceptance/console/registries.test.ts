@@ -1,4 +1,6 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
+import { createProject } from '../admin-api.ts'
+import { addRegistry, callApi } from '../transfers-api.ts'
 import { describeConsole } from './browser.ts'
 
 setDefaultTimeout(120_000)
@@ -31,6 +33,58 @@ describeConsole('registries of others in the console', (console) => {
     await page.getByLabel('To confirm, type').fill('nearby')
     await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
     await page.getByText('No registry has been added yet.').waitFor()
+    expect(window.problems).toEqual([])
+    await window.close()
+  })
+
+  test('are edited with a warning where trust changes, and the default has a successor', async () => {
+    const { server } = console()
+    await createProject(server, 'payments')
+    const first = await addRegistry(server, 'first', 'https://first.example.com')
+    await addRegistry(server, 'second', 'https://second.example.com')
+    const stored = () => callApi<Record<string, unknown>>(server, 'GET', `/registries/${first.id}`)
+    const window = await console().window()
+    const { page, open, signIn } = window
+    const save = () => page.getByRole('button', { name: 'Save', exact: true }).click()
+    await signIn()
+
+    await open(`/registries/${first.id}/edit`)
+    await page.getByLabel('Name', { exact: true }).fill('renamed')
+    await page.getByText('Chosen projects').click()
+    await save()
+    await page.getByText('Choose at least one project').waitFor()
+    await page.locator('#projects').fill('pay')
+    await page.getByTitle('payments').click()
+    await page.keyboard.press('Escape')
+    await save()
+    await page.getByRole('heading', { name: 'renamed' }).waitFor()
+    expect(await stored()).toMatchObject({ name: 'renamed', projects: ['payments'] })
+
+    await open(`/registries/${first.id}/edit`)
+    await page.getByText('Advanced settings').click()
+    await page.getByLabel('SSL verification').click()
+    await save()
+    const warning = page.getByRole('dialog', { name: 'You are changing TLS settings' })
+    await warning.getByText('need new trust files').waitFor()
+    await warning.getByRole('button', { name: 'Cancel' }).click()
+    expect(await stored()).toMatchObject({ verifyTls: true })
+    await save()
+    await warning.getByRole('button', { name: 'Save anyway' }).click()
+    await page.getByRole('heading', { name: 'renamed' }).waitFor()
+    expect(await stored()).toMatchObject({ verifyTls: false })
+
+    await open('/registries')
+    const row = page.getByRole('row', { name: /^second/ })
+    await row.getByRole('button', { name: 'Make default' }).click()
+    await page.getByText('“second” is the default now').waitFor()
+    await row.getByRole('button', { name: 'Delete', exact: true }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('To confirm, type').fill('second')
+    await dialog.getByLabel('Default afterwards').click()
+    await page.getByTitle('renamed').click()
+    await dialog.getByRole('button', { name: 'Delete', exact: true }).click()
+    await row.waitFor({ state: 'detached' })
+    expect(await stored()).toMatchObject({ isDefault: true })
     expect(window.problems).toEqual([])
     await window.close()
   })

@@ -70,7 +70,8 @@ export function List<T extends object>(props: ListProps<T>) {
         loading={isPending || isPlaceholderData}
         pagination={false}
         scroll={{ x: 'max-content' }}
-        {...(expandable ? { expandable } : {})}
+        // Else the table would take a field of that name for rows of its own.
+        expandable={{ childrenColumnName: 'no-rows-inside', ...expandable }}
         locale={{
           emptyText: isPending ? (
             <span> </span>

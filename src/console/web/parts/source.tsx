@@ -5,7 +5,7 @@ export function Source({ text }: { text: string }) {
   return (
     <div style={{ position: 'relative' }}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also by keyboard */}
-      <pre className="source" tabIndex={0}>
+      <pre className="source copied" tabIndex={0}>
         {text}
       </pre>
       <div style={{ position: 'absolute', top: 6, insetInlineEnd: 6 }}>

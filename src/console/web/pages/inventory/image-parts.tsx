@@ -22,9 +22,11 @@ export function ImageName({ image }: { image: RegistryImage }) {
         </Link>
       ) : (
         <span className="mono">{name}</span>
-      )}{' '}
-      {children.length > 0 && <Tag color="geekblue">{t('artifacts.kinds.index')}</Tag>}
-      {isLatest && <Tag color="blue">{t('inventory.latest')}</Tag>}
+      )}
+      <span className="kinds inline">
+        {children.length > 0 && <Tag color="geekblue">{t('inventory.multiArch')}</Tag>}
+        {isLatest && <Tag color="blue">{t('inventory.latest')}</Tag>}
+      </span>
       <div className="cell-note">{registry.name}</div>
     </div>
   )

@@ -36,21 +36,28 @@ export function pipelineSnippet(asked: UseAsked): string {
 /** The same with what every machine has. */
 export function curlSnippet(asked: UseAsked): string {
   return [
-    `curl -fsS -H "Authorization: Bearer $ENTREPOT_TOKEN" -H 'Content-Type: application/json' \\`,
-    `  ${asked.origin}/api/v1/projects/${asked.project}/handouts \\`,
-    `  -d ${quoted(JSON.stringify(bodyOf(asked)))} | jq -r .shell.env`,
+    ...request(asked, 'handouts'),
+    `  -d ${quoted(JSON.stringify(bodyOf(asked)))} |`,
+    '  jq -r .shell.env',
   ].join('\n')
 }
 
 /** Keeps the Secret that a cluster pulls with. */
 export function clusterSnippet(asked: UseAsked): string {
+  const body = { ...bodyOf({ ...asked, image: '' }), purpose: 'deploy' }
   return [
-    `curl -fsS -H "Authorization: Bearer $ENTREPOT_TOKEN" -H 'Content-Type: application/json' \\`,
-    `  ${asked.origin}/api/v1/projects/${asked.project}/handouts/pull-secret \\`,
-    `  -d ${quoted(JSON.stringify({ ...bodyOf({ ...asked, image: '' }), purpose: 'deploy' }))} |`,
+    ...request(asked, 'handouts/pull-secret'),
+    `  -d ${quoted(JSON.stringify(body))} |`,
     '  kubectl apply -f -',
   ].join('\n')
 }
+
+/** The secret is in the arguments of no process, which others could list. */
+const request = ({ origin, project }: UseAsked, path: string): string[] => [
+  'printf \'user = "%s"\' "$ENTREPOT_TOKEN" |',
+  "  curl -fsS -K - -H 'Content-Type: application/json' \\",
+  `  ${origin}/api/v1/projects/${project}/${path} \\`,
+]
 
 export function bodyOf({ registry, purpose, environment, image }: UseAsked) {
   return {

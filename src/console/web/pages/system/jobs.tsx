@@ -108,7 +108,8 @@ export function JobsPage() {
 
 function Took({ job }: { job: Job }) {
   const format = useFormat()
-  if (job.startedAt === null) return '–'
+  // One that waits to run again has begun, but takes no time.
+  if (job.startedAt === null || job.state === 'queued') return '–'
   return format.duration((job.finishedAt ?? Date.now()) - job.startedAt)
 }
 

@@ -2,12 +2,19 @@ import { Empty } from 'antd'
 import { useTranslation } from 'react-i18next'
 import type { BlobProgress, Transfer } from '../../api/hub.ts'
 import { Bar, DigestText, Size } from '../../parts/values.tsx'
+import { isOpen } from './transfer-state.tsx'
 
 /** How far each blob is; those under way come first. */
-export function BlobList({ transfer: { blobs } }: { transfer: Transfer }) {
+export function BlobList({ transfer }: { transfer: Transfer }) {
+  const { blobs } = transfer
   const { t } = useTranslation()
   if (blobs.total === 0) {
-    return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('transfers.noBlobs')} />
+    return (
+      <Empty
+        image={Empty.PRESENTED_IMAGE_SIMPLE}
+        description={isOpen(transfer) ? t('transfers.noBlobs') : t('transfers.nothing')}
+      />
+    )
   }
   const more = blobs.total - blobs.shown.length
   return (

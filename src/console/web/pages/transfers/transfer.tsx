@@ -42,6 +42,7 @@ export function TransferPage() {
 function Details({ transfer }: { transfer: Transfer }) {
   const { t } = useTranslation()
   const { source, error, notes } = transfer
+  const { total } = transfer.bytes
   return (
     <>
       <PageHead
@@ -57,7 +58,7 @@ function Details({ transfer }: { transfer: Transfer }) {
           <StateTag state={transfer.state} />
           <Pace transfer={transfer} />
         </Space>
-        <TransferProgress transfer={transfer} />
+        {(isOpen(transfer) || total > 0) && <TransferProgress transfer={transfer} />}
       </PageHead>
       <Outcome transfer={transfer} />
       {error && (
@@ -107,6 +108,11 @@ function Outcome({ transfer }: { transfer: Transfer }) {
   return <p>{sentence}</p>
 }
 
+const size = (name: string, bytes: number): [string, ReactNode] => [
+  name,
+  <Size key={name} bytes={bytes} />,
+]
+
 function Facts({ transfer }: { transfer: Transfer }) {
   const { t } = useTranslation()
   const { digest, bytes, platforms, startedAt, finishedAt } = transfer
@@ -118,10 +124,14 @@ function Facts({ transfer }: { transfer: Transfer }) {
     [t('transfers.referrers'), transfer.referrers ? t('common.yes') : t('common.no')],
     [t('transfers.project'), transfer.project],
     [t('transfers.by'), transfer.requestedBy],
-    [t('transfers.total'), <Size key="total" bytes={bytes.total} />],
-    [t('transfers.blobStates.sent'), <Size key="sent" bytes={bytes.sent} />],
-    [t('transfers.blobStates.skipped'), <Size key="skipped" bytes={bytes.skipped} />],
-    [t('transfers.blobStates.mounted'), <Size key="mounted" bytes={bytes.mounted} />],
+    ...(bytes.total === 0
+      ? []
+      : [
+          size(t('transfers.total'), bytes.total),
+          size(t('transfers.blobStates.sent'), bytes.sent),
+          size(t('transfers.blobStates.skipped'), bytes.skipped),
+          size(t('transfers.blobStates.mounted'), bytes.mounted),
+        ]),
     [t('common.created'), <Time key="created" at={transfer.createdAt} />],
     [
       t('transfers.took'),

@@ -67,7 +67,7 @@ export function TransfersPage() {
             title: t('transfers.state'),
             key: 'state',
             render: (_, row) => (
-              <div style={{ minWidth: 170 }}>
+              <div style={{ width: 190 }}>
                 <StateTag state={row.state} />
                 {isOpen(row) && <TransferProgress transfer={row} />}
                 <Pace transfer={row} />
@@ -80,11 +80,15 @@ export function TransfersPage() {
             align: 'right',
             render: (_, row) => (row.bytes.total === 0 ? '–' : <Size bytes={row.bytes.total} />),
           },
-          { title: t('transfers.by'), key: 'by', dataIndex: 'requestedBy' },
           {
             title: t('common.created'),
             key: 'at',
-            render: (_, row) => <Time at={row.createdAt} />,
+            render: (_, row) => (
+              <>
+                <Time at={row.createdAt} />
+                <div className="cell-note">{row.requestedBy}</div>
+              </>
+            ),
           },
           {
             title: <span className="sr-only">{t('common.actions')}</span>,
