@@ -44,7 +44,7 @@ export function nameOf(repository: string, reference: string): string {
 export function RegistryLink({ id, children }: { id: string | null; children: ReactNode }) {
   if (id === null) return <span className="cell-note">Entrepot</span>
   return (
-    <span className="cell-note">
+    <span className="end-registry">
       <Link to="/registries/$registry" params={{ registry: id }}>
         {children}
       </Link>
