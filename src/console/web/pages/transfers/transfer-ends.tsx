@@ -41,7 +41,7 @@ export function nameOf(repository: string, reference: string): string {
 }
 
 /** To a registry of others; Entrepot itself is called so. */
-export function RegistryLink({ id, children }: { id: string | null; children: ReactNode }) {
+function RegistryLink({ id, children }: { id: string | null; children: ReactNode }) {
   if (id === null) return <span className="cell-note">Entrepot</span>
   return (
     <span className="end-registry">

@@ -20,10 +20,10 @@ export function StateTag({ state }: { state: TransferState }) {
 }
 
 /** How many bytes the target has of what it will have. */
-export const arrived = ({ bytes }: Pick<Transfer, 'bytes'>): number =>
+const arrived = ({ bytes }: Pick<Transfer, 'bytes'>): number =>
   bytes.sent + bytes.skipped + bytes.mounted
 
-export function percentOf(transfer: Pick<Transfer, 'bytes' | 'state'>): number {
+function percentOf(transfer: Pick<Transfer, 'bytes' | 'state'>): number {
   if (transfer.state === 'done') return 100
   const { total } = transfer.bytes
   // 100 says that it is done, and the manifests come last.
