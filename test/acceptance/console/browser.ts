@@ -47,6 +47,8 @@ async function openWindow(browser: Browser, server: Server, look: Look): Promise
     baseURL: server.url,
   })
   const page = await context.newPage()
+  // Nothing here takes long, but on a busy machine everything does.
+  page.setDefaultTimeout(60_000)
   const problems: string[] = []
   page.on('pageerror', (error) => problems.push(`script: ${error.message}`))
   page.on('dialog', (dialog) => {

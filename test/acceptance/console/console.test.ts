@@ -131,6 +131,7 @@ describeConsole('the console', (console) => {
 
     await act('2.2.7', 'Delete only the tag')
     await page.getByText('Only the tag “2.2.7” goes').waitFor()
+    await page.getByLabel(/To confirm, type/).fill('2.2.7')
     await page.getByRole('button', { name: 'Delete', exact: true }).click()
     await row('2.2.7').waitFor({ state: 'detached' })
     expect((await api(`${WEB}/tags/2.2.7`)).status).toBe(404)

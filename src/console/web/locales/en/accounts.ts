@@ -100,9 +100,12 @@ export const accounts = {
     download: 'Save both as CSV',
     keyOf: 'Access key {{name}}',
     none: 'You have no access keys.',
+    of: 'Access keys of {{name}}',
     secretKey: 'Secret key (SK)',
     title: 'Access keys',
     use: 'Programs for Huawei Cloud sign their requests with an access key and its secret key. They act as you, with all your rights.',
+    useOfRobot:
+      'Programs for Huawei Cloud sign their requests with an access key and its secret key. They act as this robot account.',
   },
   lifetimes: {
     week: 'in a week',

@@ -104,9 +104,11 @@ export const accounts: Pick<
     download: '保存为 CSV',
     keyOf: '访问密钥 {{name}}',
     none: '还没有访问密钥。',
+    of: '{{name}} 的访问密钥',
     secretKey: '私有密钥 SK',
     title: '访问密钥',
     use: '面向华为云的程序使用访问密钥和私有密钥为请求签名，并拥有您的全部权限。',
+    useOfRobot: '面向华为云的程序使用访问密钥和私有密钥为请求签名，权限与该机器人账号相同。',
   },
   lifetimes: {
     week: '一周后',

@@ -14,24 +14,30 @@ import { useAct } from '../../parts/use-act.ts'
 import { Command, CopyButton, Time } from '../../parts/values.tsx'
 import { ExpirySelect, type Lifetime, untilAfter } from './expiry-select.tsx'
 
-const BASE = '/me/access-keys'
-
 interface Values {
   name: string
   lifetime: Lifetime
 }
 
 /** Pairs of keys with which programs for Huawei Cloud sign their requests. */
-export function AccessKeys() {
+export function AccessKeys(props: {
+  /** `/me/access-keys`, or those of a robot. */
+  base: string
+  /** Whose rights they have. */
+  use: string
+  /** One's own can be switched off for a while. */
+  mayDisable?: boolean
+}) {
+  const { base, use, mayDisable = false } = props
   const { t } = useTranslation()
-  const list = useList<AccessKey>({ path: BASE, whole: true })
+  const list = useList<AccessKey>({ path: base, whole: true })
   const [creating, setCreating] = useState(false)
   const [leaving, setLeaving] = useState<AccessKey>()
   const [shown, setShown] = useState<CreatedAccessKey>()
-  const renews = [[BASE]]
+  const renews = [[base]]
   const create = useAct({
     act: ({ name, lifetime }: Values) =>
-      post<CreatedAccessKey>(BASE, { name, expiresAt: untilAfter(lifetime) }),
+      post<CreatedAccessKey>(base, { name, expiresAt: untilAfter(lifetime) }),
     renews,
     quiet: true,
     onDone: (key) => {
@@ -40,11 +46,11 @@ export function AccessKeys() {
     },
   })
   const able = useAct({
-    act: ({ id, disabled }: AccessKey) => patch(`${BASE}/${id}`, { disabled: !disabled }),
+    act: ({ id, disabled }: AccessKey) => patch(`${base}/${id}`, { disabled: !disabled }),
     renews,
   })
   const drop = useAct({
-    act: ({ id }: AccessKey) => remove(`${BASE}/${id}`),
+    act: ({ id }: AccessKey) => remove(`${base}/${id}`),
     done: t('accessKeys.deleted'),
     renews,
     quiet: true,
@@ -52,7 +58,7 @@ export function AccessKeys() {
   })
   return (
     <>
-      <p className="intro">{t('accessKeys.use')}</p>
+      <p className="intro">{use}</p>
       <div className="filters">
         <Button icon={<PlusOutlined />} onClick={() => setCreating(true)}>
           {t('accessKeys.create')}
@@ -75,17 +81,21 @@ export function AccessKeys() {
               </span>
             ),
           },
-          {
-            title: t('robots.enabled'),
-            key: 'enabled',
-            render: (_, key) => (
-              <Switch
-                checked={!key.disabled}
-                aria-label={t('robots.enabledOf', { name: key.name })}
-                onChange={() => able.mutate(key)}
-              />
-            ),
-          },
+          ...(mayDisable
+            ? [
+                {
+                  title: t('robots.enabled'),
+                  key: 'enabled',
+                  render: (_: unknown, key: AccessKey) => (
+                    <Switch
+                      checked={!key.disabled}
+                      aria-label={t('robots.enabledOf', { name: key.name })}
+                      onChange={() => able.mutate(key)}
+                    />
+                  ),
+                },
+              ]
+            : []),
           {
             title: t('common.created'),
             key: 'created',
@@ -144,6 +154,7 @@ export function AccessKeys() {
         open={leaving !== undefined}
         title={t('account.revokeTitle', { name: leaving?.name ?? '' })}
         name={leaving?.name}
+        submit={t('account.revoke')}
         busy={drop.isPending}
         error={drop.error}
         onConfirm={() => leaving && drop.mutate(leaving)}

@@ -40,7 +40,7 @@ export function AccountPage() {
         <ApiTokens />
       </Card>
       <Card title={t('accessKeys.title')} style={{ marginTop: 16 }}>
-        <AccessKeys />
+        <AccessKeys base="/me/access-keys" use={t('accessKeys.use')} mayDisable />
       </Card>
     </div>
   )

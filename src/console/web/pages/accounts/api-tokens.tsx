@@ -119,6 +119,8 @@ export function ApiTokens() {
       <ConfirmRemoval
         open={leaving !== undefined}
         title={t('account.revokeTitle', { name: leaving?.name ?? '' })}
+        name={leaving?.name}
+        submit={t('account.revoke')}
         busy={drop.isPending}
         error={drop.error}
         onConfirm={() => leaving && drop.mutate(leaving)}

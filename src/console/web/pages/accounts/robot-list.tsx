@@ -1,5 +1,5 @@
 import { PlusOutlined } from '@ant-design/icons'
-import { Button, Space, Switch } from 'antd'
+import { Button, Drawer, Space, Switch } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { patch, post, remove } from '../../api/client.ts'
@@ -9,6 +9,7 @@ import { List, useList } from '../../parts/list.tsx'
 import { SecretShown } from '../../parts/secret-shown.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { Command, Time } from '../../parts/values.tsx'
+import { AccessKeys } from './access-keys.tsx'
 import { NewRobot } from './new-robot.tsx'
 
 export interface RobotListProps {
@@ -24,6 +25,7 @@ export function RobotList({ base, project }: RobotListProps) {
   const [creating, setCreating] = useState(false)
   const [leaving, setLeaving] = useState<Robot>()
   const [shown, setShown] = useState<{ name: string; secret: string }>()
+  const [keysOf, setKeysOf] = useState<Robot>()
   const renews = [[base]]
   const able = useAct({
     act: (robot: Robot) =>
@@ -101,6 +103,7 @@ export function RobotList({ base, project }: RobotListProps) {
             render: (_, robot) => (
               <Space>
                 <Button onClick={() => rotate.mutate(robot)}>{t('robots.rotate')}</Button>
+                <Button onClick={() => setKeysOf(robot)}>{t('accessKeys.title')}</Button>
                 <Button danger type="text" onClick={() => setLeaving(robot)}>
                   {t('common.delete')}
                 </Button>
@@ -124,6 +127,17 @@ export function RobotList({ base, project }: RobotListProps) {
         <p>{t('robots.signInWith')}</p>
         <Command text={`docker login -u '${shown?.name}' ${window.location.host}`} />
       </SecretShown>
+      <Drawer
+        open={keysOf !== undefined}
+        size={760}
+        title={t('accessKeys.of', { name: keysOf?.name ?? '' })}
+        onClose={() => setKeysOf(undefined)}
+        destroyOnHidden
+      >
+        {keysOf && (
+          <AccessKeys base={`${base}/${keysOf.id}/access-keys`} use={t('accessKeys.useOfRobot')} />
+        )}
+      </Drawer>
       <ConfirmRemoval
         open={leaving !== undefined}
         title={t('robots.deleteTitle')}

@@ -74,6 +74,7 @@ export function TagActions({ address, tag }: { address: RepositoryAddress; tag: 
       <ConfirmRemoval
         open={open === 'tag'}
         title={t('tags.deleteTitle', { name: tag.name })}
+        name={tag.name}
         busy={drop.isPending}
         error={drop.error}
         onConfirm={() => drop.mutate()}

@@ -68,7 +68,7 @@ function Results({ text }: { text: string }) {
 }
 
 /** A name with the part that was looked for. */
-export function Marked({ text, part }: { text: string; part: string }) {
+function Marked({ text, part }: { text: string; part: string }) {
   const at = text.toLowerCase().indexOf(part.trim().toLowerCase())
   if (at < 0 || part.trim() === '') return <>{text}</>
   const end = at + part.trim().length
