@@ -6,7 +6,7 @@ import { createPostgresTest, type TestDatabase } from '../store/db/test-database
 
 /* What the real program says when it cannot start, or not look: one sentence, and no stack. */
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const PROGRAM = join(import.meta.dir, '../main.ts')
 const CLOSED = 'postgres://ann:s3cret-word@127.0.0.1:1/none'

@@ -12,7 +12,7 @@ import { openDatabase } from '../store/db/open.ts'
 import { createPostgresTest, type TestDatabase } from '../store/db/test-databases.ts'
 import { checkDatabasePlace, checkStoragePlace } from './place-check.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 let folder: string
 let postgres: TestDatabase | undefined

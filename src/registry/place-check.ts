@@ -12,7 +12,6 @@ import {
   type DatabasePlace,
   databasePlaceOf,
   isSameStorage,
-  MARKER_FILE,
   nameOfDatabase,
   nameOfStorage,
   readMarker,
@@ -58,8 +57,8 @@ export async function checkDatabasePlace(config: Config, db: Db): Promise<void> 
     'conflict',
     `the installation of the data folder ${config.data} has its database in ${nameOfDatabase(place)}, ` +
       `but the settings name ${nameOfDatabase(ours)}, which ${state}: move it there with "entrepot ` +
-      `migrate --to-database ${target}" under the former settings, or go back to them (to begin anew, ` +
-      `use another data folder, or remove ${MARKER_FILE} from it)`,
+      `migrate --to-database ${target}" under the former settings, or go back to them; to begin anew, ` +
+      'use another data folder',
   )
 }
 

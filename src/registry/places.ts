@@ -55,7 +55,7 @@ const markerSchema = z.object({
 })
 
 /** In the data folder. */
-export const MARKER_FILE = 'installation.json'
+const MARKER_FILE = 'installation.json'
 
 /** undefined: there is none, or none that can be read. */
 export async function readMarker(dataFolder: string): Promise<Marker | undefined> {

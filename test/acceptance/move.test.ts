@@ -16,7 +16,7 @@ import { type Credentials, projectRoot, runVerb, type Server, startProcess } fro
  * started there with the settings that the move names.
  */
 
-const LIMIT = 180_000
+const LIMIT = 300_000
 const MB = 1024 * 1024
 
 let server: Server

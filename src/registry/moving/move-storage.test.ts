@@ -27,7 +27,7 @@ import { storagePlace } from '../storage-place.ts'
 import { describeEstimate, estimateMove } from './estimate.ts'
 import { moveInstallation } from './move.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const program = findS3Program()
 const MIB = 1024 * 1024

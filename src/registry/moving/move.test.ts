@@ -14,7 +14,7 @@ import { sumOfRows } from './compare-rows.ts'
 import { type MoveOptions, type MoveProgress, moveInstallation } from './move.ts'
 import { fillTables } from './test-filled.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 /** The tables that the code knows, from where it says so. */
 async function tablesOfSchema(): Promise<string[]> {
@@ -177,6 +177,9 @@ describe('rows', () => {
     expect(await stateOf(moved)).toEqual(before)
     await withDatabase(moved, async (db) => expect(await hasTable(db, MOVE_LOG)).toBe(false))
     expect((await move(sqlite, moved)).wasDone).toBe(true)
+    const bucket = settings({ 'storage.driver': 's3', 'storage.s3.bucket': 'blobs' })
+    const both = { ...moved, storage: bucket.storage }
+    expect(await failureOf(move(sqlite, both))).toContain('the database was moved before')
   })
 
   test('a source that changed after the move began is told, and copied again when asked to', async () => {

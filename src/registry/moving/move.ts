@@ -111,7 +111,7 @@ async function moveBetween(move: Move): Promise<MoveReport> {
   const { target } = options
   const movesStorage = !isSameStorage(storagePlaceOf(config), storagePlaceOf(target))
   const isDone = database
-    ? await wasMoved(database, installation)
+    ? await wasMoved(database, { installation, config, target })
     : isSameStorage(
         (await storagePlace(source).read()) ?? storagePlaceOf(config),
         storagePlaceOf(target),
@@ -142,15 +142,28 @@ async function moveBetween(move: Move): Promise<MoveReport> {
   return { rows, blobs, wasDone: false }
 }
 
-/** True: a former run was killed after it had finished, or did not need to be followed by another. */
-async function wasMoved(database: Db, installation: string): Promise<boolean> {
+/**
+ * True: a former run was killed after it had finished, or did not need to be followed by another.
+ * @throws AppError conflict when it moved the database alone, which may have been used since
+ */
+async function wasMoved(
+  database: Db,
+  { installation, config, target }: { installation: string; config: Config; target: Config },
+): Promise<boolean> {
   if (!(await hasTable(database, 'setting')) || (await hasTable(database, MOVE_LOG))) return false
   const moved = await database.query
     .selectFrom('setting')
     .select('value')
     .where('key', '=', MOVED_SETTING)
     .executeTakeFirst()
-  return moved?.value === installation
+  if (moved?.value !== installation) return false
+  const storage = (await storagePlace(database).read()) ?? storagePlaceOf(config)
+  if (isSameStorage(storage, storagePlaceOf(target))) return true
+  throw new AppError(
+    'conflict',
+    'the database was moved before: move the storage with the new ENTREPOT_DATABASE_URL among the ' +
+      'settings, and without --to-database',
+  )
 }
 
 async function moveBlobs({ config, source, options }: Move) {

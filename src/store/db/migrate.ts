@@ -20,6 +20,7 @@ import { liveChanges } from './migrations/0035-live-changes.ts'
 import { registryPlaces } from './migrations/0037-registry-places.ts'
 import { usage } from './migrations/0038-usage.ts'
 import { isLockTimeout } from './postgres-errors.ts'
+import { hasTable } from './tables.ts'
 
 /** In the order of their numbers; a static map, so that they survive bundling. */
 const MIGRATIONS = {
@@ -95,8 +96,7 @@ export async function migrate(db: Db, known: readonly string[] = MIGRATION_NAMES
 
 /** Migrations that the database went through, in their order; none where it was never set up. */
 export async function executedMigrations(db: Db): Promise<string[]> {
-  const tables = await db.query.introspection.getTables({ withInternalKyselyTables: true })
-  if (!tables.some(({ name }) => name === 'kysely_migration')) return []
+  if (!(await hasTable(db, 'kysely_migration'))) return []
   const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db.query)
   return rows.map(({ name }) => name).sort()
 }

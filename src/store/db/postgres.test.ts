@@ -5,7 +5,7 @@ import type { Db, Tx } from './database.ts'
 import { openPostgres, type PostgresLimits } from './postgres.ts'
 import { createPostgresTest, type TestDatabase } from './test-databases.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 let database: TestDatabase
 let db: Db

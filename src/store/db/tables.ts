@@ -214,8 +214,12 @@ export async function emptyTables(tx: Tx, tables: readonly TableShape[]): Promis
 }
 
 export async function hasTable(db: Db, table: string): Promise<boolean> {
-  const tables = await db.query.introspection.getTables()
-  return tables.some(({ name }) => name === table)
+  const { rows } = await (db.engine.name === 'sqlite'
+    ? sql`select 1 from sqlite_master where type = 'table' and name = ${table}`
+    : sql`select 1 from pg_class
+        where relkind = 'r' and relname = ${table} and relnamespace = current_schema()::regnamespace`
+  ).execute(db.query)
+  return rows.length > 0
 }
 
 /** The last number that was given out; numbers are never given twice, also when the row is gone. */
