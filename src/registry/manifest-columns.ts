@@ -1,6 +1,5 @@
 import type { ParsedManifest } from '../oci/manifest.ts'
-import type { Tx } from '../store/db/database.ts'
-import { chunked } from './chunked.ts'
+import type { NewRow } from '../store/db/schema.ts'
 
 /* What the row of a manifest says of its bytes, so that nobody has to parse them again. */
 
@@ -15,13 +14,12 @@ export function columnsOf(parsed: ParsedManifest) {
 }
 
 /** What it refers to. */
-export async function insertEdges(
-  tx: Tx,
+export function edgesOf(
   repository: number,
   manifest: number,
   parsed: ParsedManifest,
-): Promise<void> {
-  const edges = parsed.edges.map(({ kind, descriptor }, position) => ({
+): NewRow<'manifest_ref'>[] {
+  return parsed.edges.map(({ kind, descriptor }, position) => ({
     repository,
     parent: manifest,
     position,
@@ -29,11 +27,4 @@ export async function insertEdges(
     kind,
     descriptor: JSON.stringify(descriptor.raw),
   }))
-  for (const rows of chunked(edges)) {
-    await tx
-      .insertInto('manifest_ref')
-      .values(rows)
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
-  }
 }

@@ -6,11 +6,12 @@ import { ManifestError, type ParsedManifest, parseManifest } from '../oci/manife
 import type { Reference, RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
+import { chunked } from './chunked.ts'
 import { ensureContent, keepBody, linkContent } from './content.ts'
 import type { Describe, Description } from './describe.ts'
 import { partsOf, relist } from './listing.ts'
 import { lockChildren } from './manifest-children.ts'
-import { columnsOf, insertEdges } from './manifest-columns.ts'
+import { columnsOf, edgesOf } from './manifest-columns.ts'
 import { prepareManifestReads } from './manifest-reads.ts'
 import { createRemoval, manifestUnknown, type RemoveOptions } from './manifest-removal.ts'
 import type { ManifestWatch } from './manifest-watch.ts'
@@ -137,7 +138,8 @@ export function createManifests(deps: {
       .returning('id')
       .executeTakeFirst()
     if (!inserted) return undefined
-    await insertEdges(tx, repository.id, inserted.id, parsed)
+    const edges = edgesOf(repository.id, inserted.id, parsed)
+    for (const rows of chunked(edges)) await tx.insertInto('manifest_ref').values(rows).execute()
     return inserted.id
   }
 

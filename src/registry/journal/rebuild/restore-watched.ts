@@ -29,28 +29,26 @@ export async function restoreWatched(
   })
   for (const page of scratch.pages('manifest')) {
     const writes: { createdAt: number; write: Write; stored: StoredTags }[] = []
-    for (const { owner, name: digest, state } of page) {
-      const { id, bytes, mediaType, createdAt } = parseState('manifest', state)
-      const tags = await db.query
-        .selectFrom('tag')
-        .select('name')
-        .where('manifest', '=', id)
-        .orderBy('name')
-        .execute()
-      if (tags.length === 0) continue
-      const { project, name } = await nameOf(db, owner)
-      const full = parseRepositoryName(`${project.name}/${name}`)
-      if (!full) continue
+    const manifests = page.map(({ name, state }) => ({ name, ...parseState('manifest', state) }))
+    const tagged = await tagsOf(
+      db,
+      manifests.map(({ id }) => id),
+    )
+    for (const { id, name: digest, bytes, mediaType, createdAt } of manifests) {
+      const tags = tagged.get(id)
+      const [first] = tags ?? []
+      const name = first && parseRepositoryName(`${first.projectName}/${first.path}`)
+      if (!tags || !first || !name) continue
       const parsed = parseManifest(Buffer.from(bytes, 'base64'), mediaType)
       const names = tags.map((tag) => tag.name)
-      const write = await watch({ name: full, parsed, tags: names })
-      const repository = { id: owner, project, name: full }
-      const manifest = { id, digest: digest as Digest }
-      writes.push({
-        createdAt,
-        write,
-        stored: { repository, manifest, tags: names, moved: false },
-      })
+      const project = { id: first.project, name: first.projectName, quota: first.quota }
+      const stored = {
+        repository: { id: first.repository, project, name },
+        manifest: { id, digest: digest as Digest },
+        tags: names,
+        moved: false,
+      }
+      writes.push({ createdAt, write: await watch({ name, parsed, tags: names }), stored })
     }
     await db.transaction(async (tx) => {
       for (const { createdAt, write, stored } of writes) {
@@ -61,12 +59,16 @@ export async function restoreWatched(
   }
 }
 
-async function nameOf(db: Db, repository: number) {
-  const row = await db.query
-    .selectFrom('repository')
+/** The tags of manifests, by the manifest's id, with what names their repository. */
+async function tagsOf(db: Db, manifests: readonly number[]) {
+  const rows = await db.query
+    .selectFrom('tag')
+    .innerJoin('repository', 'repository.id', 'tag.repository')
     .innerJoin('project', 'project.id', 'repository.project')
-    .select(['repository.name', 'project.id', 'project.name as projectName', 'project.quota'])
-    .where('repository.id', '=', repository)
-    .executeTakeFirstOrThrow()
-  return { name: row.name, project: { id: row.id, name: row.projectName, quota: row.quota } }
+    .select(['manifest', 'tag.name', 'tag.repository', 'repository.name as path'])
+    .select(['repository.project', 'project.name as projectName', 'quota'])
+    .where('manifest', 'in', [...manifests])
+    .orderBy('tag.name')
+    .execute()
+  return Map.groupBy(rows, (row) => row.manifest)
 }

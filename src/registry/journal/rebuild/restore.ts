@@ -4,13 +4,14 @@ import { isAccessoryTag } from '../../../oci/accessory.ts'
 import { parseManifest } from '../../../oci/manifest.ts'
 import type { Db, Tx } from '../../../store/db/database.ts'
 import { LIVE } from '../../../store/db/prepared.ts'
-import { keepBody } from '../../content.ts'
+import type { NewRow, Schema } from '../../../store/db/schema.ts'
+import { chunked } from '../../chunked.ts'
 import { measure } from '../../describe.ts'
 import { relist } from '../../listing.ts'
-import { columnsOf, insertEdges } from '../../manifest-columns.ts'
+import { columnsOf, edgesOf } from '../../manifest-columns.ts'
 import { noChange } from '../../usage.ts'
-import { parseState } from '../records.ts'
-import type { Entry, Scratch, ScratchContent } from './scratch.ts'
+import { parseState, type RecordKind } from '../records.ts'
+import type { Entry, Scratch } from './scratch.ts'
 
 /*
  * Writes the rows of a checked scratch, with their old ids: other programs remember those. Each
@@ -29,158 +30,146 @@ export async function restoreRows(deps: RestoreDeps): Promise<void> {
   const now = clock()
 
   async function each(
-    kind: Parameters<Scratch['pages']>[0],
-    write: (tx: Tx, entry: Entry) => Promise<void>,
+    kind: RecordKind,
+    write: (tx: Tx, page: readonly Entry[]) => Promise<void>,
   ): Promise<void> {
     for (const page of scratch.pages(kind)) {
-      await db.transaction(
-        async (tx) => {
-          for (const entry of page) await write(tx, entry)
-        },
-        { durable: false },
-      )
+      await db.transaction((tx) => write(tx, page), { durable: false })
     }
     onProgress(kind)
   }
 
-  async function writeProject(tx: Tx, { owner, state }: Entry): Promise<void> {
+  function projectOf({ owner, state }: Entry): NewRow<'project'> {
     const { isPublic, createdAt, updatedAt, alias, ...project } = parseState('project', state)
-    await tx
-      .insertInto('project')
-      .values({
-        id: owner,
-        ...project,
-        alias: scratch.nameHolder('project', `alias ${alias}`) === owner ? alias : null,
-        is_public: isPublic ? 1 : 0,
-        created_at: createdAt,
-        updated_at: updatedAt,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
+    return {
+      id: owner,
+      ...project,
+      alias: scratch.nameHolder('project', `alias ${alias}`) === owner ? alias : null,
+      is_public: isPublic ? 1 : 0,
+      created_at: createdAt,
+      updated_at: updatedAt,
+    }
   }
 
-  async function writeRepository(tx: Tx, { owner, state }: Entry): Promise<void> {
+  function repositoryOf({ owner, state }: Entry): NewRow<'repository'> {
     const { createdAt, updatedAt, ...repository } = parseState('repository', state)
-    await tx
-      .insertInto('repository')
-      .values({ id: owner, ...repository, created_at: createdAt, updated_at: updatedAt })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
+    return { id: owner, ...repository, created_at: createdAt, updated_at: updatedAt }
   }
 
-  async function writeContent(tx: Tx, sha256: string): Promise<ScratchContent> {
+  function contentOf(sha256: string): NewRow<'content'> & { id: number } {
     const content = scratch.content(sha256)
     if (!content) throw new Error(`sha256:${sha256} was not checked`)
-    await tx
-      .insertInto('content')
-      .values({
-        id: content.id,
-        sha256,
-        size: content.size,
-        storage_key: content.key,
-        state_at: now,
-        created_at: now,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
-    return content
+    const { id, size, key } = content
+    return { id, sha256, size, storage_key: key, state_at: now, created_at: now }
   }
 
-  async function writeBlob(tx: Tx, { owner, name, state }: Entry): Promise<void> {
-    const { content, bytes, createdAt } = parseState('blob', state)
-    const { id, key } = await writeContent(tx, content.sha256)
-    if (key === null && bytes !== undefined) await keepBody(tx, id, Buffer.from(bytes, 'base64'))
-    await tx
-      .insertInto('repository_blob')
-      .values({
+  async function writeBlobs(tx: Tx, page: readonly Entry[]): Promise<void> {
+    const contents: NewRow<'content'>[] = []
+    const bodies: NewRow<'content_body'>[] = []
+    const rows = page.map(({ owner, name, state }): NewRow<'repository_blob'> => {
+      const { content, bytes, createdAt } = parseState('blob', state)
+      const stored = contentOf(content.sha256)
+      contents.push(stored)
+      if (stored.storage_key === null && bytes !== undefined) {
+        bodies.push({ content: stored.id, bytes: Buffer.from(bytes, 'base64') })
+      }
+      return {
         repository: owner,
         digest: name,
-        content: id,
+        content: stored.id,
         unreferenced_since: now,
         created_at: createdAt,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
+      }
+    })
+    await insert(tx, 'content', contents)
+    await insert(tx, 'content_body', bodies)
+    await insert(tx, 'repository_blob', rows)
   }
 
-  async function writeManifest(tx: Tx, { owner, name, state }: Entry): Promise<void> {
-    const {
-      id,
-      mediaType,
-      content,
-      bytes: packed,
-      details,
-      createdAt,
-    } = parseState('manifest', state)
-    const bytes = Buffer.from(packed, 'base64')
-    const parsed = parseManifest(bytes, mediaType)
-    const { configMediaType, imageSize } = measure(parsed, bytes.length)
-    const stored = await writeContent(tx, content.sha256)
-    await keepBody(tx, stored.id, bytes)
-    await tx
-      .insertInto('manifest')
-      .values({
-        id,
+  async function writeManifests(tx: Tx, page: readonly Entry[]): Promise<void> {
+    const contents: NewRow<'content'>[] = []
+    const bodies: NewRow<'content_body'>[] = []
+    const edges: NewRow<'manifest_ref'>[] = []
+    const rows = page.map(({ owner, name, state }): NewRow<'manifest'> => {
+      const manifest = parseState('manifest', state)
+      const bytes = Buffer.from(manifest.bytes, 'base64')
+      const parsed = parseManifest(bytes, manifest.mediaType)
+      const stored = contentOf(manifest.content.sha256)
+      const { configMediaType, imageSize } = measure(parsed, bytes.length)
+      contents.push(stored)
+      bodies.push({ content: stored.id, bytes })
+      edges.push(...edgesOf(owner, manifest.id, parsed))
+      return {
+        id: manifest.id,
         repository: owner,
         digest: name,
         content: stored.id,
         ...columnsOf(parsed),
         size: bytes.length,
         untagged_since: now,
-        pushed_by: null,
-        created_at: createdAt,
+        created_at: manifest.createdAt,
         config_media_type: configMediaType,
         image_size: imageSize,
-        details,
+        details: manifest.details,
         listed: 0,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
-    await insertEdges(tx, owner, id, parsed)
+      }
+    })
+    await insert(tx, 'content', contents)
+    await insert(tx, 'content_body', bodies)
+    await insert(tx, 'manifest', rows)
+    await insert(tx, 'manifest_ref', edges)
   }
 
   /** Those that were gone when the journal told of them have no number of their own. */
-  const withoutId: Entry[] = []
+  const withoutId: NewRow<'tag'>[] = []
 
-  async function writeTag(tx: Tx, entry: Entry, isLate = false): Promise<void> {
-    const { owner, name } = entry
-    const tag = parseState('tag', entry.state)
-    if (tag.id === 0 && !isLate) {
-      withoutId.push(entry)
-      return
-    }
-    const manifest = scratch.find({ kind: 'manifest', owner, name: tag.digest })
-    if (manifest === undefined) return
-    await tx
-      .insertInto('tag')
-      .values({
-        ...(tag.id === 0 ? {} : { id: tag.id }),
+  async function writeTags(tx: Tx, page: readonly Entry[]): Promise<void> {
+    const rows: NewRow<'tag'>[] = []
+    for (const { owner, name, state } of page) {
+      const { id, digest, immutable, createdAt, updatedAt } = parseState('tag', state)
+      const manifest = scratch.manifestId(owner, digest)
+      if (manifest === undefined) continue
+      const row = {
         repository: owner,
         name,
-        manifest: parseState('manifest', manifest).id,
-        immutable: tag.immutable ? 1 : 0,
+        manifest,
+        immutable: immutable ? 1 : 0,
         accessory: isAccessoryTag(name) ? 1 : 0,
-        pushed_by: null,
-        created_at: tag.createdAt,
-        updated_at: tag.updatedAt,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
+        created_at: createdAt,
+        updated_at: updatedAt,
+      } as const
+      if (id === 0) withoutId.push(row)
+      else rows.push({ id, ...row })
+    }
+    await insert(tx, 'tag', rows)
   }
 
-  await each('project', writeProject)
-  await each('repository', writeRepository)
-  await each('blob', writeBlob)
-  await each('manifest', writeManifest)
-  await each('tag', writeTag)
+  await each('project', (tx, page) => insert(tx, 'project', page.map(projectOf)))
+  await each('repository', (tx, page) => insert(tx, 'repository', page.map(repositoryOf)))
+  await each('blob', writeBlobs)
+  await each('manifest', writeManifests)
+  await each('tag', writeTags)
   for (const table of ['project', 'repository', 'content', 'manifest', 'tag']) {
     await db.engine.continueIds(db.query, table)
   }
-  await db.transaction(async (tx) => {
-    for (const entry of withoutId) await writeTag(tx, entry, true)
-  })
+  await db.transaction((tx) => insert(tx, 'tag', withoutId))
   await deriveRows(db, clock)
   onProgress('sums')
+}
+
+/** Rows that are there, of a run that was killed or of other records, stay. */
+async function insert<T extends keyof Schema>(
+  tx: Tx,
+  table: T,
+  rows: readonly NewRow<T>[],
+): Promise<void> {
+  for (const some of chunked(rows)) {
+    await tx
+      .insertInto(table)
+      .values(some)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
 }
 
 /** What follows from other rows: lists, links, sums and counters. */

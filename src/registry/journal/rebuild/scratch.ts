@@ -32,6 +32,8 @@ export interface Scratch {
   /** All rows of a kind, by owner and name, a few at a time. They may be dropped meanwhile. */
   pages(kind: RecordKind): Generator<Entry[]>
   find(key: RecordKey): string | undefined
+  /** Of the manifest's row; quicker than reading its state. */
+  manifestId(repository: number, digest: string): number | undefined
   /** This row cannot be brought back. */
   drop(key: RecordKey): void
 
@@ -53,8 +55,6 @@ export interface Scratch {
   /** The row that a digest gets; of several the one with stored bytes, else the last one. */
   addContent(content: ScratchContent): void
   content(sha256: string): ScratchContent | undefined
-  /** Runs `work` as one change, which makes many of them quick. */
-  together<T>(work: () => T): T
   close(): void
 }
 
@@ -68,6 +68,8 @@ export function openScratch(folder: string): Scratch {
   const db = new Database(join(folder, 'scratch.db'), { create: true, strict: true })
   db.run('pragma journal_mode = off')
   db.run('pragma synchronous = off')
+  // One transaction that never ends: each statement by itself would be written out.
+  db.run('begin')
   db.run(`create table entry (kind text not null, owner int not null, name text not null,
     size int not null, state text not null, primary key (kind, owner, name))`)
   db.run(`create table taken (kind text not null, name text not null, owner int not null,
@@ -84,6 +86,10 @@ export function openScratch(folder: string): Scratch {
   )
   const find = db.prepare<{ state: string }, { kind: string; owner: number; name: string }>(
     'select state from entry where kind = $kind and owner = $owner and name = $name',
+  )
+  const manifestId = db.prepare<{ id: number }, { owner: number; name: string }>(
+    `select state ->> 'id' as id from entry
+     where kind = 'manifest' and owner = $owner and name = $name`,
   )
   const page = db.prepare<
     Entry & { size: number },
@@ -113,18 +119,14 @@ export function openScratch(folder: string): Scratch {
     'select sha256, id, size, key from content where sha256 = $sha256',
   )
   const statements = [put, remove, find, page, addStored, stored, nameStored, keepVerdict]
-  statements.push(unnamed, addContent, content, holder, take)
-
-  const together = <T>(work: () => T): T => db.transaction(work)()
+  statements.push(unnamed, addContent, content, holder, take, manifestId)
 
   return {
     apply(records) {
-      together(() => {
-        for (const { key, state } of records) {
-          if (state === null) remove.run({ ...key })
-          else put.run({ ...key, size: state.length, state })
-        }
-      })
+      for (const { key, state } of records) {
+        if (state === null) remove.run({ ...key })
+        else put.run({ ...key, size: state.length, state })
+      }
     },
     dropStrays() {
       return db.run(`delete from entry where kind in ('blob', 'manifest', 'tag')
@@ -159,6 +161,7 @@ export function openScratch(folder: string): Scratch {
       }
     },
     find: (key) => find.get({ ...key })?.state,
+    manifestId: (owner, name) => manifestId.get({ owner, name })?.id,
     drop(key) {
       remove.run({ ...key })
     },
@@ -169,9 +172,7 @@ export function openScratch(folder: string): Scratch {
     },
     nameHolder: (kind, name) => holder.get({ kind, name })?.owner,
     addStored(blobs) {
-      together(() => {
-        for (const { key, size } of blobs) addStored.run({ key, size })
-      })
+      for (const { key, size } of blobs) addStored.run({ key, size })
     },
     storedSize: (key) => stored.get({ key })?.size,
     nameStored(key) {
@@ -193,7 +194,6 @@ export function openScratch(folder: string): Scratch {
       addContent.run({ sha256: one.sha256, id: one.id, size: one.size, key: one.key })
     },
     content: (sha256) => content.get({ sha256 }) ?? undefined,
-    together,
     close() {
       for (const statement of statements) statement.finalize()
       db.close()
