@@ -28,8 +28,15 @@ const clientParts: readonly Part[] = [
   { title: 'real clients', args: ['--timeout=300000', './test/acceptance/clients'] },
 ]
 
-/** What looks into the data folder of one server, or at what has no part in the registry. */
-const OF_ONE_SERVER = ['console', 'planted-secret.test.ts', 'replicas.test.ts']
+/** What looks into the data folder of one server, brings its own, or is about something else. */
+const OF_ONE_SERVER = [
+  'console',
+  'planted-secret.test.ts',
+  'replicas.test.ts',
+  'postgres-crash.test.ts',
+  'rebuild.test.ts',
+  'move.test.ts',
+]
 
 const replicaParts: readonly Part[] = [
   {
