@@ -76,14 +76,15 @@ function createPool(
     return dealing
   }
 
-  function ask(): Promise<PlaceGrant> {
+  async function ask(): Promise<PlaceGrant> {
     const now = clock()
     const told = newPause
-    newPause = 0
-    return dealPlaces(db, {
+    const grant = await dealPlaces(db, {
       ...{ pool, process, count, used, wantsMore: waiting.length > 0 },
       ...{ pausedUntil: told, now, leaseUntil: now + leaseMs },
     })
+    if (newPause === told) newPause = 0
+    return grant
   }
 
   function heed(grant: PlaceGrant): void {
