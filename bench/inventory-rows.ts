@@ -68,10 +68,11 @@ function registryId(number: number): string {
 
 function insertRepositories(registry: number, from: number, to: number) {
   return sql`
-    insert into registry_repository (registry, repository, listed_by)
-    select distinct registry, repository, 1 from registry_image
+    insert into registry_repository (registry, repository, listed_by, images)
+    select registry, repository, 1, count(*) from registry_image
     where registry = ${registryId(registry)}
-      and updated_at between ${timeOf(from)} and ${timeOf(to)}`
+      and updated_at between ${timeOf(from)} and ${timeOf(to)}
+    group by registry, repository`
 }
 
 function timeOf(image: number): number {

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { join } from 'node:path'
 import type { ProviderName } from '../../client/provider.ts'
 import { ARTIFACTORY_LOGIN } from './test-artifactory-server.ts'
 import { expectEqualToSource } from './test-equality.ts'
-import { fullSize } from './test-full-size.ts'
+import { FULL_SIZE_SERVER, fullSize } from './test-full-size.ts'
 import { HARBOR_LOGIN } from './test-harbor-server.ts'
 import { createTestSyncOf } from './test-inventory.ts'
 import { createTestSource } from './test-source.ts'
@@ -69,14 +68,11 @@ async function startServer(provider: ProviderName) {
   const waiting: ((told: unknown) => void)[] = []
   const next = () => new Promise<unknown>((resolve) => waiting.push(resolve))
   const started = next()
-  const child = Bun.spawn(
-    [process.execPath, join(import.meta.dir, 'full-size-server.ts'), provider],
-    {
-      ipc: (message) => waiting.shift()?.(message),
-      stdout: 'inherit',
-      stderr: 'inherit',
-    },
-  )
+  const child = Bun.spawn([process.execPath, FULL_SIZE_SERVER, provider], {
+    ipc: (message) => waiting.shift()?.(message),
+    stdout: 'inherit',
+    stderr: 'inherit',
+  })
   const { url } = (await started) as { url: string }
   return {
     url,

@@ -32,7 +32,7 @@ export interface ImageFilter {
 type Condition = RawBuilder<SqlBool>
 type Column = Exclude<keyof Row<'registry_image'>, 'id'>
 
-const column = (name: Column) => sql.ref(`registry_image.${name}`)
+export const column = (name: Column) => sql.ref(`registry_image.${name}`)
 const flag = (value: boolean) => (value ? 1 : 0)
 
 /** Nothing is asked but that it is there, in one of the registries. */
@@ -45,13 +45,11 @@ export function hasText({ search, imageNameHas, isGone }: ImageFilter): boolean 
   return Boolean(search || imageNameHas) && !isGone
 }
 
-/**
- * What fits a filter.
- * @param byId for walks in the order of ids: an expression keeps SQLite from gathering and sorting
- *   all images of the registries
- */
-export function fits(filter: ImageFilter, { byId = false } = {}): Condition {
-  const registry = byId ? sql`(${column('registry')} || '')` : column('registry')
+/** What fits a filter; `registry`: how that column is looked at. */
+export function fits(
+  filter: ImageFilter,
+  registry: RawBuilder<unknown> = column('registry'),
+): Condition {
   const conditions: Condition[] = [
     filter.isGone ? sql`${column('gone_at')} is not null` : sql`${column('gone_at')} is null`,
     sql`${registry} in (${sql.join([...filter.registries])})`,
@@ -83,7 +81,7 @@ export function fits(filter: ImageFilter, { byId = false } = {}): Condition {
 
 /** True where the text is in it, whatever the case: tags have capitals. */
 export function has(name: RawBuilder<unknown>, text: string): Condition {
-  return sql`lower(${name}) like ${pattern('%', text)} escape '\\'`
+  return sql`(lower(${name}) like ${pattern('%', text)} escape '\\')`
 }
 
 /** The name of an image is what stands behind the first slash of its repository, or all of it. */

@@ -1,6 +1,7 @@
 import type { Db, Queryable } from '../../store/db/database.ts'
+import type { Engine } from '../../store/db/engine.ts'
 import type { Row } from '../../store/db/schema.ts'
-import { fits, hasText, type ImageFilter, isUnfiltered } from './image-filter.ts'
+import { column, fits, hasText, type ImageFilter, isUnfiltered } from './image-filter.ts'
 import type { ImageChild } from './read-image.ts'
 import { countByText, findByText } from './search-images.ts'
 
@@ -48,15 +49,15 @@ export interface FoundImages {
 
 /** Those that are there, in the order in which they were first seen, with the number of all. */
 export async function findImages(
-  { query, scan }: Pick<Db, 'query' | 'scan'>,
+  { query, scan, engine }: Pick<Db, 'query' | 'scan' | 'engine'>,
   page: ImagePage,
 ): Promise<FoundImages> {
   const { direction, after, offset, limit, ...filter } = page
   if (filter.registries.length === 0) return { items: [], total: 0 }
-  if (hasText(filter)) return searchImages(scan, page, filter)
+  if (hasText(filter)) return searchImages(scan, engine, page, filter)
   // Whatever is looked for may be at the very end, and a far page is walked to.
   const isNear = isUnfiltered(filter) && (offset ?? 0) < FAR
-  const items = await listImages(isNear ? query : scan, page)
+  const items = await listImages(isNear ? query : scan, engine, page)
   // A list that ends here needs no counting.
   const isWhole = after === undefined && items.length < limit && (items.length > 0 || !offset)
   if (isWhole) return { items, total: (offset ?? 0) + items.length }
@@ -70,12 +71,14 @@ export async function findImages(
 
 async function searchImages(
   on: Queryable,
+  engine: Engine,
   page: ImagePage,
   filter: ImageFilter,
 ): Promise<FoundImages> {
   const { direction = 'asc', after, offset = 0, limit } = page
   const found = await findByText(on, filter)
-  if (!found) return { items: await listImages(on, page), total: await countByText(on, filter) }
+  if (!found)
+    return { items: await listImages(on, engine, page), total: await countByText(on, filter) }
   if (direction === 'desc') found.reverse()
   const isAfter = (id: number) =>
     after === undefined || (direction === 'asc' ? id > after : id < after)
@@ -90,13 +93,18 @@ async function searchImages(
   return { items: rows.map(imageOf), total: found.length }
 }
 
-async function listImages(on: Queryable, page: ImagePage): Promise<InventoryImage[]> {
+async function listImages(
+  on: Queryable,
+  engine: Engine,
+  page: ImagePage,
+): Promise<InventoryImage[]> {
   const { direction = 'asc', after, offset, limit, ...filter } = page
   const byId = hasText(filter) || (isUnfiltered(filter) && filter.registries.length > 1)
+  const registry = column('registry')
   let query = on
     .selectFrom('registry_image')
     .selectAll()
-    .where(fits(filter, { byId }))
+    .where(fits(filter, byId ? engine.unindexed(registry) : registry))
     .orderBy('id', direction)
     .limit(limit)
   if (after !== undefined) query = query.where('id', direction === 'asc' ? '>' : '<', after)

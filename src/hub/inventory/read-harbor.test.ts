@@ -63,6 +63,17 @@ describe('what changes in Harbor', () => {
     await expectEqualToSource(inv, harbor)
   })
 
+  test('is what was not listed for a while, although it is as it was before', async () => {
+    await start({ 'a/one': many(3), 'a/two': many(3) })
+    await inv.sync()
+    const hidden = harbor.repositories.get('a/two')
+    harbor.remove('a/two')
+    expect(await inv.sync()).toMatchObject({ state: 'done', images: 3 })
+    if (hidden) harbor.repositories.set('a/two', hidden)
+    expect(await inv.sync()).toMatchObject({ state: 'done', images: 6 })
+    await expectEqualToSource(inv, harbor)
+  })
+
   test('is seen also where its repositories have no times to trust', async () => {
     await start({ 'a/one': many(3), 'a/two': many(3) })
     harbor.version = 'v2.9.1'

@@ -69,7 +69,7 @@ onEachEngine('a search', (create) => {
       .insertInto('registry_repository')
       .values(
         registries.flatMap((registry) =>
-          repositories.map((repository) => ({ registry, repository, listed_by: 1 })),
+          repositories.map((repository) => ({ registry, repository, listed_by: 1, images: 4 })),
         ),
       )
       .execute()

@@ -1,6 +1,6 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { Queryable } from '../../store/db/database.ts'
-import { fits, has, type ImageFilter, imageNamed } from './image-filter.ts'
+import { column, fits, has, type ImageFilter, imageNamed } from './image-filter.ts'
 
 /*
  * Some text anywhere in a name: no index has that. But the names of repositories are many times
@@ -45,10 +45,31 @@ export async function findByText(
   return all.size > few ? undefined : [...all].sort(ascending)
 }
 
-/** How many there are, where they are too many to be looked up. */
+/**
+ * How many there are, where they are too many to be looked up. Where nothing else is asked for, the
+ * images of whole repositories are counted already: by the syncs, so of one that is being read now
+ * as it was before.
+ */
 export async function countByText(on: Queryable, filter: ImageFilter): Promise<number> {
+  const { search, imageNameHas, registries, ...rest } = filter
+  const isPlain = Object.values(rest).every((value) => value === undefined)
+  if (!isPlain || (search && imageNameHas)) return countRows(on, fits(filter))
+  const repository = sql.ref('registry_repository.repository')
+  const named = search ? has(repository, search) : imageNamed(repository, imageNameHas ?? '')
+  const { rows } = await sql<{ images: number | null }>`
+    select sum(images) as images from registry_repository
+    where registry in (${sql.join([...registries])}) and ${named}`.execute(on)
+  const ofRepositories = Number(rows[0]?.images ?? 0)
+  if (!search) return ofRepositories
+  const [tag, name] = [column('tag'), column('repository')]
+  const byTag = sql<SqlBool>`${fits({ registries })} and ${has(tag, search)}
+    and not ${has(name, search)}`
+  return ofRepositories + (await countRows(on, byTag))
+}
+
+async function countRows(on: Queryable, condition: RawBuilder<SqlBool>): Promise<number> {
   const { rows } = await sql<{ count: number }>`
-    select count(*) as count from registry_image where ${fits(filter)}`.execute(on)
+    select count(*) as count from registry_image where ${condition}`.execute(on)
   return Number(rows[0]?.count)
 }
 

@@ -167,12 +167,17 @@ export function noteDone(
       }
       await tx
         .updateTable('registry_repository')
-        .set({
+        .set(({ selectFrom }) => ({
           done_by: id,
+          images: selectFrom('registry_image')
+            .select((eb) => eb.fn.countAll<number>().as('images'))
+            .where('registry_image.registry', '=', registry)
+            .where('registry_image.repository', '=', repository)
+            .where('gone_at', 'is', null),
           error: reason ?? null,
           // What was listed before it was read; later changes have another mark.
           read_mark: reason === undefined ? sql.ref('mark') : null,
-        })
+        }))
         .where('registry', '=', registry)
         .where('repository', '=', repository)
         .execute()
@@ -225,6 +230,12 @@ export async function settleUnlisted(
       .where('repository', '=', repository)
       .where('gone_at', 'is', null)
       .executeTakeFirst()
+    await tx
+      .updateTable('registry_repository')
+      .set({ images: 0, read_mark: null })
+      .where('registry', '=', registry)
+      .where('repository', '=', repository)
+      .execute()
     if (numUpdatedRows > 0n) return
     await tx
       .deleteFrom('registry_repository')

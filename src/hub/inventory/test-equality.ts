@@ -58,6 +58,15 @@ export async function expectEqualToSource(
       }
     }),
   )
+  const counted = await accounts.db.query
+    .selectFrom('registry_repository')
+    .select(['repository', 'images'])
+    .where('registry', '=', registry)
+    .where('images', '>', 0)
+    .execute()
+  expect(new Map(counted.map(({ repository, images }) => [repository, images]))).toEqual(
+    new Map([...source.repositories].map(([name, { tags }]) => [name, tags.size])),
+  )
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
   const [one, other] = [found.sort(byName), expected.sort(byName)]
   expect(one.length).toBe(other.length)

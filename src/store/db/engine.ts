@@ -33,6 +33,11 @@ export interface Engine {
   ): SelectQueryBuilder<DB, TB, O>
   /** The next `id` of a table that got rows with ids of their own comes after all of them. */
   continueIds<DB>(db: Kysely<DB>, table: string): Promise<void>
+  /**
+   * A column that is not to be looked up in an index, since a walk in another order ends sooner:
+   * SQLite would gather and sort all that has the value. PostgreSQL weighs that by itself.
+   */
+  unindexed(column: RawBuilder<unknown>): RawBuilder<unknown>
   /** A unique index refused the row: somebody else was first. */
   isUniqueViolation(error: unknown): boolean
 }
@@ -45,6 +50,7 @@ export const sqliteEngine: Engine = {
   lockFreeRows: (query) => query,
   // AUTOINCREMENT sees them.
   async continueIds() {},
+  unindexed: (column) => sql`+${column}`,
   isUniqueViolation: (error) =>
     ['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY'].includes(codeOf(error)),
 }
@@ -70,6 +76,7 @@ export const postgresEngine: Engine = {
     await sql`select setval(pg_get_serial_sequence(${table}, 'id'), max(id))
       from ${sql.table(table)} having max(id) is not null`.execute(db)
   },
+  unindexed: (column) => column,
   isUniqueViolation: (error) => codeOf(error) === '23505',
 }
 

@@ -53,6 +53,8 @@ export interface RegistryRepositoryTable {
   mark: string | null
   /** That of the listing after which all of it was read; equal to `mark`: nothing changed since. */
   read_mark: string | null
+  /** How many were there when it was last looked at. */
+  images: Generated<number>
 }
 
 /** One reading of one registry. */

@@ -7,6 +7,14 @@ export async function inventoryReading(db: Kysely<unknown>, engine: Engine): Pro
   await db.schema.alterTable('registry_image').addColumn('pushed_at', int).execute()
   await db.schema.alterTable('registry_repository').addColumn('mark', 'text').execute()
   await db.schema.alterTable('registry_repository').addColumn('read_mark', 'text').execute()
+  await db.schema
+    .alterTable('registry_repository')
+    .addColumn('images', int, (c) => c.notNull().defaultTo(0))
+    .execute()
+  await sql`update registry_repository set images = (
+    select count(*) from registry_image where registry_image.registry = registry_repository.registry
+      and registry_image.repository = registry_repository.repository
+      and registry_image.gone_at is null)`.execute(db)
   await db.schema.alterTable('image_sync').addColumn('note', 'text').execute()
   await db.schema.alterTable('image_sync').addColumn('list_error', 'text').execute()
   // All that a search looks at, so that it reads no rows but those it shows. `gone_at` is null in
