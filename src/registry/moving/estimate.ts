@@ -21,7 +21,8 @@ import { openSource, openTarget } from './source.ts'
 /** What is tried out, so that it takes seconds. */
 const PROBE_ROWS = 5_000
 const PROBE_BLOBS = 20
-const PROBE_BYTES = 64 * 1024 * 1024
+/** Of each of the largest blobs. */
+const PROBE_BYTES = 32 * 1024 * 1024
 const PROBE_TABLE = 'entrepot_probe'
 
 export interface Estimate {
@@ -124,48 +125,64 @@ async function openBoth(config: Config, target: Config) {
   return { from, to }
 }
 
+/**
+ * Every blob takes a while whatever its size, and every byte takes its time: the first is told by the
+ * smallest blobs, the second by the beginnings of the largest.
+ */
 async function estimateBlobs(
   source: Db,
-  { from, to }: { from: BlobStore; to: BlobStore },
+  stores: { from: BlobStore; to: BlobStore },
   parallel: number,
 ) {
   const all = await sumOfBlobs(source)
-  const sample: StoredBlob[] = []
-  let sampleBytes = 0
-  const smaller = storedBlobs(source).where('size', '<=', PROBE_BYTES).limit(PROBE_BLOBS)
-  for (const blob of await smaller.execute()) {
-    if (sampleBytes + blob.size > PROBE_BYTES) continue
-    sample.push(blob)
-    sampleBytes += blob.size
-  }
+  const bySize = storedBlobs(source).clearOrderBy()
+  const smallest = await bySize.orderBy('size').limit(PROBE_BLOBS).execute()
+  const largest = await bySize.orderBy('size', 'desc').limit(parallel).execute()
+  const ofLarge = await timeOf(stores, largest, parallel)
+  const ofSmall = await timeOf(stores, smallest, parallel)
+  const perByte = ofLarge.bytes === 0 ? 0 : ofLarge.milliseconds / ofLarge.bytes
+  const perBlob =
+    Math.max(ofSmall.milliseconds - ofSmall.bytes * perByte, 0) / Math.max(smallest.length, 1)
+  return { ...all, milliseconds: all.bytes * perByte + all.blobs * perBlob }
+}
+
+async function timeOf(
+  { from, to }: { from: BlobStore; to: BlobStore },
+  blobs: readonly StoredBlob[],
+  parallel: number,
+): Promise<{ milliseconds: number; bytes: number }> {
   const limit = createLimit(parallel)
-  const keys: string[] = []
+  const keys = blobs.map(() => to.newKey())
   const begun = performance.now()
   try {
-    await Promise.all(sample.map((blob) => limit(() => tryBlob({ from, to, keys }, blob))))
+    const sizes = await Promise.all(
+      blobs.map((blob, i) => limit(() => tryBlob({ from, to }, blob, keys[i] ?? ''))),
+    )
+    const bytes = sizes.reduce((sum, size) => sum + size, 0)
+    return { milliseconds: performance.now() - begun, bytes }
   } finally {
     await to.remove(keys)
   }
-  const spent = performance.now() - begun
-  const times =
-    sample.length === 0
-      ? 0
-      : Math.max(all.bytes / Math.max(sampleBytes, 1), all.blobs / sample.length)
-  return { ...all, milliseconds: spent * times }
 }
 
+/** Returns the bytes that were copied. */
 async function tryBlob(
-  { from, to, keys }: { from: BlobStore; to: BlobStore; keys: string[] },
+  { from, to }: { from: BlobStore; to: BlobStore },
   { key, size }: StoredBlob,
-): Promise<void> {
+  probe: string,
+): Promise<number> {
   const stream = await from.stream(key, size)
-  if (!stream) return
-  const probe = to.newKey()
-  keys.push(probe)
+  if (!stream) return 0
   const appender = await to.append(probe, { offset: 0, state: null })
+  let copied = 0
   try {
-    for await (const chunk of stream) await appender.write(chunk)
+    for await (const chunk of stream) {
+      await appender.write(chunk)
+      copied += chunk.length
+      if (copied >= PROBE_BYTES) break
+    }
     await to.complete(probe, await appender.checkpoint({ isLast: true }))
+    return copied
   } finally {
     await appender.close()
   }

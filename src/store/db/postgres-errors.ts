@@ -118,7 +118,7 @@ export function connectError(url: string, error: unknown): AppError {
     }
     return (
       `PostgreSQL at ${place} does not answer (${code || message}): see that it runs, and that ` +
-      'ENTREPOT_DATABASE_URL names its host and port'
+      'host and port of its address (ENTREPOT_DATABASE_URL) are right'
     )
   })()
   return new AppError('unavailable', sentence, {}, error)
