@@ -22,14 +22,25 @@ export async function pendingChanges(
         .on('c.kind', '=', 'manifest')
         .on('manifest.state', '=', LIVE),
     )
+    .leftJoin('repository_blob', (join) =>
+      join
+        .onRef('repository_blob.repository', '=', 'c.owner')
+        .onRef('repository_blob.digest', '=', 'c.name')
+        .on('c.kind', '=', 'blob'),
+    )
+    .leftJoin('content', (join) =>
+      join
+        .onRef('content.id', '=', 'repository_blob.content')
+        .on('content.storage_key', 'is', null),
+    )
     .selectAll('c')
-    .select('manifest.size')
+    .select(['manifest.size', 'content.size as inline_size'])
     .orderBy('c.id')
     .limit(MOST_RECORDS)
     .execute()
-  const some = within(MOST_BYTES, rows, (row) => row.size ?? 0)
+  const some = within(MOST_BYTES, rows, (row) => row.size ?? row.inline_size ?? 0)
   return {
-    changes: some.map(({ size: _, ...change }) => change),
+    changes: some.map(({ size, inline_size, ...change }) => change),
     isAll: some.length === rows.length && rows.length < MOST_RECORDS,
   }
 }

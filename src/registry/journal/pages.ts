@@ -3,8 +3,9 @@ import type { Queryable } from '../../store/db/database.ts'
 import { LIVE } from '../../store/db/prepared.ts'
 import { type EncodedRecord, KINDS } from './records.ts'
 import {
-  blobRecord,
+  blobRecords,
   blobs,
+  inlineSize,
   MOST_BYTES,
   MOST_RECORDS,
   manifestRecords,
@@ -98,8 +99,10 @@ const READERS: Record<Cursor['kind'], Reader> = {
       .orderBy('repository_blob.digest')
       .limit(MOST_RECORDS)
       .execute()
-    const last = rows.at(-1)
-    return partOf(rows.map(blobRecord), rows.length, last?.repository, last?.digest)
+    const some = within(MOST_BYTES, rows, inlineSize)
+    const count = some.length < rows.length ? MOST_RECORDS : rows.length
+    const last = some.at(-1)
+    return partOf(await blobRecords(on, some), count, last?.repository, last?.digest)
   },
 
   async manifest(on, { owner }) {

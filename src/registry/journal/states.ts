@@ -23,7 +23,7 @@ export function within<T>(limit: number, rows: readonly T[], sizeOf: (row: T) =>
   return end < 0 ? [...rows] : rows.slice(0, end)
 }
 
-const base64 = (bytes: Uint8Array | null) => Buffer.from(bytes ?? []).toString('base64')
+const base64 = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('base64')
 
 export const projects = (on: Queryable) =>
   on
@@ -73,29 +73,40 @@ export function repositoryRecord(row: RepositoryRow): EncodedRecord {
   )
 }
 
-/** With the bytes of those that have no file. */
+/** Without their bytes: those that have no file may be manifests too, of 4 MiB each. */
 export const blobs = (on: Queryable) =>
   on
     .selectFrom('repository_blob')
     .innerJoin('content', 'content.id', 'repository_blob.content')
-    .leftJoin('content_body', (join) =>
-      join.onRef('content_body.content', '=', 'content.id').on('content.storage_key', 'is', null),
-    )
     .select(['repository_blob.repository', 'repository_blob.digest', 'repository_blob.created_at'])
-    .select(['content.id', 'content.sha256', 'content.size', 'content.storage_key', 'bytes'])
+    .select(['content.id', 'content.sha256', 'content.size', 'content.storage_key'])
     .where('content.state', '=', LIVE)
 
 type BlobRow = Awaited<ReturnType<ReturnType<typeof blobs>['execute']>>[number]
 
-export function blobRecord(row: BlobRow): EncodedRecord {
-  return encodeRecord(
-    { kind: 'blob', owner: row.repository, name: row.digest },
-    {
-      content: contentOf(row),
-      ...(row.storage_key === null ? { bytes: base64(row.bytes) } : {}),
-      createdAt: row.created_at,
-    },
-  )
+/** What the record of a blob takes, roughly. */
+export const inlineSize = (row: { size: number; storage_key: string | null }) =>
+  row.storage_key === null ? row.size : 0
+
+export async function blobRecords(
+  on: Queryable,
+  rows: readonly BlobRow[],
+): Promise<EncodedRecord[]> {
+  const records: EncodedRecord[] = []
+  for (const some of chunked(rows)) {
+    const inline = some.filter((row) => row.storage_key === null).map((row) => row.id)
+    const bodies = on.selectFrom('content_body').selectAll().where('content', 'in', inline)
+    const found = inline.length > 0 ? await bodies.execute() : []
+    const bytesOf = new Map(found.map(({ content, bytes }) => [content, bytes]))
+    for (const row of some) {
+      const key = { kind: 'blob', owner: row.repository, name: row.digest } as const
+      const bytes = row.storage_key === null ? { bytes: base64(bytesOf.get(row.id)) } : {}
+      records.push(
+        encodeRecord(key, { content: contentOf(row), ...bytes, createdAt: row.created_at }),
+      )
+    }
+  }
+  return records
 }
 
 /** Without their bytes, which may be 4 MiB each. */
@@ -217,7 +228,7 @@ const CHANGED: Record<
       )
       .where('c.id', 'in', ids)
       .execute()
-    return rows.map(blobRecord)
+    return blobRecords(on, rows)
   },
   async manifest(on, ids) {
     const rows = await manifests(on)

@@ -9,6 +9,7 @@ import {
 import {
   createGate,
   createTestRegistry,
+  imageOf,
   nameOf,
   noise,
   pushBlob,
@@ -228,6 +229,28 @@ onEachEngine('journal writer', (create) => {
     registry.pass(61_000)
     await anotherWriter().flush()
     expect(Object.keys(told())).toHaveLength(Object.keys(expected).length + 2)
+  })
+
+  test('large manifests, pushed as blobs too, are spread over many objects', async () => {
+    const { first } = registry
+    const text = 'x'.repeat(3_000_000)
+    await writer.flush()
+    const count = files().length
+    for (let i = 0; i < 4; i++) {
+      await pushBlob(first, 'one/app', noise(1))
+      const image = imageOf([noise(1)], { annotations: { text, i: String(i) } })
+      await pushManifest(first, 'one/app', image, { tag: `t${i}` })
+      await pushBlob(first, 'one/app', image.bytes)
+    }
+    await writer.flush()
+    expect(files().length - count).toBeGreaterThan(4)
+    const changed = told()
+    await first.db.transaction((tx) =>
+      tx.updateTable('journal_head').set({ change_objects: 1_001 }).execute(),
+    )
+    await writer.flush()
+    expect(files().length).toBeGreaterThan(7)
+    expect(told()).toEqual(changed)
   })
 
   test('a repository that comes back from the trash is told whole', async () => {

@@ -185,6 +185,7 @@ describe('rebuild, on any engine', () => {
     // What a server that was started with an empty database writes.
     await writeJournal(await emptyDatabase())
     expect(await codeOf(run(undefined))).toBe('invalid_input')
+    await expect(run(undefined)).rejects.toThrow(/objects, the last one written 2026-03-/)
     expect((await run(undefined, { lineage })).counts.tag).toBe(4)
     expect(await codeOf(run(undefined, { lineage: 'none' }))).toBe('not_found')
     journal.objects.clear()

@@ -12,7 +12,7 @@ import { isComplete, readLineages } from '../lineages.ts'
 import type { RecordKind } from '../records.ts'
 import { check, readStored } from './check.ts'
 import { beginRebuild, endRebuild } from './marker.ts'
-import { replay } from './replay.ts'
+import { readObject, replay } from './replay.ts'
 import { restoreRows } from './restore.ts'
 import { restoreWatched } from './restore-watched.ts'
 import { openScratch, type Scratch } from './scratch.ts'
@@ -119,7 +119,8 @@ async function chooseLineage(
   if (wanted !== undefined) {
     const objects = lineages.get(wanted)
     if (objects) return [wanted, objects]
-    throw new AppError('not_found', `the store has no journal ${wanted}${listed(complete)}`)
+    const others = await listed(journal, complete)
+    throw new AppError('not_found', `the store has no journal ${wanted}${others}`)
   }
   const [only] = complete
   if (only && complete.length === 1) return only
@@ -131,14 +132,23 @@ async function chooseLineage(
   }
   throw new AppError(
     'invalid_input',
-    `the store has several journals, of different databases; choose one with --journal${listed(complete)}`,
+    `the store has several journals, of different databases; choose one with --journal${await listed(journal, complete)}`,
   )
 }
 
-function listed(lineages: [string, ObjectName[]][]): string {
-  return lineages
-    .map(([lineage, objects]) => `\n  ${lineage}, of ${objects.length} objects`)
-    .join('')
+/** One line for each, with what tells them apart. */
+async function listed(
+  journal: JournalStore,
+  lineages: readonly [string, ObjectName[]][],
+): Promise<string> {
+  const lines: string[] = []
+  for (const [lineage, objects] of lineages) {
+    const last = objects.at(-1)
+    const read = last && (await readObject(journal, last, []))
+    const at = read ? new Date(read.header.at).toISOString() : 'at an unknown time'
+    lines.push(`\n  ${lineage}: ${objects.length} objects, the last one written ${at}`)
+  }
+  return lines.join('')
 }
 
 function damaged(damage: readonly string[]): AppError {

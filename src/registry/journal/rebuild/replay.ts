@@ -72,7 +72,8 @@ async function findSnapshot(
   return { start: 0, end: Number.POSITIVE_INFINITY }
 }
 
-async function readObject(
+/** undefined: it is damaged or missing, and `damage` has a sentence more. */
+export async function readObject(
   store: JournalStore,
   object: ObjectName,
   damage: string[],
