@@ -3,7 +3,7 @@ import type { Principal } from '../../accounts/principal.ts'
 import { registryDetails } from '../../hub/registries/audit-details.ts'
 import type { RegistryRecord } from '../../hub/registries/record.ts'
 import { registryUnknown } from '../../hub/registries/uses.ts'
-import { AppError } from '../../lib/errors.ts'
+import { AppError, isAppError } from '../../lib/errors.ts'
 import type { ApiDeps } from './api.ts'
 import { given } from './input.ts'
 import { afterInvalid, listReply, readPage } from './pages.ts'
@@ -171,7 +171,7 @@ export function registryEndpoints({ registries, registry: local }: ApiDeps): End
 
     endpoint(registryRoutes.create, async ({ body, principal, audit }) => {
       const { secretKey, projects, runner, ...settings } = body
-      const registry = await registries.create(
+      const created = registries.create(
         {
           ...given(settings),
           connectClusterId: runner,
@@ -185,7 +185,7 @@ export function registryEndpoints({ registries, registry: local }: ApiDeps): End
         { mayUsePrivate: principal.isAdmin },
         (tx, made) => audit(tx, { resource: made.name, details: registryDetails(made) }),
       )
-      return reply(registry, principal)
+      return reply(await created.catch(renamed), principal)
     }),
 
     endpoint(registryRoutes.get, async ({ params: { registry: id }, principal }) => {
@@ -197,14 +197,14 @@ export function registryEndpoints({ registries, registry: local }: ApiDeps): End
     endpoint(registryRoutes.update, async ({ params, body, version, principal, audit }) => {
       const { secretKey, projects, runner, ...settings } = body
       const change = { ...given(settings), secret: secretKey, connectClusterId: runner }
-      const registry = await registries.update(
+      const updated = registries.update(
         params.registry,
         { ...change, projects: await projectsOf(projects) },
         { mayUsePrivate: principal.isAdmin, version },
         (tx, { registry: made, previous }) =>
           audit(tx, { resource: made.name, details: registryDetails(made, previous) }),
       )
-      return reply(registry, principal)
+      return reply(await updated.catch(renamed), principal)
     }),
 
     endpoint(registryRoutes.remove, async ({ params, query: { successor }, version, audit }) => {
@@ -232,6 +232,12 @@ export function registryEndpoints({ registries, registry: local }: ApiDeps): End
       return NOTHING
     }),
   ]
+}
+
+/** What the records call `connectClusterId`, as HSS does, is `runner` here. */
+function renamed(error: unknown): never {
+  if (!isAppError(error) || error.details.field !== 'connectClusterId') throw error
+  throw new AppError(error.code, error.message, { ...error.details, field: 'runner' }, error)
 }
 
 function seqAfter(after: string | undefined): number | undefined {

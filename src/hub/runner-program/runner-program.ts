@@ -14,8 +14,9 @@ import {
 } from '../runners/protocol.ts'
 import type { HubClient } from './hub-client.ts'
 import { createHubRegistry } from './hub-registry.ts'
+import { createHubSession } from './hub-session.ts'
 import { createPerformTask } from './perform-task.ts'
-import { loadState, newCredential, type RunnerState, saveState } from './runner-state.ts'
+import { loadState, type RunnerState, saveState } from './runner-state.ts'
 import { failureOf } from './wire-values.ts'
 
 const FIRST_PAUSE_MS = 250
@@ -46,12 +47,13 @@ export interface RunnerProgramDeps {
  * @throws AppError unauthenticated when the hub does not know it and there is no token to enrol with
  */
 export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Promise<void> {
-  const { hub, folder, log, version, atOnce } = deps
-  let state = await enrolled(deps, await loadState(folder), stop)
+  const { folder, log, version, atOnce } = deps
+  const session = createHubSession(deps, await enrolled(deps, await loadState(folder), stop))
+  const { ask } = session
   const running = new Map<number, Running>()
   const perform = createPerformTask({
     ...deps,
-    privateKey: state.privateKey,
+    privateKey: session.state().privateKey,
     tell,
     hubRegistry: (token, memory) => createHubRegistry({ ...deps, url: deps.hubUrl, token, memory }),
   })
@@ -60,38 +62,6 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
   stop.addEventListener('abort', () => setTimeout(() => end.abort(), LAST_WORDS_MS).unref())
   /** Ends the wait for work when a place becomes free. */
   let wake = new AbortController()
-
-  /** With the newer credential first, if the hub may know it already. */
-  async function ask<S extends z.ZodType>(
-    path: string,
-    body: object,
-    answer: S,
-    options: { signal?: AbortSignal | undefined; limitMs?: number } = {},
-  ): Promise<z.output<S>> {
-    const { nextCredential: next, credential } = state
-    if (next === null) return hub.call(path, body, { ...options, answer, credential })
-    try {
-      const found = await hub.call(path, body, { ...options, answer, credential: next })
-      if (state.nextCredential === next) {
-        state = { ...state, credential: next, nextCredential: null }
-        await saveState(folder, state)
-      }
-      return found
-    } catch (error) {
-      if (!isAppError(error, 'unauthenticated')) throw error
-      return hub.call(path, body, { ...options, answer, credential })
-    }
-  }
-
-  async function rotate(): Promise<void> {
-    const next = newCredential()
-    state = { ...state, nextCredential: next }
-    await saveState(folder, state)
-    const { credential } = state
-    const body = { credentialHash: hashSecret(next) }
-    await hub.call('/self/credential', body, { answer: z.undefined(), credential })
-    log.info('credential rotated')
-  }
 
   /** Tells the hub something of a task until it is heard, or the task is not ours any more. */
   async function tell<S extends z.ZodType>(
@@ -199,7 +169,8 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
   let begins = true
   let leaseMs = 20_000
   let pause = FIRST_PAUSE_MS
-  log.info('runner started', { runner: state.id, hub: deps.hubUrl })
+  if (deps.hubUrl.startsWith('http:')) log.warn('the hub is spoken to without TLS')
+  log.info('runner started', { runner: session.state().id, hub: deps.hubUrl })
   while (!stop.aborted) {
     wake = new AbortController()
     try {
@@ -208,13 +179,14 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
         const answer = await takeWork(begins)
         begins = false
         leaseMs = answer.leaseMs
-        if (answer.rotate && state.nextCredential === null) await rotate()
+        if (answer.rotate) await session.rotate()
       }
       pause = FIRST_PAUSE_MS
     } catch (error) {
       if (stop.aborted) break
-      if (isAppError(error, 'unauthenticated')) state = await enrolled(deps, state, stop, true)
-      else if (isAppError(error)) log.warn('hub not reached', { reason: error.message })
+      if (isAppError(error, 'unauthenticated')) {
+        session.replace(await enrolled(deps, session.state(), stop, true))
+      } else if (isAppError(error)) log.warn('hub not reached', { reason: error.message })
       else throw error
       await pauseFor(pause, stop)
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS)

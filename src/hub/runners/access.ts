@@ -82,6 +82,10 @@ export function createRunnerAccess({
     async rotate({ id, credential }, hash) {
       try {
         await db.transaction(async (tx) => {
+          // First, as everybody does who changes both.
+          await db.engine
+            .lockRows(tx.selectFrom('runner').select('id').where('id', '=', id), 'keyShare')
+            .execute()
           // One that was never used may have got lost on its way.
           await tx
             .deleteFrom('runner_credential')

@@ -86,10 +86,21 @@ export async function enrol(
       .where('id', '=', id)
       .execute()
     await tx.deleteFrom('runner_credential').where('runner', '=', id).execute()
-    await tx
+    const inserted = await tx
       .insertInto('runner_credential')
       .values({ runner: id, hash: credentialHash, created_at: now })
-      .execute()
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst()
+    if (!inserted) {
+      throw new AppError(
+        'invalid_input',
+        'another runner has that credential; make one of its own',
+        {
+          field: 'credentialHash',
+        },
+      )
+    }
     // What the program before was doing goes back.
     await releaseTasks(tx, id)
     const reason = newKeyReason(id)

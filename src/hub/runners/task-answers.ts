@@ -110,7 +110,7 @@ export function createTaskAnswers({
       const lost = await hold(runner, held)
       const until = performance.now() + waitMs
       for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_MS)) {
-        const tasks = await leaseTasks({ db, clock }, id, slots)
+        const tasks = await leaseTasks({ db, clock }, runner, slots)
         const left = until - performance.now()
         if (tasks.length > 0 || lost.length > 0 || left <= 0) return { tasks, lost }
         await Bun.sleep(Math.min(pause, left))

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
+import type { RunnerIdentity } from './access.ts'
 import type { CopyProgress, RunnerResult, RunnerTaskView, RunnerWork } from './protocol.ts'
 import { Progress, Result, TaskRegistry, Work } from './protocol.ts'
 
@@ -68,10 +69,13 @@ export async function addTask(tx: Tx, request: TaskRequest, now: number): Promis
   return id
 }
 
-/** Takes up to `slots` tasks of a runner that are free and still wanted, oldest first. */
+/**
+ * Takes up to `slots` tasks of a runner that are free and still wanted, oldest first. Nothing is given
+ * to one that was revoked while it waited.
+ */
 export async function leaseTasks(
   { db, clock }: { db: Db; clock: Clock },
-  runner: string,
+  runner: Pick<RunnerIdentity, 'id' | 'credential'>,
   slots: number,
 ): Promise<RunnerTaskView[]> {
   const now = clock()
@@ -103,14 +107,26 @@ export async function leaseTasks(
   )
 }
 
-function free(on: Queryable, runner: string, now: number) {
+function free(
+  on: Queryable,
+  { id, credential }: Pick<RunnerIdentity, 'id' | 'credential'>,
+  now: number,
+) {
   return (
     on
       .selectFrom('runner_task')
       .select('id')
-      .where('runner', '=', runner)
+      .where('runner', '=', id)
       .where('wanted_until', '>=', now)
       .where('epoch', '<', MOST_LEASES)
+      .where((eb) =>
+        eb.exists(
+          eb
+            .selectFrom('runner_credential')
+            .select('runner_credential.id')
+            .where('runner_credential.id', '=', credential),
+        ),
+      )
       .where((eb) =>
         eb.or([
           eb('state', '=', 'queued'),
