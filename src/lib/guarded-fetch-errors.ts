@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { AppError } from './errors.ts'
+import { because } from './reasons.ts'
 
 /** `details.problem` of `remote_unreachable`. */
 export type RemoteProblem =
@@ -69,6 +70,13 @@ export function remoteFailure(problem: RemoteProblem, message: string): AppError
   return new AppError('remote_unreachable', message, { problem })
 }
 
+function failureOf(problem: RemoteProblem, host: string): AppError {
+  return new AppError('remote_unreachable', SENTENCES[problem](host), {
+    problem,
+    ...because(`remote_${problem}`, { host }),
+  })
+}
+
 /**
  * What `fetch` threw, as a sentence for the person who gave the address. Without the cause: that
  * holds the whole address, perhaps with a signature.
@@ -77,11 +85,11 @@ export function toRemoteFailure(error: unknown, host: string, caCertificate?: st
   if (error instanceof AppError) return error
   // Bun does not say more than that the socket did not open.
   if (caCertificate !== undefined && !isCertificate(caCertificate)) {
-    return remoteFailure('certificate_authority', SENTENCES.certificate_authority(host))
+    return failureOf('certificate_authority', host)
   }
   const code = codeOf(error)
   const problem = PROBLEMS[code] ?? (/CERT|_CA$/.test(code) ? 'certificate_untrusted' : undefined)
-  if (problem) return remoteFailure(problem, SENTENCES[problem](host))
+  if (problem) return failureOf(problem, host)
   const shown = /^\w{1,60}$/.test(code) ? ` (${code})` : ''
   return remoteFailure('closed', `the request to ${host} failed${shown}`)
 }
@@ -93,7 +101,7 @@ export function isNeverArrived(error: unknown): boolean {
 }
 
 export function nameFailure(host: string): AppError {
-  return remoteFailure('name', SENTENCES.name(host))
+  return failureOf('name', host)
 }
 
 function isCertificate(pem: string): boolean {

@@ -27,6 +27,22 @@ export interface Reasons {
   tag_unknown: { name: string }
   registry_in_use: { name: string }
   registry_is_default: { name: string }
+  remote_name: { host: string }
+  remote_refused: { host: string }
+  remote_unreachable: { host: string }
+  remote_timeout: { host: string }
+  remote_closed: { host: string }
+  remote_tls: { host: string }
+  remote_certificate_expired: { host: string }
+  remote_certificate_not_yet_valid: { host: string }
+  remote_certificate_untrusted: { host: string }
+  remote_certificate_name: { host: string }
+  remote_certificate_authority: { host: string }
+  remote_not_http: { host: string }
+  registry_address_invalid: Record<never, never>
+  registry_name_reserved: { name: string }
+  registry_secret_again: Record<never, never>
+  registry_region_missing: Record<never, never>
   role_missing: { name: string; role: string }
   administrators_only: Record<never, never>
 }

@@ -1,5 +1,6 @@
 import type { ProviderName } from '../../client/provider.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 
 const MAX_LENGTH = 512
 const DEFAULT_PORTS: Record<string, string> = { 'http:': '80', 'https:': '443' }
@@ -59,5 +60,8 @@ export function regionOfSwr(address: string): string | undefined {
 
 function invalid(rule: string): AppError {
   // Not repeated: somebody may have put a password into it.
-  return new AppError('invalid_input', `the address ${rule}`, { field: 'address' })
+  return new AppError('invalid_input', `the address ${rule}`, {
+    field: 'address',
+    ...because('registry_address_invalid', {}),
+  })
 }

@@ -1,6 +1,7 @@
 import { Cron } from 'croner'
 import { PROVIDER_NAMES, type ProviderName } from '../../client/provider.ts'
-import { AppError } from '../../lib/errors.ts'
+import { AppError, type ErrorDetails } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import { isRepositoryPath } from '../../oci/reference.ts'
 import { parseAddress, regionOfSwr } from './address.ts'
 import { parseCertificates } from './certificate.ts'
@@ -115,7 +116,11 @@ export function checkName(raw: string): string {
   const name = textOf('name', raw.trim(), 128)
   if (name === '') throw invalid('name', 'the name must have 1 to 128 characters')
   if (name.toLowerCase() === SELF) {
-    throw invalid('name', `the name "${SELF}" stands for this Entrepot itself; choose another one`)
+    throw invalid(
+      'name',
+      `the name "${SELF}" stands for this Entrepot itself; choose another one`,
+      because('registry_name_reserved', { name: SELF }),
+    )
   }
   return name
 }
@@ -152,6 +157,7 @@ export function demandSecretAgain(previous: RegistryRecord, next: CheckedSetting
   throw invalid(
     first[1],
     `changing the ${names} of a registry takes its secret key again: send both together, since a stored secret is never used with a new address`,
+    because('registry_secret_again', {}),
   )
 }
 
@@ -161,12 +167,20 @@ function regionFor(provider: ProviderName, address: string, region: string): str
   }
   if (region !== '') return region
   if (provider === 'ecr') {
-    throw invalid('region', 'region is a required field for ECR provider')
+    throw invalid(
+      'region',
+      'region is a required field for ECR provider',
+      because('registry_region_missing', {}),
+    )
   }
   if (provider !== 'swr') return ''
   const derived = regionOfSwr(address)
   if (derived !== undefined) return derived
-  throw invalid('region', 'the region is required for SWR, unless the address is swr.<region>.…')
+  throw invalid(
+    'region',
+    'the region is required for SWR, unless the address is swr.<region>.…',
+    because('registry_region_missing', {}),
+  )
 }
 
 function namespaceOf(namespace: string): string {
@@ -218,6 +232,6 @@ function textOf(field: string, text: string, most: number, control = CONTROL): s
   throw invalid(field, `${field} must have at most ${most} characters and no control characters`)
 }
 
-function invalid(field: string, message: string): AppError {
-  return new AppError('invalid_input', message, { field })
+function invalid(field: string, message: string, reason: ErrorDetails = {}): AppError {
+  return new AppError('invalid_input', message, { field, ...reason })
 }

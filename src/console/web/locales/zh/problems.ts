@@ -19,9 +19,28 @@ const reasons: Record<keyof Reasons, string> = {
   project_unknown: '项目“{{name}}”不存在，或者您没有查看权限。',
   quota_exceeded:
     '项目“{{name}}”的配额为 {{quota}}，剩余 {{left}}，本次需要 {{needed}}。请删除部分内容，或请系统管理员提高配额。',
+  registry_address_invalid:
+    '地址无效。请填写镜像仓库的地址，例如 https://registry.example.com，不要包含用户名、密码和参数。',
   registry_in_use: '镜像仓库“{{name}}”正在被使用，不能删除。请先为使用者更换镜像仓库。',
   registry_is_default:
     '“{{name}}”是默认镜像仓库。系统始终需要一个默认镜像仓库，请先将另一个设为默认。',
+  registry_name_reserved: '“{{name}}”表示本系统自身，请换一个名称。',
+  registry_region_missing: '请填写区域。',
+  registry_secret_again:
+    '修改地址、提供商、访问方式或 TLS 设置时需要重新填写密钥：已保存的密钥不会用于新的地址。',
+  remote_certificate_authority: '为 {{host}} 填写的 CA 证书不是有效的 PEM。',
+  remote_certificate_expired: '{{host}} 的证书已过期。',
+  remote_certificate_name: '{{host}} 的证书是为其他名称签发的。',
+  remote_certificate_not_yet_valid: '{{host}} 的证书尚未生效。',
+  remote_certificate_untrusted:
+    '{{host}} 的证书由不受信任的机构签发。请填写其 CA 证书，或关闭 SSL 校验。',
+  remote_closed: '{{host}} 在返回完整响应之前关闭了连接。',
+  remote_name: '无法解析 {{host}}，请检查拼写或 DNS。',
+  remote_not_http: '{{host}} 的该端口不是 HTTP 服务，或者响应已损坏。',
+  remote_refused: '{{host}} 拒绝连接，该端口没有服务。',
+  remote_timeout: '{{host}} 未在规定时间内响应。',
+  remote_tls: '无法与 {{host}} 建立 TLS 连接，它可能只支持 http。',
+  remote_unreachable: '从本服务器无法访问 {{host}}，没有可用的路由。',
   role_missing:
     '项目“{{name}}”不存在，或者您在其中的角色权限不足：至少需要“{{role}}”。项目管理员可以授予该角色。',
   session_ended: '会话已结束，请重新登录。',
