@@ -40,6 +40,7 @@ export interface InventoryImage {
 
 /** Rows that are walked through in a moment. */
 const FAR = 1_000
+const STRETCH = 10_000
 
 export interface FoundImages {
   items: InventoryImage[]
@@ -47,14 +48,18 @@ export interface FoundImages {
   total: number
 }
 
-/** Those that are there, in the order in which they were first seen, with the number of all. */
+/**
+ * Those that are there, in the order in which they were first seen, with the number of all.
+ * @param few of a search: how many are looked up one by one before all images are walked through
+ */
 export async function findImages(
   { query, scan, engine }: Pick<Db, 'query' | 'scan' | 'engine'>,
   page: ImagePage,
+  few?: number,
 ): Promise<FoundImages> {
   const { direction, after, offset, limit, ...filter } = page
   if (filter.registries.length === 0) return { items: [], total: 0 }
-  if (hasText(filter)) return searchImages(scan, engine, page, filter)
+  if (hasText(filter)) return searchImages(scan, engine, page, filter, few)
   // Whatever is looked for may be at the very end, and a far page is walked to.
   const isNear = isUnfiltered(filter) && (offset ?? 0) < FAR
   const items = await listImages(isNear ? query : scan, engine, page)
@@ -74,11 +79,14 @@ async function searchImages(
   engine: Engine,
   page: ImagePage,
   filter: ImageFilter,
+  few: number | undefined,
 ): Promise<FoundImages> {
   const { direction = 'asc', after, offset = 0, limit } = page
-  const found = await findByText(on, filter)
-  if (!found)
-    return { items: await listImages(on, engine, page), total: await countByText(on, filter) }
+  const found = await findByText(on, filter, few)
+  if (!found) {
+    const list = offset < FAR ? walkImages : listImages
+    return { items: await list(on, engine, page), total: await countByText(on, filter) }
+  }
   if (direction === 'desc') found.reverse()
   const isAfter = (id: number) =>
     after === undefined || (direction === 'asc' ? id > after : id < after)
@@ -91,6 +99,42 @@ async function searchImages(
     .orderBy('id', direction)
     .execute()
   return { items: rows.map(imageOf), total: found.length }
+}
+
+/**
+ * Where many fit: by stretches of ids, each longer than the one before. Of one query for all of them
+ * PostgreSQL expects so few rows that it would look at each and sort.
+ */
+async function walkImages(
+  on: Queryable,
+  engine: Engine,
+  page: ImagePage,
+): Promise<InventoryImage[]> {
+  const { direction = 'asc', after, offset = 0, limit, ...filter } = page
+  const isUp = direction === 'asc'
+  const end = await on
+    .selectFrom('registry_image')
+    .select((eb) => eb.fn.max('id').as('id'))
+    .executeTakeFirst()
+  const last = Number(end?.id ?? 0)
+  const rows: Row<'registry_image'>[] = []
+  let from = after ?? (isUp ? 0 : last + 1)
+  for (let stretch = STRETCH; isUp ? from < last : from > 1; stretch *= 4) {
+    const to = isUp ? from + stretch : from - stretch
+    const more = await on
+      .selectFrom('registry_image')
+      .selectAll()
+      .where(fits(filter, engine.unindexed(column('registry'))))
+      .where('id', isUp ? '>' : '<', from)
+      .where('id', isUp ? '<=' : '>=', to)
+      .orderBy('id', direction)
+      .limit(offset + limit - rows.length)
+      .execute()
+    rows.push(...more)
+    if (rows.length >= offset + limit) break
+    from = to
+  }
+  return rows.slice(offset).map(imageOf)
 }
 
 async function listImages(

@@ -134,6 +134,21 @@ onEachEngine('a search', (create) => {
       expect(after.total).toBe(24)
       expect(after.items.map(({ id }) => id)).toEqual(ordered.slice(5, 12))
     }
+    // Where too many fit to be looked up.
+    for (const page of [
+      { limit: 10 },
+      { limit: 7, offset: 5 },
+      { limit: 7, after: ids[4] },
+      { limit: 7, offset: 22 },
+      { limit: 7, offset: 30 },
+      { limit: 7, offset: 1_000 },
+      { limit: 100, after: ids.at(-1) },
+    ]) {
+      for (const direction of ['asc', 'desc'] as const) {
+        const asked = { ...filter, ...page, direction }
+        expect(await findImages(db, asked, 3)).toEqual(await findImages(db, asked))
+      }
+    }
     expect(await findImages(db, { registries: [], search: 'a', limit: 5 })).toEqual({
       items: [],
       total: 0,
