@@ -64,8 +64,9 @@ export function createConductor(prefix: string): Conductor {
     if (ready.type === 'skipped') return null
     // Dirty pages of whoever ran before must not be written back in this one's time.
     await Bun.spawn(['sync']).exited
-    const memory = server.pid === null ? null : watchMemory(server.pid)
-    const before = server.pid === null ? 0 : cpuSeconds(server.pid)
+    const { pids } = server
+    const memory = pids === null ? null : watchMemory(...pids)
+    const before = pids === null ? 0 : cpuSeconds(...pids)
     let answer: Answer
     let peakMemory: Memory | null = null
     try {
@@ -79,7 +80,7 @@ export function createConductor(prefix: string): Conductor {
     return {
       ...figures,
       rate: amount / figures.seconds,
-      serverCpuSeconds: server.pid === null ? null : cpuSeconds(server.pid) - before,
+      serverCpuSeconds: pids === null ? null : cpuSeconds(...pids) - before,
       peakMemory,
     }
   }

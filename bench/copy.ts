@@ -63,7 +63,7 @@ async function run(options: Options): Promise<void> {
   }
   const loopback = { ENTREPOT_HUB_ALLOWED_NETWORKS: '127.0.0.0/8' }
   const places: Places = {
-    entrepot: (await start('ours', entrepot(loopback))).endpoint,
+    entrepot: (await start('ours', entrepot({ settings: loopback }))).endpoint,
     from: (await start('from', localPeer('docker-registry', program, false))).endpoint,
     to: (await start('to', localPeer('docker-registry', program, false))).endpoint,
   }

@@ -70,6 +70,7 @@ async function measure(
     seconds,
     mebibytes,
     p50: percentile(milliseconds, 0.5),
+    p95: percentile(milliseconds, 0.95),
     p99: percentile(milliseconds, 0.99),
     cpuSeconds: (used.user + used.system) / 1e6,
   }

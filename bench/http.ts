@@ -1,7 +1,14 @@
 import { createReplyParser, type Reply } from './reply-parser.ts'
 
 /** Where requests go, and as whom. */
-export type Endpoint = { host: string; port: number; user: string | null; password: string | null }
+export type Endpoint = {
+  host: string
+  port: number
+  /** Ports of further replicas: connections go to all of them in turn. */
+  replicas?: readonly number[]
+  user: string | null
+  password: string | null
+}
 
 type Exchange = {
   /** Request head and body, written one after the other and never copied. */
@@ -12,6 +19,8 @@ type Exchange = {
   bodyless?: boolean
   /** True to get the body; otherwise its bytes are counted and dropped. */
   keep?: boolean
+  /** When the last byte was handed to the kernel. */
+  onSent?: () => void
 }
 
 export type Connection = {
@@ -28,6 +37,8 @@ type Waiting = {
   reject(error: Error): void
 }
 
+let connections = 0
+
 /**
  * A keep-alive connection of raw TCP: no pool, no header object, no stream.
  *
@@ -35,13 +46,14 @@ type Waiting = {
  * machine of two cores that would be measured as the server being slow.
  */
 export async function connect(endpoint: Endpoint): Promise<Connection> {
+  const ports = [endpoint.port, ...(endpoint.replicas ?? [])]
   const parser = createReplyParser()
   let waiting: Waiting | null = null
   let broken: Error | null = null
 
   const socket = await Bun.connect({
     hostname: endpoint.host,
-    port: endpoint.port,
+    port: ports[connections++ % ports.length] ?? endpoint.port,
     socket: {
       data(_socket, data) {
         receive(data)
@@ -89,6 +101,7 @@ export async function connect(endpoint: Endpoint): Promise<Connection> {
       }
       waiting.piece += 1
       waiting.offset = 0
+      if (waiting.piece === pieces.length) waiting.request.onSent?.()
     }
   }
 

@@ -13,13 +13,13 @@ const ofFile = 0x2000_0000
 const chunk = Buffer.allocUnsafe(1024 * 1024)
 
 /**
- * Memory of the process and its descendants: their anonymous pages, and of every file they have
+ * Memory of processes and their descendants: their anonymous pages, and of every file they have
  * mapped the pages that at least one of them uses, each once. So the workers of one program are not
  * charged for its code several times, and, unlike with PSS, strangers that run the same program
  * (the bench itself is Bun too) do not take a share of it.
  */
-export function treeMemory(root: number): Memory {
-  const tree = processTree(root)
+export function treeMemory(...roots: readonly number[]): Memory {
+  const tree = processTree(...roots)
   const seen = new Map<string, Uint8Array>()
   let bytes = 0
   try {
@@ -37,15 +37,17 @@ export function treeMemory(root: number): Memory {
   }
 }
 
-/** Watches the memory of a tree; `stop` gives the largest sum that was seen. */
-export function watchMemory(root: number, everyMs = 200): { stop(): Memory } {
-  let peak = treeMemory(root)
+const everyMs = 200
+
+/** Watches the memory of the trees; `stop` gives the largest sum that was seen. */
+export function watchMemory(...roots: readonly number[]): { stop(): Memory } {
+  let peak = treeMemory(...roots)
   const timer = setInterval(look, everyMs)
 
   return { stop }
 
   function look(): void {
-    const now = treeMemory(root)
+    const now = treeMemory(...roots)
     if (now.bytes > peak.bytes) peak = now
   }
 

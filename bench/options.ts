@@ -1,7 +1,8 @@
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
+import { engineContestants } from './engines.ts'
 import { type Contestant, ceiling, entrepot, knownPeers, localPeer, remotePeer } from './servers.ts'
-import { type Workload, workloads } from './workloads.ts'
+import { engineLines, type Workload, workloads } from './workloads.ts'
 
 export type Options = {
   contestants: Contestant[]
@@ -23,6 +24,7 @@ export const usage = `npm run bench -- [options]
   --peer NAME=PROGRAM    measure this program too; NAME is one of ${knownPeers.join(', ')}
   --peer NAME=URL        measure a registry that runs already, http://[user:password@]host:port[#PID]
   --servers NAME,...     only these of the servers (entrepot, ceiling and the peers)
+  --engines              one process, PostgreSQL, S3 and replicas too, and peers on the same S3
   --auth                 start the peers with htpasswd authentication
   --dir DIR              where the servers keep their data while they run (${tmpdir()})
   --json FILE            write all figures to FILE
@@ -43,6 +45,7 @@ export function parseOptions(args: string[], env: Record<string, string | undefi
       rounds: { type: 'string', default: '3' },
       peer: { type: 'string', multiple: true, default: [] },
       servers: { type: 'string' },
+      engines: { type: 'boolean', default: false },
       auth: { type: 'boolean', default: false },
       dir: { type: 'string', default: tmpdir() },
       json: { type: 'string' },
@@ -54,10 +57,15 @@ export function parseOptions(args: string[], env: Record<string, string | undefi
     throw new Error(`--rounds takes a number from 1, not "${values.rounds}"`)
   }
   const peers = [...(env.ENTREPOT_BENCH_PEERS ?? '').split(' ').filter(Boolean), ...values.peer]
-  const all = [entrepot(), ...peersOf(peers, values.auth), ceiling()]
+  const engines = values.engines ? engineContestants(distributionsIn(peers)) : []
+  const all = [entrepot(), ...engines, ...peersOf(peers, values.auth), ceiling()]
   return {
     contestants: choose(all, values.servers, 'server'),
-    lines: choose(workloads, values.only, 'line'),
+    lines: choose(
+      workloads,
+      values.only ?? (values.engines ? engineLines.join() : undefined),
+      'line',
+    ),
     rounds,
     quick: values.quick,
     json: values.json ?? null,
@@ -81,6 +89,19 @@ function peersOf(specifications: readonly string[], auth: boolean): Contestant[]
     peers.unshift(localPeer('docker-registry', installed, auth))
   }
   return peers
+}
+
+/** Programs of distribution, old and new, by name. */
+function distributionsIn(specifications: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>()
+  const installed = Bun.which('docker-registry')
+  if (installed !== null) found.set('docker-registry', installed)
+  for (const specification of specifications) {
+    const [name = '', where = name] = specification.split(/=(.*)/s)
+    const program = Bun.which(where)
+    if (['docker-registry', 'distribution'].includes(name) && program) found.set(name, program)
+  }
+  return found
 }
 
 function choose<T extends { name: string }>(

@@ -24,3 +24,12 @@ test('no two payloads are alike', () => {
   const digests = Array.from({ length: 100 }, () => source.next(1000).digest)
   expect(new Set(digests).size).toBe(100)
 })
+
+test('a blob larger than the shared bytes repeats them and is unique all the same', () => {
+  const size = 2.5 * 1024 * 1024
+  const [one, other] = [source.next(size), source.next(size)]
+  const bytes = Buffer.concat(one.plain)
+  expect(bytes.length).toBe(size)
+  expect(`sha256:${Bun.SHA256.hash(bytes, 'hex')}`).toBe(one.digest)
+  expect(other.digest).not.toBe(one.digest)
+})

@@ -32,25 +32,35 @@ export function createPayloadSource(largest: number): PayloadSource {
   return { next }
 
   function next(size: number): Payload {
-    if (size > largest || size < 2 * tailSize) throw new Error(`no payload of ${size} bytes`)
-    const prefix = shared.subarray(0, size - tailSize)
+    if (size < 2 * tailSize) throw new Error(`no payload of ${size} bytes`)
+    const pieces = repeated(size - tailSize)
     const tail = randomBytes(tailSize)
-    const digest = prefixHash(prefix).copy().update(tail).digest('hex')
+    const digest = prefixHash(pieces, size).copy().update(tail).digest('hex')
     return {
       size,
       digest: `sha256:${digest}`,
-      plain: [prefix, tail],
+      plain: [...pieces, tail],
       get chunked() {
+        const [prefix] = pieces
+        if (prefix === undefined || pieces.length > 1) throw new Error('too large to be framed')
         return frame(prefix, tail)
       },
     }
   }
 
-  function prefixHash(prefix: Buffer): Bun.CryptoHasher {
-    let hash = hashes.get(prefix.length)
+  /** The shared bytes, again and again where they are not enough. */
+  function repeated(size: number): Buffer[] {
+    const pieces: Buffer[] = []
+    for (let left = size; left > 0; left -= largest) pieces.push(shared.subarray(0, left))
+    return pieces
+  }
+
+  function prefixHash(pieces: readonly Buffer[], size: number): Bun.CryptoHasher {
+    let hash = hashes.get(size)
     if (hash === undefined) {
-      hash = new Bun.CryptoHasher('sha256').update(prefix)
-      hashes.set(prefix.length, hash)
+      hash = new Bun.CryptoHasher('sha256')
+      for (const piece of pieces) hash.update(piece)
+      hashes.set(size, hash)
     }
     return hash
   }

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 /** Linux counts CPU time in hundredths of a second on every architecture that Bun runs on. */
 const ticksPerSecond = 100
 
-/** The process and all its descendants that are alive. */
-export function processTree(root: number): number[] {
+/** The processes and all their descendants that are alive. */
+export function processTree(...roots: readonly number[]): number[] {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     const pid = Number(name)
@@ -13,15 +13,15 @@ export function processTree(root: number): number[] {
     const parent = Number(fields[1])
     children.set(parent, [...(children.get(parent) ?? []), pid])
   }
-  const tree = [root]
+  const tree = [...roots]
   for (const pid of tree) tree.push(...(children.get(pid) ?? []))
   return tree
 }
 
-/** CPU seconds of the tree, user and system, with those of children that have ended. */
-export function cpuSeconds(root: number): number {
+/** CPU seconds of the trees, user and system, with those of children that have ended. */
+export function cpuSeconds(...roots: readonly number[]): number {
   let ticks = 0
-  for (const pid of processTree(root)) {
+  for (const pid of processTree(...roots)) {
     const fields = statFields(pid)
     // utime, stime, cutime, cstime: fields 14 to 17 of proc_pid_stat(5).
     for (const field of fields?.slice(11, 15) ?? []) ticks += Number(field)

@@ -30,6 +30,7 @@ export type GeneratorFigures = {
   mebibytes: number
   /** Milliseconds an operation took. */
   p50: number
+  p95: number
   p99: number
   /** CPU seconds of the generator while the clock ran. */
   cpuSeconds: number

@@ -10,6 +10,7 @@ function rowOf(server: string, rates: number[], megabytes = 100, cpuSeconds = 0.
       seconds: 1,
       mebibytes: 0,
       p50,
+      p95: 0,
       p99: 2,
       cpuSeconds,
       rate,
@@ -72,4 +73,15 @@ test('a figure near the ceiling or of a busy generator is marked', () => {
   expect(limitedByGenerator(rowOf('entrepot', [50]), ceiling)).toBe(false)
   expect(limitedByGenerator(rowOf('entrepot', [80]), ceiling)).toBe(true)
   expect(limitedByGenerator(rowOf('entrepot', [50], 100, 0.95), ceiling)).toBe(true)
+})
+
+test('a rate and a latency are judged of the server that they are about', () => {
+  const lines = [lineOf('l', [rowOf('entrepot', [100]), rowOf('replicas', [400, 310, 500])])]
+  const targets = [
+    { kind: 'rate', line: 'l', server: 'replicas', atLeast: 300 },
+    { kind: 'rate', line: 'l', server: 'entrepot', atLeast: 300 },
+    { kind: 'rate', line: 'l', server: 'postgres', atLeast: 300 },
+    { kind: 'latency', line: 'l', server: 'replicas', p95AtMostMs: 1000 },
+  ] as const
+  expect(judge(lines, targets, 'entrepot').map(({ met }) => met)).toEqual([true, false, true])
 })

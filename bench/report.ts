@@ -44,6 +44,7 @@ const columns = (first: string) => [
   'rate (lowest-highest)',
   `${first} / this`,
   'p50 ms',
+  'p95 ms',
   'p99 ms',
   'server CPU s',
   'generator CPU s',
@@ -78,6 +79,7 @@ function renderRow(row: Row, first: Row | undefined, ceiling: Row | undefined): 
     showSpread(rate),
     ratio === null ? '' : showSpread(ratio),
     median(row, (round) => round.p50).toFixed(1),
+    median(row, (round) => round.p95).toFixed(1),
     median(row, (round) => round.p99).toFixed(1),
     row.rounds.some((round) => round.serverCpuSeconds === null)
       ? '-'
@@ -117,13 +119,18 @@ export function judge(lines: readonly Line[], targets: readonly Target[], ours: 
 function judgeOne(lines: readonly Line[], target: Target, ours: string): Verdict | null {
   if (target.kind === 'ratio') {
     const line = lines.find(({ workload }) => workload.name === target.line)
-    const ratio = ratioOf(rowOf(line, ours), rowOf(line, target.peer))
+    const server = target.server ?? ours
+    const ratio = ratioOf(rowOf(line, server), rowOf(line, target.peer))
     if (ratio === null) return null
     return {
-      target: `${target.line} at least ${target.atLeast} x ${target.peer}`,
+      target: `${target.line}${target.server ? ` of ${server}` : ''} at least ${target.atLeast} x ${target.peer}`,
       reached: `${showSpread(ratio)} x`,
       met: ratio.median >= target.atLeast,
     }
+  }
+  if (target.kind === 'rate' || target.kind === 'latency') {
+    const line = lines.find(({ workload }) => workload.name === target.line)
+    return judgeServer(rowOf(line, target.server), target)
   }
   if (target.kind === 'memory') {
     const row = rowOf(
@@ -152,6 +159,27 @@ function judgeOne(lines: readonly Line[], target: Target, ours: string): Verdict
     reached: `${showSpread(growth)} x`,
     met: growth.median <= target.atMost,
   }
+}
+
+function judgeServer(
+  row: Row | undefined,
+  target: Extract<Target, { kind: 'rate' | 'latency' }>,
+): Verdict | null {
+  const pick = ({ rate, p95 }: Figures) => (target.kind === 'rate' ? rate : p95)
+  const reached = spreadOf(row?.rounds.map(pick) ?? [])
+  if (reached === null) return null
+  const of = `${target.line} of ${target.server}`
+  return target.kind === 'rate'
+    ? {
+        target: `${of} at least ${target.atLeast} a second`,
+        reached: showSpread(reached),
+        met: reached.median >= target.atLeast,
+      }
+    : {
+        target: `${of}: 95 % within ${target.p95AtMostMs} ms`,
+        reached: `${showSpread(reached)} ms`,
+        met: reached.median <= target.p95AtMostMs,
+      }
 }
 
 export function renderVerdicts(verdicts: readonly Verdict[]): string {

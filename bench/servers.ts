@@ -7,8 +7,8 @@ import { processTree } from './processes.ts'
 /** A server that runs. */
 export type Server = {
   endpoint: Endpoint
-  /** Null for one that somebody else started. */
-  pid: number | null
+  /** Of each replica; null for one that somebody else started. */
+  pids: readonly number[] | null
   /** The SQLite file into which rows can be written; null for all but ourselves. */
   database: string | null
   stop(): Promise<void>
@@ -31,20 +31,33 @@ type Launch = {
   ready: string
   database?: string
 }
-type Place = { dir: string; port: number; auth: boolean }
+type Place = {
+  dir: string
+  port: number
+  auth: boolean
+  storage?: Record<string, unknown> | undefined
+}
 
 const user = 'admin'
 const password = 'Bench-password-of-1-run'
 const root = join(import.meta.dir, '..')
 
-/**
- * Ourselves as `npm start` runs it: authentication, fsync, logs and workers by default.
- * @param settings further `ENTREPOT_…` variables
- */
-export function entrepot(settings: Record<string, string> = {}): Contestant {
+export type EntrepotOptions = {
+  name?: string
+  about?: string
+  /** Further `ENTREPOT_…` variables. */
+  settings?: Record<string, string>
+}
+
+/** Ourselves as `npm start` runs it: authentication, fsync, logs and workers by default. */
+export function entrepot({
+  name = 'entrepot',
+  about = 'default settings: tokens, fsync, workers',
+  settings = {},
+}: EntrepotOptions = {}): Contestant {
   return {
-    name: 'entrepot',
-    about: 'default settings: tokens, fsync, workers',
+    name,
+    about,
     verify: true,
     start: async (dir) => {
       await buildProgram()
@@ -62,7 +75,9 @@ export function entrepot(settings: Record<string, string> = {}): Contestant {
           ...settings,
         },
         ready: '/readyz',
-        database: join(dir, 'data', 'entrepot.db'),
+        ...('ENTREPOT_DATABASE_URL' in settings
+          ? {}
+          : { database: join(dir, 'data', 'entrepot.db') }),
       }))
     },
   }
@@ -84,7 +99,7 @@ export function ceiling(): Contestant {
       const port = Number(new TextDecoder().decode(value))
       if (!(port > 0)) throw new Error('the responder did not tell its port')
       const endpoint = { host: '127.0.0.1', port, user: null, password: null }
-      return { endpoint, pid: child.pid, database: null, stop: () => stopTree(child) }
+      return { endpoint, pids: [child.pid], database: null, stop: () => stopTree(child) }
     },
   }
 }
@@ -99,16 +114,22 @@ const launches: Record<string, (program: string, place: Place) => Launch | Promi
 /** Peers that the bench knows how to start. */
 export const knownPeers = Object.keys(launches)
 
-export function localPeer(name: string, program: string, auth: boolean): Contestant {
+/** @param storage of `distribution` and `docker-registry`, in the form of their settings */
+export function localPeer(
+  name: string,
+  program: string,
+  auth: boolean,
+  storage?: Record<string, unknown>,
+): Contestant {
   const make = launches[name]
   if (make === undefined) {
     throw new Error(`no idea how to start "${name}"; known are ${knownPeers.join(', ')}`)
   }
   return {
-    name,
-    about: `file system storage, delete enabled, ${auth ? 'htpasswd' : 'no authentication'}`,
+    name: storage ? `${name}-s3` : name,
+    about: `${storage ? 'S3' : 'file system'} storage, delete enabled, ${auth ? 'htpasswd' : 'no authentication'}`,
     verify: true,
-    start: (dir) => launch({ dir, auth }, (place) => make(program, place)),
+    start: (dir) => launch({ dir, auth, storage }, (place) => make(program, place)),
   }
 }
 
@@ -124,19 +145,21 @@ export function remotePeer(name: string, address: string): Contestant {
     user: url.username === '' ? null : decodeURIComponent(url.username),
     password: url.password === '' ? null : decodeURIComponent(url.password),
   }
-  const pid = url.hash === '' ? null : Number(url.hash.slice(1))
+  const pids = url.hash === '' ? null : [Number(url.hash.slice(1))]
   return {
     name,
     about: `already running at ${url.host}`,
     verify: true,
-    start: async () => ({ endpoint, pid, database: null, stop: async () => undefined }),
+    start: async () => ({ endpoint, pids, database: null, stop: async () => undefined }),
   }
 }
 
-async function distributionLaunch(program: string, { dir, port, auth }: Place): Promise<Launch> {
+async function distributionLaunch(program: string, place: Place): Promise<Launch> {
+  const { dir, port, auth } = place
+  const storage = place.storage ?? { filesystem: { rootdirectory: join(dir, 'data') } }
   const config = {
     version: '0.1',
-    storage: { filesystem: { rootdirectory: join(dir, 'data') }, delete: { enabled: true } },
+    storage: { ...storage, delete: { enabled: true } },
     http: { addr: `127.0.0.1:${port}` },
     ...(auth ? { auth: { htpasswd: { realm: 'bench', path: await writeHtpasswd(dir) } } } : {}),
   }
@@ -174,13 +197,13 @@ async function writeHtpasswd(dir: string): Promise<string> {
 }
 
 async function launch(
-  { dir, auth }: { dir: string; auth: boolean },
+  { dir, auth, storage }: Omit<Place, 'port'>,
   make: (place: Place) => Launch | Promise<Launch>,
 ): Promise<Server> {
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true })
   const port = freePort()
-  const { command, env, ready, database = null } = await make({ dir, port, auth })
+  const { command, env, ready, database = null } = await make({ dir, port, auth, storage })
   const log = Bun.file(join(dir, 'server.log'))
   const child = Bun.spawn(command, {
     cwd: root,
@@ -206,7 +229,7 @@ async function launch(
     await stop()
     throw new Error(`${command.join(' ')}: ${String(error)}\n${said}`)
   }
-  return { endpoint, pid: child.pid, database, stop }
+  return { endpoint, pids: [child.pid], database, stop }
 }
 
 async function becomeReady(child: Bun.Subprocess, url: string): Promise<void> {

@@ -1,6 +1,13 @@
 import { authorizationLines, basicLine, tokenPath } from './auth.ts'
 import { connect, requestHead } from './http.ts'
-import { acceptLines, head, preparePull, pushImage, type RepositoryClient } from './images.ts'
+import {
+  acceptLines,
+  commitTime,
+  head,
+  preparePull,
+  pushImage,
+  type RepositoryClient,
+} from './images.ts'
 import { MiB } from './payloads.ts'
 import { preparePuts, type Stage, type Step } from './stage.ts'
 import type { Shape, Workload } from './workloads.ts'
@@ -21,7 +28,9 @@ export async function prepare(
   }
   const steps: Step[] = []
   for (let i = 0; i < workload.clients; i++) {
-    const step = await prepareClient(stage, workload.shape, `${run}-c${i}`, track)
+    const { shape } = workload
+    const shared = shape.kind === 'images' && shape.oneRepository === true
+    const step = await prepareClient(stage, shape, shared ? run : `${run}-c${i}`, track)
     if (step === null) return null
     steps.push(step)
   }
@@ -44,6 +53,8 @@ function prepareClient(
   switch (shape.kind) {
     case 'images':
       return imagesStep(stage, shape, name, track)
+    case 'commit':
+      return commitStep(stage, shape.size, name, track)
     case 'pull':
       return pullStep(stage, shape.sizes, track)
     case 'manifest':
@@ -80,6 +91,14 @@ async function imagesStep(
     const size = at(sizes, index)
     await pushImage(client, `t${index}`, stage.payloads.next(size * MiB), streamed)
     return size
+  }
+}
+
+async function commitStep(stage: Stage, size: number, name: string, track: Track): Promise<Step> {
+  const client = track(await stage.open(stage.repository(name), 'pull,push'))
+  return async () => {
+    const milliseconds = await commitTime(client, stage.payloads.next(size * MiB))
+    return { mebibytes: size, milliseconds }
   }
 }
 

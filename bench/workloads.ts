@@ -3,7 +3,16 @@ import type { ListedThing } from './list-rows.ts'
 
 /** What one operation of a line does. Sizes are in MiB; a mix is a repeating sequence of sizes. */
 export type Shape =
-  | { kind: 'images'; sizes: readonly number[]; pullsPerPush: number; streamed: boolean }
+  | {
+      kind: 'images'
+      sizes: readonly number[]
+      pullsPerPush: number
+      streamed: boolean
+      /** All clients push into one. */
+      oneRepository?: boolean
+    }
+  /** From the last byte of a layer until it is committed. */
+  | { kind: 'commit'; size: number }
   | { kind: 'pull'; sizes: readonly number[] }
   | { kind: 'manifest'; method: 'HEAD' | 'GET' }
   | { kind: 'manifest-put' }
@@ -50,6 +59,22 @@ export const workloads: readonly Workload[] = [
   {
     ...pulls('pull-50x100m', 'memory: 50 clients pull 100 MB', [100], 50, 100, 50),
     group: 'memory',
+  },
+  {
+    ...pushes('commit-1g', 'last byte of 1 GB until 201', [1024], true, 1, 5, 2),
+    shape: { kind: 'commit', size: 1024 },
+    unit: 'requests/s',
+  },
+  { ...pulls('pull-500x1m', '500 clients pull 1 MB', [1], 500, 5000, 1000), group: 'pull-500' },
+  {
+    ...pushes('push-200x1k', '200 clients push 1 KiB, one repository', [1], false, 200, 6000, 1000),
+    shape: {
+      kind: 'images',
+      sizes: [1 / 1024],
+      pullsPerPush: 0,
+      streamed: false,
+      oneRepository: true,
+    },
   },
   mixes('mixed-1m', '75 % pull, 25 % push, 1 MB', 1, 10, 400, 80),
   mixes('mixed-10m', '75 % pull, 25 % push, 10 MB', 10, 10, 120, 24),
@@ -104,9 +129,16 @@ export const workloads: readonly Workload[] = [
   },
 ]
 
+/** What `--engines` measures unless told otherwise. */
+export const engineLines: readonly string[] = workloads
+  .map(({ name }) => name)
+  .filter((name) => /^(push|stream|pull|mixed|commit|manifest)-/.test(name))
+
 /** What Entrepot has to reach. Ratios are against the peer of that name. */
 export type Target =
-  | { kind: 'ratio'; line: string; peer: string; atLeast: number }
+  | { kind: 'ratio'; line: string; server?: string; peer: string; atLeast: number }
+  | { kind: 'rate'; line: string; server: string; atLeast: number }
+  | { kind: 'latency'; line: string; server: string; p95AtMostMs: number }
   | { kind: 'memory'; line: string; atMostMB: number }
   | { kind: 'flat'; small: string; large: string; atMost: number }
 
@@ -125,6 +157,15 @@ export const targets: readonly Target[] = [
   { kind: 'flat', small: 'ccr-repositories-10', large: 'ccr-repositories-100k', atMost: 1.25 },
   { kind: 'flat', small: 'ccr-artifacts-10', large: 'ccr-artifacts-100k', atMost: 1.25 },
   { kind: 'memory', line: 'pull-50x100m', atMostMB: 150 },
+  { kind: 'rate', line: 'push-200x1k', server: 'entrepot', atLeast: 300 },
+  { kind: 'rate', line: 'push-200x1k', server: 'postgres', atLeast: 300 },
+  { kind: 'latency', line: 'pull-500x1m', server: 'replicas', p95AtMostMs: 1000 },
+  ...['docker-registry-s3', 'distribution-s3'].flatMap((onS3): Target[] => [
+    ...engineLines
+      .filter((line) => line !== 'commit-1g')
+      .map((line): Target => ({ kind: 'ratio', line, server: 's3', peer: onS3, atLeast: 1 })),
+    { kind: 'ratio', line: 'commit-1g', server: 's3', peer: onS3, atLeast: 3 },
+  ]),
 ]
 
 function pushes(
