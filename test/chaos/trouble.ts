@@ -69,19 +69,19 @@ export const makeTrouble = (options: {
       await engines.restartPostgres()
       return true
     },
+    // These go on while the next one happens.
     async 'S3 faults'() {
-      const share = random.pick([0.05, 0.2, 0.6])
+      const share = random.pick([0.1, 0.3, 0.7])
       const kind = random.chance(0.5) ? random.pick(FAULTS) : undefined
-      faults.decide = () => (random.chance(share) ? (kind ?? random.pick(FAULTS)) : undefined)
-      await Bun.sleep(random.between(1_000, 5_000))
-      faults.decide = () => undefined
+      const until = Date.now() + random.between(2_000, 8_000)
+      faults.decide = () =>
+        Date.now() < until && random.chance(share) ? (kind ?? random.pick(FAULTS)) : undefined
       return true
     },
     async 'S3 outages'() {
       const kind = random.pick(['error', 'busy', 'cut'] as const)
-      faults.decide = () => kind
-      await Bun.sleep(random.between(500, 3_000))
-      faults.decide = () => undefined
+      const until = Date.now() + random.between(500, 4_000)
+      faults.decide = () => (Date.now() < until ? kind : undefined)
       return true
     },
   }
