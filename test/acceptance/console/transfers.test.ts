@@ -16,7 +16,7 @@ const LOOPBACK = { ENTREPOT_HUB_ALLOWED_NETWORKS: '127.0.0.0/8' }
 describeConsole(
   'transfers and the inventory in the console',
   (console) => {
-    const windows: Window[] = []
+    let window: Window
     let there: Server
     let slow: CountingProxy
     let registry: string
@@ -36,27 +36,21 @@ describeConsole(
       const more = { namespace: 'team', accessKey, secretKey }
       registry = (await addRegistry(server, 'branch', there.url, more)).id
       await addRegistry(server, 'far-away', slow.url, more)
+      window = await console().window()
+      await window.signIn()
     }, 120_000)
-    afterEach(async () => {
-      const problems = windows.flatMap((window) => window.problems)
-      await Promise.all(windows.splice(0).map((window) => window.close()))
-      expect(problems).toEqual([])
+    afterEach(() => {
+      expect(window.problems).toEqual([])
     })
     afterAll(async () => {
+      await window?.close()
       await slow?.stop()
       await there?.dispose()
       await back?.dispose()
     })
 
-    async function signedIn(): Promise<Window> {
-      const window = await console().window()
-      windows.push(window)
-      await window.signIn()
-      return window
-    }
-
     test('an image of a registry is copied to us, one platform of it, and its progress shown', async () => {
-      const { page, open } = await signedIn()
+      const { page, open } = window
       const image = 'tab=browse&repository=team%2Fweb&reference=2.4.0'
       await open(`/registries/${registry}?${image}`)
       await page.getByRole('button', { name: 'Copy to' }).click()
@@ -91,7 +85,7 @@ describeConsole(
 
     test('a slow copy tells how far it is; it is cancelled, and done again', async () => {
       const { server } = console()
-      const { page, open } = await signedIn()
+      const { page, open } = window
       await open('/transfers')
       const source = { registry: 'self', repository: 'shop/big', reference: '1' }
       const asked = { source, target: { registry: 'far-away' } }
@@ -114,7 +108,7 @@ describeConsole(
     })
 
     test('a copy that fails says why in plain words', async () => {
-      const { page, open } = await signedIn()
+      const { page, open } = window
       const source = { registry: 'branch', repository: 'team/none', reference: '1' }
       const asked = { source, target: { registry: 'self', repository: 'shop/none' } }
       const { id } = await callApi<{ id: number }>(console().server, 'POST', '/transfers', asked)
@@ -124,7 +118,7 @@ describeConsole(
     })
 
     test('the inventory is searched and filtered, and what a sync finds appears', async () => {
-      const { page, open } = await signedIn()
+      const { page, open } = window
       await open('/inventory')
       const rows = page.getByRole('row')
       await page.getByText('team/worker:1.9.2').first().waitFor()
@@ -146,7 +140,7 @@ describeConsole(
     })
 
     test('a registry is read at the times that somebody sets, in his zone', async () => {
-      const { page, open } = await signedIn()
+      const { page, open } = window
       await open(`/registries/${registry}?tab=syncs`)
       await page.getByLabel('Besides every day').click()
       await page.getByTitle('At other times').click()
@@ -164,7 +158,7 @@ describeConsole(
     })
 
     test('what pipelines write down, what they get, and a use that is forgotten', async () => {
-      const { page, open } = await signedIn()
+      const { page, open } = window
       await open(`/registries/${registry}?tab=means`)
       await page.getByLabel('Project').fill('shop')
       await page.getByTitle('shop', { exact: true }).click()
@@ -186,7 +180,7 @@ describeConsole(
 
     test('a server that went away is told of, and followed again when it is back', async () => {
       const { server } = console()
-      const { page, open } = await signedIn()
+      const { page, open } = window
       await open('/jobs')
       await page.getByRole('cell', { name: 'transfer', exact: true }).first().waitFor()
       await server.stop()

@@ -152,7 +152,7 @@ export const hub: Pick<Texts, 'hub'> = {
     means: {
       title: '接入使用',
       what: '使用方和用途',
-      aProject: '项目',
+      aProject: 'PROJECT',
       purpose: '用途',
       purposes: {
         build: '构建',
