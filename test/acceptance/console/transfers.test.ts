@@ -3,7 +3,7 @@ import { createProject } from '../admin-api.ts'
 import { type CountingProxy, startCountingProxy } from '../counting-proxy.ts'
 import { createRawRegistry } from '../raw-registry.ts'
 import { type Server, startServer, waitFor } from '../server.ts'
-import { addRegistry, callApi, finished } from '../transfers-api.ts'
+import { addRegistry, callApi } from '../transfers-api.ts'
 import { describeConsole, type Window } from './browser.ts'
 import { pushImage, pushMultiArch } from './sample-content.ts'
 
@@ -24,7 +24,7 @@ describeConsole(
     beforeAll(async () => {
       const { server } = console()
       there = await startServer({ env: LOOPBACK })
-      slow = startCountingProxy(there.url, { bytesPerSecond: 4_000_000 })
+      slow = startCountingProxy(there.url, { bytesPerSecond: 500_000 })
       await createProject(server, 'shop')
       await createProject(there, 'team')
       const theirs = createRawRegistry(there.url, there.admin)
@@ -83,7 +83,7 @@ describeConsole(
       await page.getByText('linux/arm64').waitFor()
     })
 
-    test('a slow copy tells how far it is; it is cancelled, and done again', async () => {
+    test('a slow copy tells how far it is; it is cancelled, and begun again', async () => {
       const { server } = console()
       const { page, open } = window
       await open('/transfers')
@@ -101,10 +101,14 @@ describeConsole(
       await page.getByRole('button', { name: 'Cancel' }).click()
       await page.getByText('It was cancelled.').waitFor()
       await page.getByRole('button', { name: 'Try again' }).click()
-      await page.getByText('Done', { exact: true }).waitFor({ timeout: 90_000 })
-      expect(await finished(server, id)).toMatchObject({ state: 'done' })
-      await open('/transfers?state=done&project=shop')
+      await page.getByText('Running', { exact: true }).waitFor()
+      await page.getByRole('button', { name: 'Cancel' }).click()
+      await page.getByText('It was cancelled.').waitFor()
+      await open('/transfers?state=cancelled&project=shop')
       await page.getByRole('link', { name: `#${id}` }).waitFor()
+      await open('/transfers?state=done&project=shop')
+      await page.getByRole('link', { name: '#1', exact: true }).waitFor()
+      expect(await page.getByRole('link', { name: `#${id}` }).count()).toBe(0)
     })
 
     test('a copy that fails says why in plain words', async () => {
@@ -157,10 +161,39 @@ describeConsole(
       await page.getByRole('cell', { name: 'Somebody' }).waitFor()
     })
 
+    test('what a sync could not read is told with the reason', async () => {
+      const { page, open } = window
+      const faulty = Bun.serve({
+        hostname: '127.0.0.1',
+        port: 0,
+        fetch(request) {
+          const { pathname, search } = new URL(request.url)
+          if (pathname === '/v2/team/worker/tags/list') {
+            const errors = [{ code: 'DENIED', message: 'worker is closed today' }]
+            return Response.json({ errors }, { status: 403 })
+          }
+          return fetch(there.url + pathname + search, { headers: request.headers })
+        },
+      })
+      try {
+        const { username: accessKey, password: secretKey } = there.admin
+        const more = { namespace: 'team', accessKey, secretKey }
+        const address = `http://127.0.0.1:${faulty.port}`
+        const { id } = await addRegistry(console().server, 'faulty', address, more)
+        await open(`/registries/${id}?tab=syncs`)
+        const row = page.getByRole('row').filter({ hasText: 'Done in part' })
+        await row.getByRole('button', { name: /expand/i }).click()
+        await page.getByText('1 repository could not be read').waitFor()
+        await page.getByText(/team\/worker: .*closed today/).waitFor()
+      } finally {
+        await faulty.stop(true)
+      }
+    })
+
     test('what pipelines write down, what they get, and a use that is forgotten', async () => {
       const { page, open } = window
       await open(`/registries/${registry}?tab=means`)
-      await page.getByLabel('Project').fill('shop')
+      await page.getByLabel('Project', { exact: true }).fill('shop')
       await page.getByTitle('shop', { exact: true }).click()
       await page.getByText('entrepot use shop app --registry branch').waitFor()
       expect(await page.content()).not.toContain(there.admin.password)
@@ -176,6 +209,18 @@ describeConsole(
       await page.getByText('Nothing uses it.').waitFor()
       await page.getByRole('tab', { name: 'Trust' }).click()
       await page.getByText('"insecure-registries"').waitFor()
+    })
+
+    test('where no stream of events gets through, pages ask by themselves', async () => {
+      const { page, open } = window
+      await page.route('**/api/v1/events', (route) => route.abort())
+      await open('/transfers')
+      const source = { registry: 'branch', repository: 'team/none', reference: '2' }
+      const asked = { source, target: { registry: 'self', repository: 'shop/asked-for' } }
+      await callApi(console().server, 'POST', '/transfers', asked)
+      await page.getByText('shop/asked-for:2').waitFor()
+      expect(await page.getByText('What you see may be out of date').count()).toBe(0)
+      await page.unroute('**/api/v1/events')
     })
 
     test('a server that went away is told of, and followed again when it is back', async () => {
