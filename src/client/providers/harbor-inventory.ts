@@ -174,6 +174,7 @@ async function* readPages<T>(
   let total = Number.POSITIVE_INFINITY
   let seen = 0
   let isWhole = true
+  let isShrunk = false
   for (let page = 1; page <= MOST_PAGES && (page - 1) * PAGE_SIZE < total; page++) {
     const separator = path.includes('?') ? '&' : '?'
     const call = callOf(context, doing, `${path}${separator}page=${page}&page_size=${PAGE_SIZE}`, {
@@ -184,6 +185,7 @@ async function* readPages<T>(
       const { value, headers } = await callJson(context, call, schema)
       const count = value?.length ?? 0
       const told = Number(headers.get('x-total-count') ?? Number.NaN)
+      if (told < total && Number.isFinite(total)) isShrunk = true
       total = Number.isFinite(told) ? told : count < PAGE_SIZE ? seen + count : total
       seen += count
       if (count > 0) yield { items: value }
@@ -193,7 +195,7 @@ async function* readPages<T>(
       yield { items: null, problem: error }
     }
   }
-  if (isWhole && seen < total) {
+  if (isShrunk || (isWhole && seen < total)) {
     yield {
       items: null,
       problem: remoteFault(
@@ -206,7 +208,9 @@ async function* readPages<T>(
 
 /** Others may fare better; unlike when the registry as a whole does not answer. */
 function isOfOne(error: unknown): error is AppError {
-  return isAppError(error, 'remote_error', 'remote_denied', 'not_found')
+  if (!isAppError(error, 'remote_error', 'remote_denied', 'not_found')) return false
+  // Trying a wrong password again and again locks accounts.
+  return error.details.problem !== 'login'
 }
 
 function tellsChanges(context: ProviderContext): Promise<boolean> {

@@ -136,6 +136,23 @@ describe('what fails in Harbor', () => {
     expect(await inv.names()).toEqual(namesOf(harbor))
   })
 
+  test('a list that shrinks while it is read marks nothing as gone', async () => {
+    const names = Array.from({ length: 250 }, (_, i) => `a/app-${String(i).padStart(3, '0')}`)
+    await start(Object.fromEntries(names.map((name) => [name, ['1']])))
+    await inv.sync()
+    harbor.refuse = (kind, _, query) => {
+      // What stood at the end of the first page comes to its end again, and is not seen.
+      if (kind === 'repositories' && query.get('page') === '2') harbor.remove('a/app-000')
+      return undefined
+    }
+    const row = await inv.sync()
+    expect(row).toMatchObject({ state: 'partial', images: 250 })
+    expect(row.error).toContain('changed while it was read')
+    harbor.refuse = undefined
+    expect(await inv.sync()).toMatchObject({ state: 'done', images: 249 })
+    expect(await inv.names()).toEqual(namesOf(harbor))
+  })
+
   test('all of it, where the account may not use the API: then /v2 is read, and why', async () => {
     await start({ 'a/one': many(3) })
     harbor.refuse = (kind) => (kind === 'artifacts' ? 403 : undefined)
