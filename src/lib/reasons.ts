@@ -43,6 +43,33 @@ export interface Reasons {
   registry_name_reserved: { name: string }
   registry_secret_again: Record<never, never>
   registry_region_missing: Record<never, never>
+  /** Of the steps of a test of a connection. */
+  check_anonymous: Record<never, never>
+  check_answers: { host: string }
+  check_certificate_good: Record<never, never>
+  check_clock_off: { seconds: number }
+  check_clock_unknown: Record<never, never>
+  check_clocks_agree: Record<never, never>
+  check_has_address: { host: string }
+  check_listed: Record<never, never>
+  check_logged_in: { name: string }
+  check_may_not_push: Record<never, never>
+  check_may_pull: { repository: string }
+  check_may_push: { repository: string }
+  check_no_limit: Record<never, never>
+  check_no_repository: Record<never, never>
+  check_not_listed: Record<never, never>
+  check_not_reached: Record<never, never>
+  check_not_verified: Record<never, never>
+  check_nothing_to_pull: Record<never, never>
+  check_plain_http: Record<never, never>
+  check_reads_freely: Record<never, never>
+  check_requests_left: { remaining: number }
+  check_wants_login: { schemes: string }
+  check_login_refused: Record<never, never>
+  check_no_permission: Record<never, never>
+  check_overloaded: Record<never, never>
+  check_no_registry: Record<never, never>
   role_missing: { name: string; role: string }
   administrators_only: Record<never, never>
 }

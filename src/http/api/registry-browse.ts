@@ -28,6 +28,13 @@ const ReportView = z
         ms: z.int().nullable(),
         message: z.string(),
         advice: z.string(),
+        says: z
+          .object({
+            name: z.string(),
+            params: z.record(z.string(), z.union([z.string(), z.number()])),
+          })
+          .optional()
+          .openapi({ description: 'The same for programs, as `reason` of errors' }),
       }),
     ),
     credentialExpiresAt: time.nullable(),

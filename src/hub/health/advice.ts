@@ -1,6 +1,7 @@
 import type { Endpoint } from '../../client/provider.ts'
 import { isAppError } from '../../lib/errors.ts'
-import type { CheckStepName } from './report.ts'
+import type { Reason } from '../../lib/reasons.ts'
+import type { CheckStep, CheckStepName } from './report.ts'
 
 /** The step of a test at which a first contact ended so. */
 export function stepOfFailure(error: unknown): CheckStepName {
@@ -37,6 +38,22 @@ const ADVICE: Record<string, (endpoint: Endpoint) => string> = {
 export function adviceFor(error: unknown, endpoint: Endpoint): string {
   if (!isAppError(error)) return ''
   return ADVICE[String(error.details.problem)]?.(endpoint) ?? ''
+}
+
+/** Of the same problems, what the console has words for. */
+const SAYS: Record<string, Reason> = {
+  login: 'check_login_refused',
+  anonymous: 'check_login_refused',
+  permission: 'check_no_permission',
+  overloaded: 'check_overloaded',
+  paused: 'check_overloaded',
+  absent: 'check_no_registry',
+}
+
+export function reasonOf(error: unknown): CheckStep['says'] {
+  if (!isAppError(error)) return undefined
+  const name = SAYS[String(error.details.problem)]
+  return error.details.reason ?? (name && { name, params: {} })
 }
 
 /** For people; only our own errors are known to have nothing secret in them. */

@@ -23,6 +23,8 @@ export interface CheckStep {
   message: string
   /** What to do about it; empty when there is nothing to do. */
   advice: string
+  /** The same for the console, where it has words for it: see `because`. */
+  says?: { name: string; params: Record<string, string | number> } | undefined
 }
 
 /** What a test of a connection found. */

@@ -231,6 +231,12 @@ const Report = z.strictObject({
         ms: whole.max(3_600_000).nullable(),
         message: plain(2_000),
         advice: plain(2_000),
+        says: z
+          .strictObject({
+            name: z.string().regex(/^\w{1,64}$/),
+            params: z.record(z.string().regex(/^\w{1,32}$/), z.union([plain(500), z.number()])),
+          })
+          .optional(),
       }),
     )
     .max(CHECK_STEPS.length),

@@ -70,6 +70,8 @@ export interface CheckStep {
   ms: number | null
   message: string
   advice: string
+  /** The same in a form that can be translated. */
+  says?: { name: string; params: Record<string, string | number> } | undefined
 }
 
 export interface ConnectionReport {

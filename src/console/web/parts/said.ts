@@ -43,6 +43,14 @@ export function sayProblem(error: unknown, { t, language, format }: Language): S
   return { title, sentence, original: said, requestId }
 }
 
+/** undefined: there are no words for it in this language. */
+export function sayReason(
+  t: TFunction,
+  { name, params }: { name: string; params: Record<string, string | number> },
+): string | undefined {
+  return lookUp(t, 'reasons', name, params)
+}
+
 /** A text whose key comes from the server; undefined: there is none. */
 function lookUp(
   t: TFunction,

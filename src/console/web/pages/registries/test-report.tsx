@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next'
 import type { CheckStep, ConnectionReport } from '../../api/hub.ts'
 import { useFormat } from '../../format.ts'
 import { inOrder } from '../../parts/in-order.ts'
+import { sayReason } from '../../parts/said.ts'
 import { Time } from '../../parts/values.tsx'
 
 const COLORS: Record<CheckStep['result'], string> = {
@@ -15,14 +16,16 @@ const COLORS: Record<CheckStep['result'], string> = {
 /** What a test of a connection found, step by step. */
 export function TestReport({ report }: { report: ConnectionReport }) {
   const { t } = useTranslation()
+  const say = useSayStep()
   const { at, ok, reason, steps, credentialExpiresAt } = report
+  const failed = steps.find(({ result }) => result === 'failed')
   return (
     <section aria-label={t('hub.test.run')}>
       <Alert
         type={ok ? 'success' : 'error'}
         showIcon
         title={ok ? t('hub.test.well') : t('hub.test.failed')}
-        description={reason || undefined}
+        description={(failed && say(failed)) ?? (reason || undefined)}
       />
       <p className="cell-note">
         {t('hub.test.at')} <Time at={at} />
@@ -42,15 +45,18 @@ export function TestReport({ report }: { report: ConnectionReport }) {
   )
 }
 
-function Step({ step: { step, result, ms, message, advice } }: { step: CheckStep }) {
+function Step({ step: whole }: { step: CheckStep }) {
+  const { step, result, ms, message, advice } = whole
   const { t } = useTranslation()
+  const said = useSayStep()(whole)
   const format = useFormat()
   return (
     <li className="layer">
       <div style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
         <strong>{t(`hub.test.steps.${step}`)}</strong>
-        {message && <div>{message}</div>}
-        {advice && <div className="cell-note">{advice}</div>}
+        {said && <div title={[message, advice].filter(Boolean).join('; ')}>{said}</div>}
+        {!said && message && <div>{message}</div>}
+        {!said && advice && <div className="cell-note">{advice}</div>}
       </div>
       <div className="nowrap">
         {ms !== null && <span className="cell-note">{format.duration(ms)} </span>}
@@ -58,6 +64,12 @@ function Step({ step: { step, result, ms, message, advice } }: { step: CheckStep
       </div>
     </li>
   )
+}
+
+/** In the reader's language, where it has words for it; the server's own are English. */
+function useSayStep(): (step: CheckStep) => string | undefined {
+  const { t, i18n } = useTranslation()
+  return ({ says }) => (i18n.language === 'en' || !says ? undefined : sayReason(t, says))
 }
 
 /** A test takes a while, and says so. */
