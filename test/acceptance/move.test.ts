@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { decodeProtectedHeader } from 'jose'
 import pg from 'pg'
-import { createProject, createUser } from './admin-api.ts'
+import { basic, createProject, createUser } from './admin-api.ts'
 import { findGarage, startEngines, startPostgres } from './engines.ts'
 import { missingFrom, multiArchOf, pushMultiArch } from './multi-arch.ts'
 import { createRawRegistry, imageOf, randomBytes } from './raw-registry.ts'
@@ -102,6 +103,16 @@ const copiedTables = async (): Promise<number> => {
   }
 }
 
+/** The key by which tokens are signed. */
+const signingKey = async (): Promise<string | undefined> => {
+  const answer = await fetch(`${server.url}/token?service=entrepot&scope=repository:big/app:pull`, {
+    headers: { authorization: basic(user) },
+  })
+  expect(answer.status).toBe(200)
+  const { token } = (await answer.json()) as { token: string }
+  return decodeProtectedHeader(token).kid
+}
+
 test(
   'an installation is moved, killed on the way, and has everything byte for byte',
   async () => {
@@ -122,6 +133,7 @@ test(
     const patch = await registry.request('PATCH', upload, { body: half })
     expect(patch.status).toBe(202)
 
+    const signedBefore = await signingKey()
     const running = await migrate()
     expect([running.exitCode, running.output]).toEqual([
       1,
@@ -167,6 +179,8 @@ test(
       env: { ...bucketAccess(), ...named, ENTREPOT_DATABASE_URL: databaseUrl },
     })
     const there = createRawRegistry(server.url, user)
+    // Its private half came along sealed.
+    expect(await signingKey()).toBe(signedBefore)
     expect(await missingFrom(there, 'big/app', 'v1', image)).toEqual([])
     for (const [i, one] of small.entries()) {
       const name = `small/app-${i % 7}`
