@@ -54,7 +54,7 @@ function startRunner({ privateKey, header }: TestRunner, only: string[] = []) {
     await service.tasks.end(runner, task, sent)
   }
   async function loop(): Promise<void> {
-    const options = { begins: false, held: [], slots: 4, waitMs: 50, version: '1' }
+    const options = { begins: false, held: [], slots: 4, copies: 3, waitMs: 50, version: '1' }
     while (!stop.signal.aborted) {
       const runner = await service.access.authenticate(header)
       const { tasks } = await service.tasks.lease(runner, options)

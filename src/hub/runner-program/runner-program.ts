@@ -99,6 +99,7 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
     })
     const run: Running = {
       epoch: task.epoch,
+      kind: task.work.kind,
       lose: () => lost.abort(new AppError('conflict', 'the task was given to somebody else')),
       ended: ended.then(() => {
         // It may have come again meanwhile.
@@ -149,10 +150,13 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
 
   async function takeWork(begins: boolean): Promise<z.output<typeof LeaseAnswer>> {
     const busy = running.size > 0
+    const copying = [...running.values()].filter(({ kind }) => kind === 'copy').length
     const body = {
       begins,
       held: held(),
       slots: atOnce - running.size,
+      // One place is for what is done in a moment.
+      copies: Math.max(0, Math.max(1, atOnce - 1) - copying),
       // Who has work in hand says so again before its lease ends.
       wait: busy ? 4 : LONGEST_WAIT,
       version,
@@ -198,6 +202,7 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
 
 interface Running {
   epoch: number
+  kind: RunnerTaskView['work']['kind']
   lose(): void
   ended: Promise<void>
 }

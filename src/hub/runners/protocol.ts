@@ -145,6 +145,8 @@ export const LeaseRequest = {
   held,
   /** Tasks that the runner can take now. */
   slots: z.int().min(1).max(MOST_TASKS),
+  /** Of them for copies, which may take hours: the rest goes on beside them. */
+  copies: z.int().min(0).max(MOST_TASKS),
   /** Seconds to wait for the first one. */
   wait: z.int().min(0).max(LONGEST_WAIT),
   version: ProgramVersion,

@@ -37,6 +37,7 @@ export interface TaskAnswers {
       begins: boolean
       held: readonly Held[]
       slots: number
+      copies: number
       waitMs: number
       version: string
       signal?: AbortSignal
@@ -103,14 +104,14 @@ export function createTaskAnswers({
       stopping = true
     },
 
-    async lease(runner, { begins, held, slots, waitMs, version, signal }) {
+    async lease(runner, { begins, held, slots, copies, waitMs, version, signal }) {
       const { id } = runner
       await noteVersion(db, id, version)
       if (begins) await db.transaction((tx) => releaseTasks(tx, id), { durable: false })
       const lost = await hold(runner, held)
       const until = performance.now() + waitMs
       for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_MS)) {
-        const tasks = await leaseTasks({ db, clock }, runner, slots)
+        const tasks = await leaseTasks({ db, clock }, runner, { slots, copies })
         const left = until - performance.now()
         if (tasks.length > 0 || lost.length > 0 || left <= 0) return { tasks, lost }
         await Bun.sleep(Math.min(pause, left))

@@ -35,7 +35,16 @@ onEachEngine('the tasks of a runner', (create) => {
     key,
   })
   const lease = async (slots = 1, as = runner, begins = false): Promise<RunnerTaskView[]> =>
-    (await service.tasks.lease(as, { begins, held: [], slots, waitMs: 0, version: '1' })).tasks
+    (
+      await service.tasks.lease(as, {
+        begins,
+        held: [],
+        slots,
+        copies: slots,
+        waitMs: 0,
+        version: '1',
+      })
+    ).tasks
   /** Waits until what was asked for stands in the table. */
   async function queued(count: number): Promise<void> {
     for (;;) {
@@ -99,7 +108,7 @@ onEachEngine('the tasks of a runner', (create) => {
     const { clock } = hub.accounts
     const { db } = hub.accounts.anotherProcess()
     const other = testRunnerService({ db, clock })
-    const options = { begins: false, held: [], slots: 2, waitMs: 0, version: '1' }
+    const options = { begins: false, held: [], slots: 2, copies: 2, waitMs: 0, version: '1' }
     const taken = await Promise.all(
       Array.from({ length: 8 }, (_, i) =>
         (i % 2 === 0 ? service : other).tasks.lease(runner, options),
@@ -167,6 +176,82 @@ onEachEngine('the tasks of a runner', (create) => {
     hub.accounts.pass(LEASE_MS + 1)
     expect(await lease(4)).toEqual([])
     expect(await lease(4, stranger)).toEqual([])
+    stop.abort()
+  })
+
+  test('is a copy only where there is a place for one', async () => {
+    const stop = new AbortController()
+    const copy = {
+      kind: 'copy' as const,
+      direction: 'in' as const,
+      source: { repository: 'a/b', reference: '1' },
+      target: { repository: 'c/d', tag: '1' },
+      platforms: [],
+      index: 'keep' as const,
+      referrers: true,
+      overwrite: true,
+    }
+    const asks = [1, 2, 3].map((transfer) =>
+      ask().run(
+        { runner: 'east', registry, work: { ...copy, transfer }, key: `${transfer}` },
+        stop.signal,
+      ),
+    )
+    for (const each of asks) each.catch(() => {})
+    await queued(3)
+    const options = { begins: false, held: [], slots: 4, waitMs: 0, version: '1' }
+    const lease = async (copies: number) =>
+      (await service.tasks.lease(runner, { ...options, copies })).tasks.length
+    expect(await lease(0)).toBe(0)
+    expect(await lease(2)).toBe(2)
+    const read = ask().run(request('a/b'), stop.signal)
+    read.catch(() => {})
+    await queued(4)
+    expect(await lease(0)).toBe(1)
+    expect(await lease(4)).toBe(1)
+    stop.abort()
+  })
+
+  test('may reach a private address where somebody may have allowed it', async () => {
+    const stop = new AbortController()
+    const own = await hub.accounts.createProject('own')
+    await addRunner(hub.accounts, 'scoped', own)
+    const allowed = async (cluster: string, mayUsePrivate: boolean) => {
+      const settings = { connectClusterId: cluster, projects: [own], secret: 'x' }
+      const made = await hub.registries.create(
+        {
+          provider: 'harbor',
+          address: 'http://10.0.0.7',
+          origin: 'hss',
+          createdBy: null,
+          ...settings,
+        },
+        { mayUsePrivate },
+      )
+      const { db } = hub.accounts
+      const waiting = ask().run(
+        { runner: cluster, registry: made.id, work: { kind: 'check' }, key: made.id },
+        stop.signal,
+      )
+      waiting.catch(() => {})
+      await queued(1)
+      const identity =
+        cluster === 'east' ? runner : { ...runner, id: cluster, credential: await last() }
+      const [task] = await lease(1, identity)
+      await db.query.deleteFrom('runner_task').execute()
+      return task?.registry.allowPrivate
+    }
+    const last = async () => {
+      const rows = await hub.accounts.db.query
+        .selectFrom('runner_credential')
+        .select('id')
+        .where('runner', '=', 'scoped')
+        .execute()
+      return rows[0]?.id ?? 0
+    }
+    expect(await allowed('east', true)).toBe(true)
+    expect(await allowed('east', false)).toBe(false)
+    expect(await allowed('scoped', false)).toBe(true)
     stop.abort()
   })
 

@@ -76,14 +76,19 @@ export async function addTask(tx: Tx, request: TaskRequest, now: number): Promis
 export async function leaseTasks(
   { db, clock }: { db: Db; clock: Clock },
   runner: Pick<RunnerIdentity, 'id' | 'credential'>,
-  slots: number,
+  { slots, copies }: { slots: number; copies: number },
 ): Promise<RunnerTaskView[]> {
   const now = clock()
   // Looking first spares the write lock, as there is nearly always nothing to do.
-  if ((await free(db.query, runner, now).limit(1).execute()).length === 0) return []
+  const any = copies > 0 ? {} : { copies: false }
+  if ((await free(db.query, runner, now, any).limit(1).execute()).length === 0) return []
   return db.transaction(
     async (tx) => {
-      const due = await db.engine.lockFreeRows(free(tx, runner, now).limit(slots)).execute()
+      const take = (copiesOnly: boolean, most: number) =>
+        db.engine.lockFreeRows(free(tx, runner, now, { copies: copiesOnly }).limit(most)).execute()
+      const due = await take(false, slots)
+      const left = Math.min(slots - due.length, copies)
+      if (left > 0) due.push(...(await take(true, left)))
       if (due.length === 0) return []
       const ids = due.map(({ id }) => id)
       const rows = await tx
@@ -111,10 +116,12 @@ function free(
   on: Queryable,
   { id, credential }: Pick<RunnerIdentity, 'id' | 'credential'>,
   now: number,
+  { copies }: { copies?: boolean },
 ) {
   return (
     on
       .selectFrom('runner_task')
+      .$if(copies !== undefined, (query) => query.where('kind', copies ? '=' : '!=', 'copy'))
       .select('id')
       .where('runner', '=', id)
       .where('wanted_until', '>=', now)
