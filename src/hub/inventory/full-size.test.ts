@@ -15,6 +15,8 @@ import { createTestSource } from './test-source.ts'
 
 const isWanted = process.env.ENTREPOT_TEST_FULL_INVENTORY === '1'
 const LONGEST = 30 * 60_000
+/** Bytes. 100,000 images as objects would be several times that. */
+const MOST_LIVE = 32 * 2 ** 20
 
 interface Told {
   counts: Record<string, number>
@@ -23,37 +25,39 @@ interface Told {
 
 describe.skipIf(!isWanted)('100,000 tags', () => {
   test.each([
-    ['harbor', HARBOR_LOGIN, 64],
-    ['jfrog', ARTIFACTORY_LOGIN, 128],
+    ['harbor', HARBOR_LOGIN],
+    ['jfrog', ARTIFACTORY_LOGIN],
   ] as const)(
     'of %s are all there, in flat memory, and a second run fetches under 1 %% of it',
-    async (provider, login, mostMegabytes) => {
+    async (provider, login) => {
       const server = await startServer(provider)
       const inv = await createTestSyncOf(provider, { url: server.url }, login)
       try {
         Bun.gc(true)
-        const before = process.memoryUsage().rss
-        let peak = before
+        const before = process.memoryUsage().heapUsed
+        let [peak, live] = [0, 0]
         const watch = setInterval(() => {
           peak = Math.max(peak, process.memoryUsage().rss)
-        }, 100)
+          // What is there for a reason, and not because nobody has looked at it yet.
+          Bun.gc(true)
+          live = Math.max(live, process.memoryUsage().heapUsed - before)
+        }, 1_000)
         const [first, firstSeconds] = await timed(() => inv.sync())
         clearInterval(watch)
         const asked = await server.tell('reset')
         const [second, secondSeconds] = await timed(() => inv.sync())
         const askedAgain = await server.tell('tell')
-        const grown = (peak - before) / 2 ** 20
         console.log(
           `${provider}: first run ${asked.requests} requests in ${firstSeconds} s ` +
-            `${JSON.stringify(asked.counts)}, grown by ${grown.toFixed(0)} MiB to ` +
-            `${(peak / 2 ** 20).toFixed(0)}; second ${askedAgain.requests} in ${secondSeconds} s ` +
+            `${JSON.stringify(asked.counts)}, ${megabytes(live)} MiB more in use, resident ` +
+            `${megabytes(peak)} MiB; second ${askedAgain.requests} in ${secondSeconds} s ` +
             JSON.stringify(askedAgain.counts),
         )
         const images = Object.values(fullSize()).flat().length
         expect(first).toMatchObject({ state: 'done', images, repositories_failed: 0 })
         expect(second).toMatchObject({ state: 'done', images, manifests_read: 0 })
         expect(askedAgain.requests / asked.requests).toBeLessThan(0.01)
-        expect(grown).toBeLessThan(mostMegabytes)
+        expect(live).toBeLessThan(MOST_LIVE)
         await expectEqualToSource(inv, createTestSource(fullSize()))
       } finally {
         server.stop()
@@ -90,3 +94,5 @@ async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
   const result = await work()
   return [result, Math.round((performance.now() - from) / 1000)]
 }
+
+const megabytes = (bytes: number) => (bytes / 2 ** 20).toFixed(0)
