@@ -82,7 +82,10 @@ export async function reserve(
   return row
 }
 
-/** Notes that the object of `head.sequence` is stored. undefined: another one is, since. */
+/**
+ * Notes that the object of `head.sequence` is stored. undefined: somebody has reserved a number
+ * since; the object does no harm, but what it tells will be told again.
+ */
 export async function acknowledge(
   tx: Tx,
   head: Head,
@@ -93,7 +96,7 @@ export async function acknowledge(
     .set({ ...more, acknowledged: head.sequence })
     .where('id', '=', 1)
     .where('lineage', '=', head.lineage)
-    .where('acknowledged', '=', head.acknowledged)
+    .where('sequence', '=', head.sequence)
     .returningAll()
     .executeTakeFirst()
 }

@@ -152,6 +152,42 @@ onEachEngine('journal writer', (create) => {
     expect(Object.keys(told())).toHaveLength(Object.keys(expected).length + 1)
   })
 
+  test('a page that comes late is none of a snapshot that was begun since', async () => {
+    const { first } = registry
+    await pushImage(first, 'one/app', [noise(10, 1)], { tag: 'v1' })
+    const puts = [0, 1].map(() => ({ reached: createGate(), stalled: createGate() }))
+    let count = 0
+    store.beforePut = async () => {
+      const put = puts[count++]
+      put?.reached.open()
+      await put?.stalled.opened
+      if (put === puts[1]) throw new Error('killed')
+    }
+    const late = writer.flush()
+    await puts[0]?.reached.opened
+    for (const state of ['trashed', 'live'] as const) {
+      await first.db.transaction((tx) => tx.updateTable('repository').set({ state }).execute())
+    }
+    registry.pass(61_000)
+    const next = anotherWriter().flush()
+    next.catch(() => {})
+    await puts[1]?.reached.opened
+    puts[0]?.stalled.open()
+    await late
+    puts[1]?.stalled.open()
+    await expect(next).rejects.toThrow('killed')
+    registry.pass(61_000)
+    await anotherWriter().flush()
+    expect(files().at(-1)).toEndWith('.end')
+    expect(Object.keys(told()).map((name) => name.split(' ')[0])).toEqual([
+      'blob',
+      'manifest',
+      'project',
+      'repository',
+      'tag',
+    ])
+  })
+
   test('two writers at once, while things are pushed and removed', async () => {
     const { first } = registry
     const other = anotherWriter()
