@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../client/provider.ts'
 import { isAppError } from '../../lib/errors.ts'
-import type { Reason } from '../../lib/reasons.ts'
+import { because, type Reason } from '../../lib/reasons.ts'
 import type { CheckStep, CheckStepName } from './report.ts'
 
 /** The step of a test at which a first contact ended so. */
@@ -52,6 +52,7 @@ const SAYS: Record<string, Reason> = {
 
 export function reasonOf(error: unknown): CheckStep['says'] {
   if (!isAppError(error)) return undefined
+  if (error.code === 'address_refused') return because('check_address_refused', {}).reason
   const name = SAYS[String(error.details.problem)]
   return error.details.reason ?? (name && { name, params: {} })
 }

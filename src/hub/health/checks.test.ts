@@ -138,12 +138,22 @@ onEachEngine('tests of connections', (create) => {
   test('nothing that listens, a name that is none, an address that is refused', async () => {
     const address = serve()
     await server?.stop(true)
-    expect(results(await check(address))).toMatchObject({ resolve: 'ok', connect: 'failed' })
+    const nothing = await check(address)
+    expect(results(nothing)).toMatchObject({ resolve: 'ok', connect: 'failed' })
+    const { host } = new URL(address)
+    // What the console translates.
+    expect(nothing.steps.map(({ says }) => says?.name).slice(0, 3)).toEqual([
+      'check_has_address',
+      'remote_refused',
+      'check_not_reached',
+    ])
+    expect(nothing.steps[1]?.says?.params).toEqual({ host })
     const unknown = await hub.add('unknown', { address: 'https://nowhere.invalid' })
     expect(results(await checks.check(unknown.id))).toMatchObject({ resolve: 'failed' })
     const metadata = await hub.add('metadata', { address: 'http://169.254.169.254' })
     const refused = await checks.check(metadata.id)
     expect(results(refused)).toMatchObject({ resolve: 'failed', connect: 'skipped' })
+    expect(refused.steps[0]?.says?.name).toBe('check_address_refused')
   })
 
   test('one that may only pull, and one whose repositories nobody may list', async () => {

@@ -86,6 +86,7 @@ export interface Reasons {
   registry_secret_again: Record<never, never>
   registry_region_missing: Record<never, never>
   /** Of the steps of a test of a connection. */
+  check_address_refused: Record<never, never>
   check_anonymous: Record<never, never>
   check_answers: { host: string }
   check_certificate_good: Record<never, never>

@@ -4,6 +4,8 @@ import type { Texts } from '../en.ts'
 const reasons: Record<keyof Reasons, string> = {
   administrators_only: '只有系统管理员可以执行此操作。',
   alias_taken: '别名“{{name}}”已被占用，请换一个。',
+  check_address_refused:
+    '不允许访问该地址：私有地址需要由系统管理员填写；回环、链路本地和元数据地址需要在设置 hub.allowedNetworks 中允许。',
   check_anonymous: '未保存密钥，匿名使用。',
   check_answers: '{{host}} 有响应。',
   check_certificate_good: '证书有效。',
