@@ -54,6 +54,7 @@ export function liveEvents(deps: Deps): { endpoints: Endpoint[]; watch: LiveWatc
   const { authenticator, authorizer, sessions } = accounts
   const watch = createLiveWatch({ ...deps, lookMs: deps.settings.lookMs })
   const streams = createLiveStreams({ watch, clock, log })
+  const texts = new WeakMap<object, string>()
   const seen = new WeakMap<LiveBatch, Map<string, Promise<RegistryRecord | undefined>>>()
 
   /** Read once for all streams of an account. */
@@ -66,27 +67,38 @@ export function liveEvents(deps: Deps): { endpoints: Endpoint[]; watch: LiveWatc
     return found
   }
 
+  /** What is the same for everybody is written once. */
+  function textOf(item: object, view: () => unknown): string {
+    const known = texts.get(item) ?? JSON.stringify(view())
+    texts.set(item, known)
+    return known
+  }
+
   async function eventsOf(batch: LiveBatch, principal: Principal): Promise<LiveEvent[]> {
     const events: LiveEvent[] = []
     for (const transfer of batch.transfers) {
       if (!(await seesTransfer(authorizer, principal, transfer))) continue
-      events.push({ event: 'transfer', data: Data.transfer.parse(transferView(transfer)) })
+      const view = () => Data.transfer.parse(transferView(transfer))
+      events.push({ event: 'transfer', data: textOf(transfer, view) })
     }
     const sees = await authorizer.authorize(principal, 'system:read', { kind: 'system' })
     if (sees.allowed) {
-      for (const job of batch.jobs) events.push({ event: 'job', data: Data.job.parse(job) })
+      for (const job of batch.jobs) {
+        events.push({ event: 'job', data: textOf(job, () => Data.job.parse(job)) })
+      }
     }
     const reads = await authorizer.authorize(principal, 'registry:read', { kind: 'system' })
     if (!reads.allowed) return events
     for (const sync of batch.syncs) {
       if (!(await registryFor(batch, sync.registry, principal))) continue
-      const data = Data.sync.parse({ ...syncViewOf(sync), registry: sync.registry })
-      events.push({ event: 'sync', data })
+      const view = () => Data.sync.parse({ ...syncViewOf(sync), registry: sync.registry })
+      events.push({ event: 'sync', data: textOf(sync, view) })
     }
     for (const id of batch.registries) {
       const registry = await registryFor(batch, id, principal)
       if (!registry) continue
-      events.push({ event: 'registry', data: Data.registry.parse(viewOf(registry, principal)) })
+      const view = Data.registry.parse(viewOf(registry, principal))
+      events.push({ event: 'registry', data: JSON.stringify(view) })
     }
     return events
   }

@@ -18,7 +18,8 @@ const RETRY_MS = 3_000
 
 export interface LiveEvent {
   event: string
-  data: unknown
+  /** JSON: made once for all who are told. */
+  data: string
 }
 
 export interface StreamAsked<Reader> {
@@ -110,7 +111,7 @@ export function createLiveStreams(deps: { watch: LiveWatch; clock: Clock; log: L
 
       function send({ event, data }: LiveEvent): void {
         number++
-        write(`id: ${number}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+        write(`id: ${number}\nevent: ${event}\ndata: ${data}\n\n`)
       }
 
       function then(work: () => Promise<void>): void {
@@ -138,7 +139,7 @@ export function createLiveStreams(deps: { watch: LiveWatch; clock: Clock; log: L
             await renew()
             for (const event of await asked.eventsOf(batch, reader)) send(event)
           }),
-        missed: () => then(async () => send({ event: 'refresh', data: {} })),
+        missed: () => then(async () => send({ event: 'refresh', data: '{}' })),
         looked: () =>
           then(async () => {
             await renew()
@@ -170,8 +171,8 @@ export function createLiveStreams(deps: { watch: LiveWatch; clock: Clock; log: L
       asked.signal.addEventListener('abort', end)
       if (asked.signal.aborted) end()
       write(`retry: ${RETRY_MS}\n`)
-      send({ event: 'ready', data: {} })
-      if (asked.isBack) send({ event: 'refresh', data: {} })
+      send({ event: 'ready', data: '{}' })
+      if (asked.isBack) send({ event: 'refresh', data: '{}' })
       begun.resolve()
       return stream
     },

@@ -16,7 +16,11 @@ interface Told {
 
 type Kind = keyof Told
 
+/** Apart from lists, which are read again more often. */
+export const ONE_TRANSFER = '/transfers/one'
+
 const SOON_MS = 1_000
+const MOST_REMEMBERED = 1_000
 const KINDS: readonly Kind[] = ['transfer', 'job', 'sync', 'registry']
 
 export interface Patcher {
@@ -28,6 +32,8 @@ export interface Patcher {
 
 export function createPatcher(queries: QueryClient): Patcher {
   const waiting = new Map<string, ReturnType<typeof setTimeout>>()
+  /** What was told last of what may be in lists, so that progress alone asks for nothing. */
+  const states = new Map<string, string>()
 
   /** Reads again what begins so, once for all that ask within a second. */
   function soon(first: string, ...more: unknown[]): void {
@@ -41,38 +47,39 @@ export function createPatcher(queries: QueryClient): Patcher {
     waiting.set(name, timer)
   }
 
-  /** Replaces an item in every list that begins so. True: a list showed it, in this state. */
-  function replace<T extends { id: unknown; state?: unknown }>(first: string, item: T): boolean {
-    let isSettled = false
+  /** Replaces an item in every list that begins so. True: its state is news, so lists may change. */
+  function replace<T extends { id: unknown; state: string }>(first: string, item: T): boolean {
+    const name = `${first} ${item.id}`
+    const isNews = states.get(name) !== item.state
+    if (states.size > MOST_REMEMBERED) states.clear()
+    states.set(name, item.state)
     for (const query of queries.getQueryCache().findAll({ queryKey: [first] })) {
       const page = query.state.data
       if (!isPage<T>(page)) continue
-      const before = page.items.find(({ id }) => id === item.id)
-      if (!before) continue
-      if (before.state === item.state) isSettled = true
+      if (!page.items.some(({ id }) => id === item.id)) continue
       write(queries, query, {
         ...page,
         items: page.items.map((one) => (one.id === item.id ? item : one)),
       })
     }
-    return isSettled
+    return isNews
   }
 
   const take: { [K in Kind]: (data: Told[K]) => void } = {
     transfer(transfer) {
-      const key = ['/transfers', 'one', transfer.id]
+      const key = [ONE_TRANSFER, transfer.id]
       if (queries.getQueryData(key)) queries.setQueryData(key, transfer)
-      if (!replace('/transfers', transfer)) soon('/transfers')
+      if (replace('/transfers', transfer)) soon('/transfers')
     },
     job(job) {
-      if (!replace('/jobs', job)) {
+      if (replace('/jobs', job)) {
         soon('/jobs')
         soon('/overview')
       }
     },
     sync({ registry, ...sync }) {
       const path = `/registries/${registry}/syncs`
-      if (!replace(path, sync)) soon(path)
+      if (replace(path, sync)) soon(path)
       if (sync.finishedAt === null) return
       soon('/images')
       soon(`/registries/${registry}/images`)
@@ -83,7 +90,6 @@ export function createPatcher(queries: QueryClient): Patcher {
       if (known && known.version > registry.version) return
       if (known) queries.setQueryData(['/registries', registry.id], registry)
       if (known?.checkedAt !== registry.checkedAt) soon('/registries', registry.id, 'test')
-      replace('/registries', registry)
       // Whether it is new, or the default in place of another one, the list alone tells.
       soon('/registries')
     },
@@ -93,7 +99,14 @@ export function createPatcher(queries: QueryClient): Patcher {
     kinds: KINDS,
     take: (kind, data) => take[kind](data),
     refresh() {
-      for (const first of ['/transfers', '/jobs', '/registries', '/images', '/overview']) {
+      for (const first of [
+        '/transfers',
+        ONE_TRANSFER,
+        '/jobs',
+        '/registries',
+        '/images',
+        '/overview',
+      ]) {
         soon(first)
       }
       const lists = queries.getQueryCache().findAll({ type: 'active' })

@@ -32,7 +32,9 @@ export function EditRegistryPage() {
   )
 }
 
-function Editor({ registry }: { registry: Registry | undefined }) {
+function Editor({ registry: given }: { registry: Registry | undefined }) {
+  // As it was when the form was filled: what others change meanwhile must not be overwritten.
+  const [registry] = useState(given)
   const { t } = useTranslation()
   const navigate = useNavigate()
   const [form] = Form.useForm<Values>()

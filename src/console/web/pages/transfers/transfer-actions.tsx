@@ -2,6 +2,7 @@ import { Button } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { post } from '../../api/client.ts'
 import type { Transfer } from '../../api/hub.ts'
+import { ONE_TRANSFER } from '../../live/patcher.ts'
 import { useAct } from '../../parts/use-act.ts'
 import { whenSlow } from '../../parts/when-slow.ts'
 import { useSession } from '../../session.ts'
@@ -13,7 +14,7 @@ export function TransferActions({ transfer }: { transfer: Transfer }) {
   const { account } = useSession()
   const change = useAct({
     act: (verb: 'cancel' | 'retry') => post<Transfer>(`/transfers/${transfer.id}/${verb}`),
-    renews: [['/transfers']],
+    renews: [['/transfers'], [ONE_TRANSFER, transfer.id]],
   })
   const loading = whenSlow(change.isPending)
   if (isOpen(transfer)) {

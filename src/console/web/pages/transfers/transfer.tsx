@@ -7,6 +7,7 @@ import { ApiError, get, path } from '../../api/client.ts'
 import type { Transfer } from '../../api/hub.ts'
 import { useFormat } from '../../format.ts'
 import { useLivePace } from '../../live/live.ts'
+import { ONE_TRANSFER } from '../../live/patcher.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { inOrder } from '../../parts/in-order.ts'
 import { PageHead } from '../../parts/page-head.tsx'
@@ -22,7 +23,7 @@ export function TransferPage() {
   const { transfer: id } = useParams({ from: '/shell/signed-in/transfers/$transfer' })
   const every = useLivePace(ASK_MS)
   const { data, error, refetch } = useQuery({
-    queryKey: ['/transfers', 'one', Number(id)],
+    queryKey: [ONE_TRANSFER, Number(id)],
     queryFn: ({ signal }) => get<Transfer>(path`/transfers/${id}`, {}, signal),
     refetchInterval: ({ state }) => (state.data && isOpen(state.data) ? (every ?? false) : false),
   })
