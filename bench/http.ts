@@ -51,31 +51,40 @@ export async function connect(endpoint: Endpoint): Promise<Connection> {
   let waiting: Waiting | null = null
   let broken: Error | null = null
 
-  const socket = await Bun.connect({
-    hostname: endpoint.host,
-    port: ports[connections++ % ports.length] ?? endpoint.port,
-    socket: {
-      data(_socket, data) {
-        receive(data)
-      },
-      drain() {
-        write()
-      },
-      close() {
-        fail(new Error('the server closed the connection'))
-      },
-      error(_socket, error) {
-        fail(error)
-      },
-    },
-  })
-  socket.setNoDelay(true)
+  const port = ports[connections++ % ports.length] ?? endpoint.port
+  let socket: Bun.Socket | null = await open()
 
   return { exchange, close }
 
-  function exchange(request: Exchange): Promise<Reply> {
-    if (broken !== null) return Promise.reject(broken)
-    if (waiting !== null) return Promise.reject(new Error('a request is under way already'))
+  async function open(): Promise<Bun.Socket> {
+    const opened = await Bun.connect({
+      hostname: endpoint.host,
+      port,
+      socket: {
+        data(_socket, data) {
+          receive(data)
+        },
+        drain() {
+          write()
+        },
+        close() {
+          // Bun gives a connection ten seconds for its first request, and preparing takes longer.
+          if (waiting === null) socket = null
+          else fail(new Error('the server closed the connection'))
+        },
+        error(_socket, error) {
+          fail(error)
+        },
+      },
+    })
+    opened.setNoDelay(true)
+    return opened
+  }
+
+  async function exchange(request: Exchange): Promise<Reply> {
+    if (broken !== null) throw broken
+    if (waiting !== null) throw new Error('a request is under way already')
+    socket ??= await open()
     return new Promise((resolve, reject) => {
       parser.expect({ bodyless: request.bodyless === true, keep: request.keep === true })
       waiting = { request, piece: 0, offset: 0, resolve, reject }
@@ -84,7 +93,7 @@ export async function connect(endpoint: Endpoint): Promise<Connection> {
   }
 
   function write(): void {
-    if (waiting === null) return
+    if (waiting === null || socket === null) return
     const pieces = waiting.request.pieces
     for (;;) {
       const piece = pieces[waiting.piece]
@@ -135,7 +144,7 @@ export async function connect(endpoint: Endpoint): Promise<Connection> {
 
   function close(): void {
     broken ??= new Error('closed')
-    socket.end()
+    socket?.end()
   }
 }
 
