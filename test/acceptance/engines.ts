@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endWithThisProcess } from './end-with-this-process.ts'
 import { freePort, projectRoot, waitFor } from './server.ts'
 
 /**
@@ -34,15 +35,6 @@ export const findGarage = (): string | undefined => {
   } catch {
     return undefined
   }
-}
-
-/** `bun test` runs no exit handlers, and may be killed: a shell waits for its end instead. */
-const endWithThisProcess = (command: string, ...args: string[]): void => {
-  const wait = 'while kill -0 "$0" 2>/dev/null; do sleep 0.5; done'
-  const watcher = Bun.spawn(['sh', '-c', `${wait}; ${command}`, String(process.pid), ...args], {
-    stdio: ['ignore', 'ignore', 'ignore'],
-  })
-  watcher.unref()
 }
 
 let sharedPostgres: ReturnType<typeof startServer> | undefined

@@ -1,6 +1,8 @@
+import { appendFileSync, mkdtempSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { endWithThisProcess } from './end-with-this-process.ts'
 
 /** The folder that holds package.json, node_modules and .tools. */
 export const projectRoot = resolve(import.meta.dir, '../..')
@@ -141,6 +143,23 @@ const wanted = Object.fromEntries(
   ),
 )
 
+let startedFolder: string | undefined
+
+/**
+ * Servers do not outlive a test that was killed. A process id may be somebody else's by then; the
+ * folder that it works in is nobody else's.
+ */
+const endLater = (pid: number, folder: string): void => {
+  if (!startedFolder) {
+    startedFolder = mkdtempSync(join(tmpdir(), 'entrepot-started-'))
+    const end =
+      'while read -r pid folder; do if [ "$(readlink "/proc/$pid/cwd")" = "$folder" ]; then ' +
+      'kill -KILL "$pid"; sleep 0.5; rm -rf "$folder"; fi; done < "$1/servers"; rm -rf "$1"'
+    endWithThisProcess(end, startedFolder)
+  }
+  appendFileSync(join(startedFolder, 'servers'), `${pid} ${folder}\n`)
+}
+
 /** `ENTREPOT_TEST_REPLICAS=3` runs any of the tests against so many servers behind a balancer. */
 const replicas = () => Number(process.env.ENTREPOT_TEST_REPLICAS ?? 0)
 
@@ -193,6 +212,7 @@ export const startProcess = async (options: ServerOptions = {}): Promise<Server>
     stderr: 'pipe',
   })
 
+  endLater(child.pid, dirname(dataDir))
   const onOutput = options.onOutput ?? after?.onOutput
   const lines: string[] = []
   const collect = async (stream: ReadableStream<Uint8Array>) => {
