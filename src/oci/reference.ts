@@ -12,8 +12,10 @@ const NAME_LIMIT = 255
 
 /** The project of names without a slash, as on Docker Hub. */
 export const LIBRARY = 'library'
-/** Would clash with our own paths, or are kept for what belongs to nobody. */
-export const RESERVED_PROJECTS: readonly string[] = ['api', 'system']
+/** What belongs to the installation itself, such as the image of its runners. */
+export const SYSTEM = 'system'
+/** Would clash with our own paths. */
+export const RESERVED_PROJECTS: readonly string[] = ['api']
 
 /** A repository name in its one canonical form. */
 export interface RepositoryName {

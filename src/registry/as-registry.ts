@@ -61,6 +61,7 @@ export function asRegistry(deps: AsRegistryDeps): Registry {
     return {
       account: principal.account,
       mayCreateProject: creates.allowed,
+      isAdministrator: principal.isAdmin,
       publicProject: settings.publicByDefault,
     }
   }

@@ -2,7 +2,7 @@ import { GRANT_LIFETIME_MS, type ProjectRef } from '../accounts/authorize.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { because } from '../lib/reasons.ts'
-import { isProjectName, RESERVED_PROJECTS } from '../oci/reference.ts'
+import { isProjectName, RESERVED_PROJECTS, SYSTEM } from '../oci/reference.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
@@ -21,6 +21,8 @@ export interface NewProject {
   quota?: number
   description?: string
   createdBy: number | null
+  /** By a system administrator, whose alone the project `system` may be. */
+  byAdministrator?: boolean
 }
 
 export interface ProjectChange {
@@ -122,8 +124,9 @@ export function createProjects(deps: { db: Db; clock: Clock }): Projects {
       return query.execute()
     },
 
-    async create(tx, { name, isPublic, quota = NO_QUOTA, description = '', createdBy }) {
-      demandProjectName(name)
+    async create(tx, given) {
+      const { name, isPublic, quota = NO_QUOTA, description = '', createdBy } = given
+      demandProjectName(name, given.byAdministrator)
       demandQuota(quota)
       const now = clock()
       // Not by the unique violation: on PostgreSQL that would end the caller's transaction.
@@ -253,8 +256,11 @@ function liveProject(
     .executeTakeFirst()
 }
 
-/** @throws AppError name_invalid */
-export function demandProjectName(name: string): void {
+/**
+ * @param byAdministrator whether a system administrator makes it
+ * @throws AppError name_invalid
+ */
+export function demandProjectName(name: string, byAdministrator = false): void {
   if (!isProjectName(name)) {
     throw new AppError(
       'name_invalid',
@@ -262,8 +268,9 @@ export function demandProjectName(name: string): void {
       { field: 'name', ...because('name_invalid', { name: name.slice(0, 80) }) },
     )
   }
-  if (RESERVED_PROJECTS.includes(name)) {
-    throw new AppError('name_invalid', `the project name "${name}" is reserved`, {
+  if (RESERVED_PROJECTS.includes(name) || (name === SYSTEM && !byAdministrator)) {
+    const exception = name === SYSTEM ? '; only a system administrator can make it' : ''
+    throw new AppError('name_invalid', `the project name "${name}" is reserved${exception}`, {
       field: 'name',
       ...because('name_reserved', { name }),
     })

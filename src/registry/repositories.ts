@@ -21,6 +21,7 @@ export interface OpenRepository {
 export interface Pusher {
   account: number | null
   mayCreateProject: boolean
+  isAdministrator?: boolean
   /** Of a project made by this push. */
   publicProject: boolean
 }
@@ -99,12 +100,13 @@ export function createRepositories(deps: {
         `project "${name}" does not exist and you may not create it; ask a system administrator`,
       )
     }
-    demandProjectName(name)
+    demandProjectName(name, pusher.isAdministrator)
     try {
       return await projects.create(tx, {
         name,
         isPublic: pusher.publicProject,
         createdBy: pusher.account,
+        byAdministrator: pusher.isAdministrator ?? false,
       })
     } catch (error) {
       const made = isAppError(error, 'conflict') && (await lockProject(tx, name))

@@ -109,6 +109,15 @@ describe('projects', () => {
     expect((await create('payments')).body.code).toBe('conflict')
   })
 
+  test('the project of the installation itself is for system administrators to make', async () => {
+    const create = (as: string) =>
+      api.call('POST', '/projects', { as, body: { name: 'system', public: true } })
+    const { body } = await create('alice')
+    expect(body.code).toBe('name_invalid')
+    expect(body.detail).toContain('only a system administrator')
+    expect((await create('root')).status).toBe(201)
+  })
+
   test('fields that are not known are named, and change nothing', async () => {
     const { status, body } = await api.call('PATCH', '/projects/payments', {
       as: 'alice',

@@ -155,6 +155,7 @@ export function projectEndpoints({ db, accounts, registry, settings }: ApiDeps):
           isPublic: body.public ?? settings.publicByDefault,
           ...given({ quota: body.quota, description: body.description }),
           createdBy: principal.account,
+          byAdministrator: principal.isAdmin,
         })
         await audit(tx, {
           project: created.id,

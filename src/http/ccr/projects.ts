@@ -122,6 +122,7 @@ export function projectEndpoints({ db, accounts, registry, times }: CcrParts): E
           isPublic: body.isPublic ?? false,
           quota,
           createdBy: principal.account,
+          byAdministrator: principal.isAdmin,
         })
         await audit(tx, {
           project: created.id,

@@ -146,8 +146,13 @@ test('who may create projects is told that a missing one is missing', async () =
 })
 
 test('the name of a project that is reserved is refused with the reason', async () => {
-  const path = `/v2/system/a/blobs/uploads/?digest=${digestOf('x')}`
+  const path = `/v2/api/a/blobs/uploads/?digest=${digestOf('x')}`
   const answer = await wire.request('POST', path, { as, body: 'x' })
   expect([answer.status, errorOf(answer).code]).toEqual([400, 'NAME_INVALID'])
-  expect(errorOf(answer).message).toContain('"system" is reserved')
+  expect(errorOf(answer).message).toContain('"api" is reserved')
+})
+
+test('a system administrator makes the project of the installation itself by a push', async () => {
+  const path = `/v2/system/runner/blobs/uploads/?digest=${digestOf('x')}`
+  expect((await wire.request('POST', path, { as, body: 'x' })).status).toBe(201)
 })

@@ -26,6 +26,7 @@ export async function pusherOf(
   return {
     account: accountOf(principal),
     mayCreateProject: creates.allowed,
+    isAdministrator: principal.isAdmin,
     // Nobody could read what an anonymous caller pushed into a private project.
     publicProject: settings.publicByDefault || principal.kind === 'anonymous',
   }
