@@ -77,7 +77,10 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
         const told = { epoch: task.epoch, ...body }
         return await ask(`/self/tasks/${task.id}/${path}`, told, answer, { signal })
       } catch (error) {
-        if (isAppError(error, 'conflict')) running.get(task.id)?.lose()
+        if (isAppError(error, 'conflict')) {
+          const run = running.get(task.id)
+          if (run?.epoch === task.epoch) run.lose()
+        }
         if (!isAppError(error, 'unavailable')) throw error
         log.warn('hub not reached', { reason: error.message })
         await pauseFor(pause, signal)
