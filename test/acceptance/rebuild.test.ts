@@ -86,7 +86,7 @@ const tryIt = async (
       const { output } = await runVerb(second, 'rebuild', env, ['--dry-run'])
       return output.includes('2 repositories, 4 manifests, 4 tags')
     },
-    60_000,
+    120_000,
   )
   const latest = { repository: 'team/app', tag: 'latest', image: late.image }
   await pushAll(second, [latest])
