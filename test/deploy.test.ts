@@ -89,6 +89,31 @@ test('the compose file names only what it defines, and no secret', async () => {
   for (const name of wanted) expect(example).toContain(`\n${name}=`)
 })
 
+test('the runner is started with flags that there are, and may do little', async () => {
+  const help = Bun.spawnSync([bun, join(projectRoot, 'src/main.ts'), 'runner', '--help'])
+  const flags = new Set(help.stdout.toString().match(/--[a-z-]+/g))
+  const manifests = z.array(Manifest).parse(documentsOf(await read('runner/kubernetes.yaml')))
+  expect(manifests.map(({ kind }) => kind).sort()).toEqual([
+    ...['Deployment', 'NetworkPolicy', 'PersistentVolumeClaim', 'ServiceAccount'],
+  ])
+  const pod = JSON.stringify(manifests.find(({ kind }) => kind === 'Deployment'))
+  for (const needed of [
+    '"runAsNonRoot":true',
+    '"readOnlyRootFilesystem":true',
+    '"allowPrivilegeEscalation":false',
+    '"drop":["ALL"]',
+    '"automountServiceAccountToken":false',
+  ]) {
+    expect(pod).toContain(needed)
+  }
+  const unit = await read('systemd/entrepot-runner.service')
+  for (const text of [pod, /^ExecStart=(.*)$/m.exec(unit)?.[1] ?? '']) {
+    const used = text.match(/--[a-z-]+/g) ?? []
+    expect(used.length).toBeGreaterThanOrEqual(4)
+    expect(used.filter((flag) => !flags.has(flag))).toEqual([])
+  }
+})
+
 test('the dashboard and the alerts know only metrics that there are', async () => {
   const server = await startServer()
   try {
