@@ -32,8 +32,11 @@ export const whyNoNamespaces = (): string | undefined => {
   const name = `ens-try-${process.pid}`
   if (!ip('netns', 'add', name)) return '`ip netns`'
   const works = ip('netns', 'exec', name, 'ip', 'link', 'set', 'lo', 'up')
+  const pair = ['type', 'veth', 'peer', 'name', 'ens-try-b']
+  const hasWires = ip('-n', name, 'link', 'add', 'ens-try-a', ...pair)
   ip('netns', 'del', name)
-  return works ? undefined : '`ip netns exec`'
+  if (!works) return '`ip netns exec`'
+  return hasWires ? undefined : 'links of the type veth'
 }
 
 /** @throws Error when a step fails; nothing is left then */
