@@ -20,6 +20,7 @@ const home = () => import('./pages/area-home.ts')
 const projectsArea = () => import('./pages/area-projects.ts')
 const repositoriesArea = () => import('./pages/area-repositories.ts')
 const registriesArea = () => import('./pages/area-registries.ts')
+const registryEditor = () => import('./pages/area-registry-editor.ts')
 const transfersArea = () => import('./pages/area-transfers.ts')
 const system = () => import('./pages/area-system.ts')
 
@@ -215,7 +216,7 @@ const registries = createRoute({
 const newRegistry = createRoute({
   getParentRoute: () => signedIn,
   path: '/registries/new',
-  component: lazyRouteComponent(registriesArea, 'NewRegistryPage'),
+  component: lazyRouteComponent(registryEditor, 'NewRegistryPage'),
 })
 const registry = createRoute({
   getParentRoute: () => signedIn,
@@ -226,7 +227,7 @@ const registry = createRoute({
 const editRegistry = createRoute({
   getParentRoute: () => signedIn,
   path: '/registries/$registry/edit',
-  component: lazyRouteComponent(registriesArea, 'EditRegistryPage'),
+  component: lazyRouteComponent(registryEditor, 'EditRegistryPage'),
 })
 
 const runners = createRoute({

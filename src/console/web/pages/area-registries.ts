@@ -1,6 +1,5 @@
 /* Pages that are loaded together: registries of others. */
 
-export { EditRegistryPage, NewRegistryPage } from './registries/editor.tsx'
 export { RegistriesPage } from './registries/registries.tsx'
 export { RegistryPage } from './registries/registry.tsx'
 export { RunnersPage } from './runners/runners.tsx'

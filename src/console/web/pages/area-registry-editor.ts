@@ -1,0 +1,3 @@
+/* Pages that are loaded together: what no page that shows registries needs. */
+
+export { EditRegistryPage, NewRegistryPage } from './registries/editor.tsx'
