@@ -1,4 +1,3 @@
-import type { Query, QueryClient } from '@tanstack/react-query'
 import type { ImageSync, Registry, Transfer } from '../api/hub.ts'
 import type { Job, Page } from '../api/types.ts'
 
@@ -23,6 +22,21 @@ const SOON_MS = 1_000
 const MOST_REMEMBERED = 1_000
 const KINDS: readonly Kind[] = ['transfer', 'job', 'sync', 'registry']
 
+type Key = readonly unknown[]
+
+/** What pages have read: as far as it is needed here, a `QueryClient`. */
+export interface ReadData {
+  getQueryData(key: Key): unknown
+  setQueryData(key: Key, data: unknown): unknown
+  invalidateQueries(those: { queryKey: Key }): unknown
+  getQueryCache(): {
+    findAll(those: { queryKey?: Key; type?: 'active' }): readonly {
+      queryKey: Key
+      state: { data: unknown }
+    }[]
+  }
+}
+
 export interface Patcher {
   kinds: readonly Kind[]
   take<K extends Kind>(kind: K, data: Told[K]): void
@@ -30,7 +44,7 @@ export interface Patcher {
   refresh(): void
 }
 
-export function createPatcher(queries: QueryClient): Patcher {
+export function createPatcher(queries: ReadData): Patcher {
   const waiting = new Map<string, ReturnType<typeof setTimeout>>()
   /** What was told last of what may be in lists, so that progress alone asks for nothing. */
   const states = new Map<string, string>()
@@ -57,7 +71,7 @@ export function createPatcher(queries: QueryClient): Patcher {
       const page = query.state.data
       if (!isPage<T>(page)) continue
       if (!page.items.some(({ id }) => id === item.id)) continue
-      write(queries, query, {
+      queries.setQueryData(query.queryKey, {
         ...page,
         items: page.items.map((one) => (one.id === item.id ? item : one)),
       })
@@ -85,7 +99,7 @@ export function createPatcher(queries: QueryClient): Patcher {
       soon(`/registries/${registry}/images`)
     },
     registry(registry) {
-      const known = queries.getQueryData<Registry>(['/registries', registry.id])
+      const known = queries.getQueryData(['/registries', registry.id]) as Registry | undefined
       // What somebody changed here meanwhile is newer.
       if (known && known.version > registry.version) return
       if (known) queries.setQueryData(['/registries', registry.id], registry)
@@ -116,10 +130,6 @@ export function createPatcher(queries: QueryClient): Patcher {
       }
     },
   }
-}
-
-function write(queries: QueryClient, query: Query, data: unknown): void {
-  queries.setQueryData(query.queryKey, data)
 }
 
 function isPage<T>(value: unknown): value is Page<T> {
