@@ -47,6 +47,7 @@ describeConsole('pages of the console', (console) => {
     await page.getByRole('dialog').getByLabel('Name').fill('scanner')
     await page.getByRole('button', { name: 'Create', exact: true }).click()
     const shown = page.getByRole('dialog', { name: 'Access key scanner' })
+    await shown.locator('code').nth(1).waitFor()
     const texts = await shown.locator('code').allInnerTexts()
     const [accessKey = '', secretKey = ''] = texts
     expect([accessKey.length > 10, secretKey.length > 30]).toEqual([true, true])
@@ -167,6 +168,7 @@ describeConsole('pages of the console', (console) => {
     await page.getByLabel('Name').fill('Data center 2')
     await page.getByRole('button', { name: 'Create', exact: true }).click()
     const shown = page.getByRole('dialog', { name: 'Enrol the runner Data center 2' })
+    await shown.locator('code').nth(1).waitFor()
     const [token = '', command] = await shown.locator('code').allInnerTexts()
     expect(token.length).toBeGreaterThan(20)
     const { url } = console().server
