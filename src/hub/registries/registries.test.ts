@@ -85,6 +85,7 @@ onEachEngine('registries', (create) => {
     expect(endpoint).toEqual({
       provider: 'tcr',
       address: 'https://a.com',
+      apiVersion: 'V2',
       accessKey: '',
       secretKey: '',
       verifyTls: true,
