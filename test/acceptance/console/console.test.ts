@@ -78,6 +78,7 @@ describeConsole('the console', (console) => {
       public: false,
     })
     await open('/projects?name=made')
+    await page.getByRole('link', { name: 'made-here' }).waitFor()
     expect(await page.getByRole('row').count()).toBe(2)
   })
 
