@@ -28,12 +28,9 @@ const UsageDays = z
             .nullable()
             .openapi({ description: 'Each blob once per repository' }),
           uniqueBytes: z.int().nullable().openapi({ description: 'Each blob once per project' }),
-          physicalBytes: z
-            .int()
-            .nullable()
-            .openapi({
-              description: 'In the store; null: not for you, of one project, or not measured',
-            }),
+          physicalBytes: z.int().nullable().openapi({
+            description: 'In the store; null: not for you, of one project, or not measured',
+          }),
           pushes: z.int().openapi({ description: 'Manifests that were given a tag' }),
           pulls: z
             .int()
