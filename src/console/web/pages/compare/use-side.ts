@@ -38,7 +38,7 @@ export function imageOf({ artifact }: Side, platform: string | undefined): strin
   const images = artifact.parts.filter(
     ({ attests, totalSize }) => attests === null && totalSize !== null,
   )
-  return (images.find((part) => part.platform === platform) ?? undefined)?.digest
+  return images.find((part) => part.platform === platform)?.digest
 }
 
 export function useImageText(address: RepositoryAddress, digest: string | undefined) {
