@@ -82,6 +82,16 @@ onEachEngine('runners', (create) => {
     expect(await enter(second.header)).toBe('none')
   })
 
+  test('that were enrolled anew cannot be taken over by who was let in just before', async () => {
+    const first = await addRunner(hub.accounts, 'edge')
+    const stolen = await service.access.authenticate(first.header)
+    const { token } = await service.runners.inviteAgain('edge')
+    const second = await enrolRunner(hub.accounts, token)
+    const hash = hashSecret(newSecret())
+    expect(await codeOf(service.access.rotate(stolen, hash))).toBe('unauthenticated')
+    expect(await enter(second.header)).toBe('none')
+  })
+
   test('are refused with anything but their own credential', async () => {
     const { credential, header } = await addRunner(hub.accounts, 'edge')
     for (const wrong of ['', 'Bearer', `Basic ${credential}`, `${header}x`, 'Bearer ept_abc']) {

@@ -86,6 +86,13 @@ export function createRunnerAccess({
           await db.engine
             .lockRows(tx.selectFrom('runner').select('id').where('id', '=', id), 'keyShare')
             .execute()
+          // Revoked, or enrolled anew by another program, since this one was let in.
+          const own = await tx
+            .selectFrom('runner_credential')
+            .select('id')
+            .where('id', '=', credential)
+            .executeTakeFirst()
+          if (!own) throw unknown()
           // One that was never used may have got lost on its way.
           await tx
             .deleteFrom('runner_credential')

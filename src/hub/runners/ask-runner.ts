@@ -24,16 +24,29 @@ export interface AskRunner {
   ): Promise<{ result: RunnerResult; forget(): Promise<void> }>
 }
 
+type Asked = Pick<TaskRequest, 'runner' | 'registry'>
+
 export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRunner {
-  async function demandThere(runner: string): Promise<void> {
+  async function demandThere({ runner, registry }: Asked): Promise<void> {
     const row = await db.query
       .selectFrom('runner')
       .select(['state', 'last_seen_at'])
+      .select((eb) =>
+        eb
+          .selectFrom('registry')
+          .select('connect_cluster_id')
+          .where('registry.id', '=', registry)
+          .as('carrier'),
+      )
       .where('id', '=', runner)
       .executeTakeFirst()
     if (!row) throw runnerAway(`there is no runner "${runner}" any more; name another one`)
     if (row.state === 'invited') throw runnerAway(`the runner "${runner}" has not enrolled yet`)
     if (row.state === 'revoked') throw runnerAway(`the runner "${runner}" was revoked`)
+    // Nobody would take it, so who waits would wait for ever.
+    if (row.carrier !== runner) {
+      throw runnerAway(`the registry is not with the runner "${runner}" any more`)
+    }
     const silent = clock() - (row.last_seen_at ?? 0)
     if (silent <= AWAY_AFTER_MS) return
     const since = new Date(row.last_seen_at ?? 0).toISOString()
@@ -56,10 +69,11 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
 
   async function wait(
     id: number,
-    runner: string,
+    asked: Asked,
     signal: AbortSignal | undefined,
     onProgress: ((progress: CopyProgress) => void) | undefined,
   ): Promise<RunnerResult> {
+    const { runner } = asked
     let renewAt = clock() + WANTED_MS / 3
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 1.5, LONGEST_LOOK_MS)) {
       signal?.throwIfAborted()
@@ -67,14 +81,14 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
       if (task?.result) return task.result
       if (task?.progress) onProgress?.(task.progress)
       if (!task) {
-        await demandThere(runner)
+        await demandThere(asked)
         throw runnerAway(`the runner "${runner}" does not do it any more`)
       }
       if (isHopeless(task)) {
         throw new AppError('internal', `the runner "${runner}" ended at this again and again`)
       }
       // One that was lost with the runner waits for it, but not for ever.
-      if (task.state === 'queued' || pause >= LONGEST_LOOK_MS) await demandThere(runner)
+      if (task.state === 'queued' || pause >= LONGEST_LOOK_MS) await demandThere(asked)
       if (clock() >= renewAt) {
         await keepWanted(id)
         renewAt = clock() + WANTED_MS / 3
@@ -85,7 +99,7 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
 
   return {
     async run(request, signal, onProgress) {
-      await demandThere(request.runner)
+      await demandThere(request)
       const wantedUntil = clock() + WANTED_MS
       const id = await db.transaction((tx) => addTask(tx, { ...request, wantedUntil }, clock()), {
         durable: false,
@@ -95,7 +109,7 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
           durable: false,
         })
       }
-      const result = await wait(id, request.runner, signal, onProgress)
+      const result = await wait(id, request, signal, onProgress)
       if (result.kind !== 'failed') return { result, forget }
       await forget()
       throw failureOf(result.failure)

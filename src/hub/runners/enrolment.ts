@@ -48,6 +48,13 @@ export async function enrol(
 ): Promise<{ id: string; name: string }> {
   const keyId = await thumbprintOf(publicKey)
   const hash = hashSecret(token)
+  // Anybody may come here: who has no token that ever was takes no lock from the others.
+  const known = await db.query
+    .selectFrom('runner_enrolment')
+    .select('runner')
+    .where('hash', '=', hash)
+    .executeTakeFirst()
+  if (!known) throw tokenRefused()
   return db.transaction(async (tx) => {
     await lockDefault(db, tx)
     const now = clock()
@@ -55,10 +62,7 @@ export async function enrol(
     const found = await db.engine.lockRows(query, 'update').executeTakeFirst()
     const repeats = found?.used_at !== null && found?.used_by === credentialHash
     if (!found || found.expires_at <= now || (found.used_at !== null && !repeats)) {
-      throw new AppError(
-        'unauthenticated',
-        'the enrolment token is unknown, expired or was used; an administrator can make another one',
-      )
+      throw tokenRefused()
     }
     const runner = await db.engine
       .lockRows(tx.selectFrom('runner').selectAll().where('id', '=', found.runner), 'update')
@@ -108,6 +112,13 @@ export async function enrol(
     await also?.(tx, { id, name })
     return { id, name }
   })
+}
+
+function tokenRefused(): AppError {
+  return new AppError(
+    'unauthenticated',
+    'the enrolment token is unknown, expired or was used; an administrator can make another one',
+  )
 }
 
 async function thumbprintOf(publicKey: RunnerPublicKey): Promise<string> {

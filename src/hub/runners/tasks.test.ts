@@ -161,9 +161,7 @@ onEachEngine('the tasks of a runner', (create) => {
   })
 
   test('is nobody else’s: not of another runner, nor after the registry was given to one', async () => {
-    const stop = new AbortController()
-    const waiting = ask().run(request('a/b'), stop.signal)
-    waiting.catch(() => {})
+    const waiting = codeOf(ask().run(request('a/b')))
     await queued(1)
     const west = await addRunner(hub.accounts, 'west')
     const stranger = await service.access.authenticate(west.header)
@@ -173,10 +171,13 @@ onEachEngine('the tasks of a runner', (create) => {
     expect(await service.tasks.hold(stranger, [task])).toEqual([task.id])
     const moved = { connectClusterId: 'west', secret: 'other' }
     await hub.registries.update(registry, moved, { mayUsePrivate: true })
+    // What it was at when that happened is not heard either, and nobody waits for it.
+    expect(await service.tasks.hold(runner, [task])).toEqual([task.id])
+    expect(await end(task, READ)).toBe('conflict')
+    expect(await waiting).toBe('unavailable')
     hub.accounts.pass(LEASE_MS + 1)
     expect(await lease(4)).toEqual([])
     expect(await lease(4, stranger)).toEqual([])
-    stop.abort()
   })
 
   test('is a copy only where there is a place for one', async () => {

@@ -1,6 +1,7 @@
+import type { ExpressionBuilder } from 'kysely'
 import type { Clock } from '../../lib/clock.ts'
 import type { Db, Queryable, Tx } from '../../store/db/database.ts'
-import type { Row } from '../../store/db/schema.ts'
+import type { Row, Schema } from '../../store/db/schema.ts'
 import type { RunnerIdentity } from './access.ts'
 import type { CopyProgress, RunnerResult, RunnerTaskView, RunnerWork } from './protocol.ts'
 import { Progress, Result, TaskRegistry, Work } from './protocol.ts'
@@ -112,46 +113,46 @@ export async function leaseTasks(
   )
 }
 
+/** Of a registry that was given to another runner meanwhile nobody does anything any more. */
+function stillCarries(eb: ExpressionBuilder<Schema, 'runner_task'>) {
+  return eb.exists(
+    eb
+      .selectFrom('registry')
+      .select('registry.id')
+      .whereRef('registry.id', '=', 'runner_task.registry')
+      .whereRef('registry.connect_cluster_id', '=', 'runner_task.runner'),
+  )
+}
+
 function free(
   on: Queryable,
   { id, credential }: Pick<RunnerIdentity, 'id' | 'credential'>,
   now: number,
   { copies }: { copies?: boolean },
 ) {
-  return (
-    on
-      .selectFrom('runner_task')
-      .$if(copies !== undefined, (query) => query.where('kind', copies ? '=' : '!=', 'copy'))
-      .select('id')
-      .where('runner', '=', id)
-      .where('wanted_until', '>=', now)
-      .where('epoch', '<', MOST_LEASES)
-      .where((eb) =>
-        eb.exists(
-          eb
-            .selectFrom('runner_credential')
-            .select('runner_credential.id')
-            .where('runner_credential.id', '=', credential),
-        ),
-      )
-      .where((eb) =>
-        eb.or([
-          eb('state', '=', 'queued'),
-          eb.and([eb('state', '=', 'leased'), eb('lease_until', '<', now)]),
-        ]),
-      )
-      // Of a registry that was given to another runner meanwhile nobody does anything any more.
-      .where((eb) =>
-        eb.exists(
-          eb
-            .selectFrom('registry')
-            .select('registry.id')
-            .whereRef('registry.id', '=', 'runner_task.registry')
-            .whereRef('registry.connect_cluster_id', '=', 'runner_task.runner'),
-        ),
-      )
-      .orderBy('id')
-  )
+  return on
+    .selectFrom('runner_task')
+    .$if(copies !== undefined, (query) => query.where('kind', copies ? '=' : '!=', 'copy'))
+    .select('id')
+    .where('runner', '=', id)
+    .where('wanted_until', '>=', now)
+    .where('epoch', '<', MOST_LEASES)
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('runner_credential')
+          .select('runner_credential.id')
+          .where('runner_credential.id', '=', credential),
+      ),
+    )
+    .where((eb) =>
+      eb.or([
+        eb('state', '=', 'queued'),
+        eb.and([eb('state', '=', 'leased'), eb('lease_until', '<', now)]),
+      ]),
+    )
+    .where(stillCarries)
+    .orderBy('id')
 }
 
 /** As it is now, with the secret as the runner alone can open it. */
@@ -200,6 +201,7 @@ export async function holdTask(
     .where('epoch', '=', epoch)
     .where('state', '=', 'leased')
     .where('wanted_until', '>=', now)
+    .where(stillCarries)
     .returning(['id', 'registry', 'payload'])
     .executeTakeFirst()
   return row && { id: row.id, registry: row.registry, work: workOf(row) }
