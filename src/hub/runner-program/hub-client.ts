@@ -25,6 +25,8 @@ interface CallOptions<S> {
 }
 
 const LIMIT_MS = 30_000
+/** The largest answers name 16 tasks with their registries, or the digests of 500 tags. */
+const MOST_BYTES = 8 * 1024 * 1024
 
 const CODES: Record<number, ErrorCode> = {
   400: 'invalid_input',
@@ -67,7 +69,7 @@ export function createHubClient({
           signal: signal ? AbortSignal.any([signal, limit]) : limit,
           ...tls,
         })
-        const text = await response.text()
+        const text = await textOf(response, base)
         if (!response.ok) throw problemOf(base, response.status, text)
         const parsed = answer.safeParse(text === '' ? undefined : parsedJson(text))
         if (parsed.success) return parsed.data
@@ -106,6 +108,18 @@ function problemOf(base: string, status: number, text: string): AppError {
 
 function strange(base: string): AppError {
   return new AppError('unavailable', `${base} does not answer as this version of Entrepot does`)
+}
+
+async function textOf(response: Response, base: string): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length
+    // Leaving the loop ends the request.
+    if (bytes > MOST_BYTES) throw strange(base)
+    chunks.push(chunk)
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks))
 }
 
 function parsedJson(text: string): unknown {

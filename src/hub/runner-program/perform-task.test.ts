@@ -166,6 +166,11 @@ test('a password goes to no other address than it was given for, nor to others t
       expect(refused.reason).toContain('was given for another address')
       await db.query.updateTable('registry').set(before).where('id', '=', id).execute()
     }
+    const asRegion = (region: string) =>
+      db.query.updateTable('registry').set({ region }).where('id', '=', id).execute()
+    await asRegion('example.com/')
+    expect((await check()).reason).toContain('a region that is none')
+    await asRegion('')
     await inv.registries.update(id, { notes: 'as it was' }, BY_ADMIN)
   } finally {
     await stop()

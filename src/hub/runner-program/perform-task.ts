@@ -31,6 +31,8 @@ const CHECK_LIMIT_MS = 60_000
 /** Syncs whose clients are kept from one task to the next. */
 const MOST_KEPT = 8
 const LONGEST_NAME = 512
+/** Some providers make the host of their API out of it, as the hub may not choose one. */
+const REGION = /^[A-Za-z0-9-]{0,64}$/
 const TAG = /^[\w][\w.-]{0,127}$/
 
 export interface PerformDeps {
@@ -72,6 +74,9 @@ export function createPerformTask(deps: PerformDeps): PerformTask {
         'denied',
         `this runner was told to speak to ${only.join(', ')} alone, not to ${host}; see --registry of its program`,
       )
+    }
+    if (!REGION.test(region)) {
+      throw new AppError('denied', 'the hub names a region that is none')
     }
     const secretKey =
       registry.secret === null ? '' : await openLogin(privateKey, registry.secret, registry)

@@ -21,6 +21,8 @@ import {
 
 const FIRST_LOOK_MS = 20
 const LONGEST_LOOK_MS = 250
+/** A program has one; a few more are those of which it was cut off. */
+const MOST_POLLS = 4
 
 /** Which task somebody speaks of, and by which lease. */
 export type Held = Pick<HeldTask, 'id' | 'epoch'>
@@ -75,6 +77,23 @@ export function createTaskAnswers({
   issueCopyToken: IssueCopyToken
 }): TaskAnswers {
   let stopping = false
+  const polls = new Map<string, { isOver: boolean }[]>()
+
+  /** Whoever asks again and again beside himself does not keep the database busy. */
+  function beginPoll(runner: string): { isOver: boolean } {
+    const others = polls.get(runner) ?? []
+    const poll = { isOver: false }
+    polls.set(runner, [...others, poll].slice(-MOST_POLLS))
+    const first = others.length >= MOST_POLLS ? others[0] : undefined
+    if (first) first.isOver = true
+    return poll
+  }
+
+  function endPoll(runner: string, poll: { isOver: boolean }): void {
+    const rest = (polls.get(runner) ?? []).filter((other) => other !== poll)
+    if (rest.length > 0) polls.set(runner, rest)
+    else polls.delete(runner)
+  }
 
   async function demandHeld(runner: RunnerIdentity, held: Held): Promise<CurrentTask> {
     const task = await db.transaction(
@@ -110,12 +129,17 @@ export function createTaskAnswers({
       if (begins) await db.transaction((tx) => releaseTasks(tx, id), { durable: false })
       const lost = await hold(runner, held)
       const until = performance.now() + waitMs
-      for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_MS)) {
-        const tasks = await leaseTasks({ db, clock }, runner, { slots, copies })
-        const left = until - performance.now()
-        if (tasks.length > 0 || lost.length > 0 || left <= 0) return { tasks, lost }
-        await Bun.sleep(Math.min(pause, left))
-        if (signal?.aborted || stopping) return { tasks: [], lost }
+      const poll = beginPoll(id)
+      try {
+        for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_MS)) {
+          const tasks = await leaseTasks({ db, clock }, runner, { slots, copies })
+          const left = until - performance.now()
+          if (tasks.length > 0 || lost.length > 0 || left <= 0) return { tasks, lost }
+          await Bun.sleep(Math.min(pause, left))
+          if (signal?.aborted || stopping || poll.isOver) return { tasks: [], lost }
+        }
+      } finally {
+        endPoll(id, poll)
       }
     },
 

@@ -180,6 +180,17 @@ onEachEngine('the tasks of a runner', (create) => {
     expect(await lease(4, stranger)).toEqual([])
   })
 
+  test('is waited for by a few requests of a runner and no more', async () => {
+    const wait = async () => {
+      const asked = { begins: false, held: [], slots: 1, copies: 1, version: '1' }
+      return service.tasks.lease(runner, { ...asked, waitMs: 60_000 })
+    }
+    const polls = Array.from({ length: 5 }, wait)
+    expect(await Promise.race(polls)).toEqual({ tasks: [], lost: [] })
+    service.tasks.stop()
+    await Promise.all(polls)
+  })
+
   test('is a copy only where there is a place for one', async () => {
     const stop = new AbortController()
     const copy = {
