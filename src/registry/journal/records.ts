@@ -7,10 +7,10 @@ import { z } from 'zod'
  */
 
 const contentSchema = z.object({
-  id: z.number(),
+  id: z.int(),
   /** Hex. */
   sha256: z.string(),
-  size: z.number(),
+  size: z.int(),
   /** Where its bytes are in the store; null: they are in the record. */
   key: z.string().nullable(),
 })
@@ -20,45 +20,45 @@ const projectSchema = z.object({
   alias: z.string().nullable(),
   kind: z.enum(['local', 'proxy']),
   isPublic: z.boolean(),
-  quota: z.number(),
+  quota: z.int(),
   description: z.string(),
-  createdAt: z.number(),
-  updatedAt: z.number(),
+  createdAt: z.int(),
+  updatedAt: z.int(),
 })
 
 const repositorySchema = z.object({
-  project: z.number(),
+  project: z.int(),
   name: z.string(),
   summary: z.string(),
   description: z.string(),
-  createdAt: z.number(),
-  updatedAt: z.number(),
+  createdAt: z.int(),
+  updatedAt: z.int(),
 })
 
 const blobSchema = z.object({
   content: contentSchema,
   /** Base64, of contents without a key. */
   bytes: z.string().optional(),
-  createdAt: z.number(),
+  createdAt: z.int(),
 })
 
 const manifestSchema = z.object({
-  id: z.number(),
+  id: z.int(),
   mediaType: z.string(),
   content: contentSchema,
   /** Base64. All else that is known of a manifest follows from its bytes, but for `details`. */
   bytes: z.string(),
   /** `ImageDetails`, JSON. */
   details: z.string().nullable(),
-  createdAt: z.number(),
+  createdAt: z.int(),
 })
 
 const tagSchema = z.object({
-  id: z.number(),
+  id: z.int(),
   digest: z.string(),
   immutable: z.boolean(),
-  createdAt: z.number(),
-  updatedAt: z.number(),
+  createdAt: z.int(),
+  updatedAt: z.int(),
 })
 
 const STATES = {
@@ -84,7 +84,7 @@ export interface RecordKey {
 
 const recordSchema = z.object({
   kind: z.enum(KINDS),
-  owner: z.number(),
+  owner: z.int().min(0),
   name: z.string(),
   state: z.unknown(),
 })
@@ -106,7 +106,10 @@ export function encodeRecord<K extends RecordKind>(
 /** The key, and the state as text; see `parseState`. @throws when it is no record */
 export function decodeRecord(line: string): { key: RecordKey; state: string | null } {
   const { kind, owner, name, state } = recordSchema.parse(JSON.parse(line))
-  return { key: { kind, owner, name }, state: state == null ? null : JSON.stringify(state) }
+  const key = { kind, owner, name }
+  if (state == null) return { key, state: null }
+  STATES[kind].parse(state)
+  return { key, state: JSON.stringify(state) }
 }
 
 /** @throws when the text is no state of this kind */

@@ -52,6 +52,26 @@ test('refuses another name, and a format that it does not know', () => {
   expect(() => decodeObject(NAME, newer)).toThrow('has the format 2')
 })
 
+test('what has the right checksum and still cannot be read is refused', () => {
+  const large = encodeObject({ ...OBJECT, records: [`"${'0'.repeat(200_000)}"`] })
+  expect(decodeObject(NAME, large, 300_000).records).toHaveLength(1)
+  expect(() => decodeObject(NAME, large, 100_000)).toThrow('cannot be unpacked')
+  const body = Buffer.from(large.slice(large.indexOf(10) + 1))
+  const remade = (changed: Buffer) => {
+    const hash = Bun.CryptoHasher.hash('sha256', changed, 'hex')
+    return Buffer.concat([Buffer.from(`entrepot-journal 1 ${hash}\n`), changed])
+  }
+  expect(decodeObject(NAME, remade(body)).records).toHaveLength(1)
+  const gone = Buffer.from(body)
+  gone.fill(0, body.indexOf(10) + 1)
+  expect(() => decodeObject(NAME, remade(gone))).toThrow('cannot be unpacked')
+  const late = Buffer.from(
+    body.toString('latin1').replace('"at":17', '"at":1e300,"x":17'),
+    'latin1',
+  )
+  expect(() => decodeObject(NAME, remade(late))).toThrow('header')
+})
+
 test('names of others are none', () => {
   for (const name of ['', 'x', NAME.toUpperCase(), `${NAME}.new`, NAME.replace('end', 'begin')]) {
     expect([name, parseObjectName(name)]).toEqual([name, undefined])

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib'
 import { z } from 'zod'
 import { AppError } from '../../lib/errors.ts'
 
@@ -11,6 +12,10 @@ import { AppError } from '../../lib/errors.ts'
 
 const MAGIC = 'entrepot-journal'
 const VERSION = 1
+/** What is written is a few megabytes; that much is surely nothing of ours. */
+const MOST_UNPACKED = 512 * 1024 * 1024
+/** Of a `Date`. */
+const LATEST = 8.64e15
 const NAME = /^(?<lineage>[0-9a-f]{16})\/(?<sequence>[0-9]{16})\.(?<kind>changes|page|end)$/
 
 /**
@@ -37,7 +42,7 @@ const headerSchema = z.object({
   /** What names the installation to others, with an `end`. */
   installation: z.string().optional(),
   /** Epoch milliseconds. */
-  at: z.number(),
+  at: z.int().min(0).max(LATEST),
   records: z.number(),
 })
 
@@ -68,7 +73,11 @@ export function encodeObject({ header, records }: JournalObject): Uint8Array<Arr
 }
 
 /** @throws AppError invalid_input with what is wrong; completes "journal object x …" */
-export function decodeObject(name: string, bytes: Uint8Array): JournalObject {
+export function decodeObject(
+  name: string,
+  bytes: Uint8Array,
+  mostUnpacked = MOST_UNPACKED,
+): JournalObject {
   const first = bytes.indexOf(10)
   const [magic, version, hash] = textOf(bytes.subarray(0, Math.max(first, 0))).split(' ')
   if (magic !== MAGIC) throw wrong('is not one of a journal')
@@ -82,7 +91,7 @@ export function decodeObject(name: string, bytes: Uint8Array): JournalObject {
   if (!header.success) throw wrong('has a header that cannot be read')
   const { records, version: _, start, installation, ...rest } = header.data
   if (nameOfObject(rest) !== name) throw wrong(`calls itself ${nameOfObject(rest)}`)
-  const lines = textOf(Bun.gunzipSync(new Uint8Array(body.subarray(second + 1)))).split('\n')
+  const lines = textOf(unpacked(body.subarray(second + 1), mostUnpacked)).split('\n')
   lines.pop()
   if (lines.length !== records) throw wrong(`has ${lines.length} records instead of ${records}`)
   return {
@@ -92,6 +101,14 @@ export function decodeObject(name: string, bytes: Uint8Array): JournalObject {
       ...(installation === undefined ? {} : { installation }),
     },
     records: lines,
+  }
+}
+
+function unpacked(bytes: Uint8Array, most: number): Uint8Array {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: most })
+  } catch (error) {
+    throw new AppError('invalid_input', 'cannot be unpacked', {}, error)
   }
 }
 

@@ -1,5 +1,6 @@
 import { algorithmOf, type Digest, parseDigest, toDigest } from '../../../oci/digest.ts'
 import { mayBeAbsent, type ParsedManifest, parseManifest } from '../../../oci/manifest.ts'
+import { isProjectName, isRepositoryPath, isTag } from '../../../oci/reference.ts'
 import type { BlobStore } from '../../../store/blobs/blob-store.ts'
 import { type ContentState, parseState, type RecordKey } from '../records.ts'
 import type { Entry, Scratch } from './scratch.ts'
@@ -41,7 +42,8 @@ export async function check(
   const { deep, sparse, onLost, onProgress = () => {} } = options
 
   function lose(key: RecordKey, why: string): void {
-    onLost(`${describe(scratch, key)}: ${why}`)
+    // What it is called may be anything, and is read in a terminal.
+    onLost(`${describe(scratch, key)}: ${why}`.replaceAll(/\p{Cc}/gu, '?'))
     scratch.drop(key)
   }
 
@@ -110,6 +112,10 @@ export async function check(
   onProgress('manifests')
   for (const page of scratch.pages('tag')) {
     for (const { owner, name, state } of page) {
+      if (!isTag(name)) {
+        lose({ kind: 'tag', owner, name }, 'its name is none')
+        continue
+      }
       const { digest } = parseState('tag', state)
       if (scratch.find({ kind: 'manifest', owner, name: digest })) continue
       lose({ kind: 'tag', owner, name }, `its manifest ${digest} is not there`)
@@ -123,6 +129,10 @@ function checkNames(scratch: Scratch, lose: (key: RecordKey, why: string) => voi
   for (const page of scratch.pages('project')) {
     for (const { owner, state } of page) {
       const { name, alias } = parseState('project', state)
+      if (!isProjectName(name)) {
+        lose({ kind: 'project', owner, name: '' }, 'its name is none')
+        continue
+      }
       const former = scratch.takeName('project', name, owner)
       if (former !== undefined) loseFormer('project', former)
       if (alias !== null) scratch.takeName('project', `alias ${alias}`, owner)
@@ -133,6 +143,10 @@ function checkNames(scratch: Scratch, lose: (key: RecordKey, why: string) => voi
       const { project, name } = parseState('repository', state)
       if (!scratch.find({ kind: 'project', owner: project, name: '' })) {
         lose({ kind: 'repository', owner, name: '' }, 'its project is not there')
+        continue
+      }
+      if (!isRepositoryPath(name)) {
+        lose({ kind: 'repository', owner, name: '' }, 'its name is none')
         continue
       }
       const former = scratch.takeName('repository', `${project} ${name}`, owner)

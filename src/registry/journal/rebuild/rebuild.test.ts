@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { codeOf } from '../../../accounts/test-accounts.ts'
 import type { Db } from '../../../store/db/database.ts'
 import { createSqliteTest, onEachEngine } from '../../../store/db/test-databases.ts'
+import { decodeObject, encodeObject } from '../../../store/journal/journal-object.ts'
 import type { TestJournalStore } from '../../../store/journal/test-journal-store.ts'
 import { imageOf, noise, pushImage, type TestRegistry } from '../../test-registry.ts'
 import { createTestRebuild, fill, type TestRebuild } from './test-rebuild.ts'
@@ -45,6 +46,34 @@ onEachEngine('rebuild', (create) => {
     const again = await emptyDatabase()
     await run(again)
     expect(await stateOf(again)).toEqual(await stateOf(db))
+  })
+})
+
+onEachEngine('two rebuilds of one database', (create) => {
+  let rebuilt: TestRebuild
+  beforeEach(async () => {
+    rebuilt = await createTestRebuild(create)
+  })
+  afterEach(() => rebuilt.remove())
+
+  test('the one that began first writes nothing any more', async () => {
+    const { registry, run, emptyDatabase, writeJournal } = rebuilt
+    await fill(registry.first)
+    await writeJournal()
+    const db = await emptyDatabase()
+    let transactions = 0
+    const slow: Db = {
+      ...db,
+      async transaction(work, options) {
+        if (++transactions === 4) await run(db)
+        return db.transaction(work, options)
+      },
+    }
+    expect(await codeOf(run(slow))).toBe('conflict')
+    expect(transactions).toBe(4)
+    expect(await stateOf(db)).toEqual(await stateOf(registry.first.db))
+    const left = db.query.selectFrom('setting').select('key').where('key', 'like', 'rebuild.%')
+    expect(await left.execute()).toEqual([])
   })
 })
 
@@ -174,6 +203,32 @@ describe('rebuild, on any engine', () => {
     expect(await problemsOf(db)).toEqual([])
     const tags = await db.query.selectFrom('tag').select('name').orderBy('name').execute()
     expect(tags.map(({ name }) => name)).toContain('n2')
+  })
+
+  test('takes no names that nobody could give, and no records that are none', async () => {
+    await fill(registry.first)
+    await writeJournal()
+    const [name = ''] = [...journal.objects.keys()].filter((each) => each.endsWith('.page'))
+    const object = decodeObject(name, journal.objects.get(name) ?? new Uint8Array())
+    const tagged = object.records.find((record) => record.includes('"kind":"tag"')) ?? ''
+    const named = (tag: string) => JSON.stringify({ ...JSON.parse(tagged), name: tag })
+    const written = (records: string[]) => {
+      const bytes = encodeObject({ ...object, records: [...object.records, ...records] })
+      journal.objects.set(name, bytes)
+    }
+    written([named('../x'), named('a\u001b[2J')])
+    const { sentences } = await run(undefined)
+    expect(sentences.map((sentence) => sentence.replace(/^.*:/, ''))).toEqual([
+      ' its name is none',
+      ' its name is none',
+    ])
+    expect(sentences.join('')).not.toContain('\u001b')
+    for (const record of ['{', '[]', tagged.replace(/"state":.*/, '"state":{}}')]) {
+      written([record])
+      expect((await run(undefined)).damage).toEqual([
+        `journal object ${name} has records that cannot be read`,
+      ])
+    }
   })
 
   test('of several journals somebody has to choose', async () => {

@@ -66,9 +66,9 @@ const MOST_KEYS = 100
  *   the database is not empty or the journal is damaged
  */
 export async function rebuild(deps: RebuildDeps, options: RebuildOptions): Promise<RebuildReport> {
-  const { db, store, journal, clock, folder, onProgress = () => {} } = deps
+  const { store, journal, clock, folder, onProgress = () => {} } = deps
   const [lineage, objects] = await chooseLineage(journal, options.lineage)
-  if (db) await beginRebuild(db, lineage)
+  const db = deps.db && (await beginRebuild(deps.db, lineage))
   const scratch = openScratch(folder)
   try {
     const { lastAt, installation, damage } = await replay(journal, objects, scratch)

@@ -45,17 +45,31 @@ export async function replay(
     const read = await readObject(store, object, result.damage)
     if (!read) continue
     const { header, records } = read
-    scratch.apply(records.map(decodeRecord))
+    demandPrevious(header)
+    const decoded = decodeAll(records)
+    if (!decoded) {
+      result.damage.push(`journal object ${nameOfObject(object)} has records that cannot be read`)
+      continue
+    }
+    scratch.apply(decoded)
     result.objects += 1
     result.records += records.length
     result.lastAt = Math.max(result.lastAt, header.at)
-    demandPrevious(header)
   }
   result.lastAt = Math.max(result.lastAt, ending?.at ?? 0)
   for (const sequence of missing) {
     result.damage.push(`journal object number ${sequence} is missing`)
   }
   return result
+}
+
+/** undefined: what has the right checksum was written by something else. */
+function decodeAll(records: readonly string[]) {
+  try {
+    return records.map(decodeRecord)
+  } catch {
+    return undefined
+  }
 }
 
 /** The last one whose end can be read. */

@@ -53,6 +53,7 @@ export async function createTestRebuild(
   const databases: TestDatabase[] = []
   const folder = mkdtempSync(join(tmpdir(), 'entrepot-rebuild-'))
   const { store, clock } = registry
+  let runs = 0
   return {
     registry,
     journal,
@@ -76,7 +77,7 @@ export async function createTestRebuild(
           journal,
           clock,
           ...watched,
-          folder: join(folder, 'scratch'),
+          folder: join(folder, `scratch-${++runs}`),
           onLost: (sentence) => sentences.push(sentence),
         },
         { deep: true, partial: false, sparse: false, ...options },
