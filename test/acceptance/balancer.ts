@@ -33,6 +33,7 @@ export type BalancerOptions = {
 }
 
 const HEAD_LIMIT = 256 * 1024
+const TLS_HANDSHAKE = 0x16
 
 /** The bytes of a connection, one after the other; `next` is undefined once there are no more. */
 const createSource = (socket: Socket) => {
@@ -73,6 +74,8 @@ const createSource = (socket: Socket) => {
         const more = await next()
         if (!more) return undefined
         bytes = Buffer.concat([bytes, more])
+        // skopeo and podman try TLS first, and would wait ten seconds for an answer to it.
+        if (bytes[0] === TLS_HANDSHAKE) return undefined
         const split = splitHead(bytes)
         if (!split) continue
         if (split.rest.length > 0) waiting.unshift(split.rest)
