@@ -4,6 +4,7 @@ import { formatBytes } from '../lib/format.ts'
 import { describeEstimate, estimateMove } from '../registry/moving/estimate.ts'
 import { describeMove, type MoveProgress, moveInstallation } from '../registry/moving/move.ts'
 import { databasePlaceOf, storagePlaceOf } from '../registry/places.ts'
+import { shownUrl } from './shown-url.ts'
 
 export interface MigrateOptions {
   toDatabase?: string | undefined
@@ -88,7 +89,7 @@ function whatToSet(config: Config, target: Config): string[] {
     lines.push(
       target.database.url === undefined
         ? '  without ENTREPOT_DATABASE_URL (database.url)'
-        : `  ENTREPOT_DATABASE_URL=${hidePassword(target.database.url)}`,
+        : `  ENTREPOT_DATABASE_URL=${shownUrl(target.database.url) ?? 'as given to --to-database'}`,
     )
   }
   const { driver, s3 } = target.storage
@@ -112,10 +113,6 @@ function whatToSet(config: Config, target: Config): string[] {
     'ENTREPOT_SEALING_KEY. A server with another data folder needs it too.',
     'What was moved is still where it was. Remove it when "entrepot verify" finds nothing wrong.',
   ]
-}
-
-function hidePassword(url: string): string {
-  return url.replace(/^([^:]+:\/\/[^:@/]*):[^@]*@/, '$1:…@')
 }
 
 function createProgressLines(write: (line: string) => void): (progress: MoveProgress) => void {

@@ -19,6 +19,8 @@ import type { MoveLog } from './move-log.ts'
 export interface RowsReport {
   tables: number
   rows: number
+  /** Of all rows of the source, as `sumOfTables` makes it. */
+  sum: string
 }
 
 export interface CopyRowsDeps {
@@ -52,10 +54,11 @@ export async function copyRows(deps: CopyRowsDeps): Promise<RowsReport> {
       }),
     )
   }
-  for (const table of tables) await compareTable(deps, table)
+  const sums: TableSum[] = []
+  for (const table of tables) sums.push([table.name, await compareTable(deps, table)])
   for (const table of tables) await setCounter(target, table, await readCounter(source, table))
   await analyse(target)
-  return { tables: tables.length, rows }
+  return { tables: tables.length, rows, sum: sumOf(sums) }
 }
 
 /** A column that one side lacks would be lost without a word. */
@@ -73,6 +76,22 @@ function demandSameTables(source: readonly TableShape[], target: readonly TableS
     `the two databases are not of the same version (${different.slice(0, 5).join(', ')}): start this ` +
       'version of Entrepot once on the former one, stop it, and move then',
   )
+}
+
+/** Tells whether a source is as it was when it was copied. @throws AppError conflict */
+export async function sumOfTables(source: Db, target: Db): Promise<string> {
+  const tables = await readTables(target)
+  demandSameTables(await readTables(source), tables)
+  const sums: TableSum[] = []
+  for (const table of tables) sums.push([table.name, await sumOfRows(source, table)])
+  return sumOf(sums)
+}
+
+type TableSum = [table: string, sum: string]
+
+function sumOf(sums: readonly TableSum[]): string {
+  const sorted = sums.toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return Bun.CryptoHasher.hash('sha256', JSON.stringify(sorted), 'hex')
 }
 
 /** Migrations have made some rows, which the source has too. */
@@ -113,11 +132,13 @@ async function copyTable(
   return rows
 }
 
-async function compareTable({ source, target }: CopyRowsDeps, table: TableShape): Promise<void> {
+/** Returns the checksum of the table. */
+async function compareTable({ source, target }: CopyRowsDeps, table: TableShape): Promise<string> {
   const [rows, copied] = [await countRows(source, table), await countRows(target, table)]
-  const isSame =
-    rows === copied && (await sumOfRows(source, table)) === (await sumOfRows(target, table))
-  if (isSame) return
+  if (rows === copied) {
+    const sum = await sumOfRows(source, table)
+    if (sum === (await sumOfRows(target, table))) return sum
+  }
   throw new AppError(
     'conflict',
     `the table ${table.name} has other rows than its copy (${rows} and ${copied}): the former ` +

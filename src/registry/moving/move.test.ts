@@ -182,6 +182,16 @@ describe('rows', () => {
     expect(await failureOf(move(sqlite, both))).toContain('the database was moved before')
   })
 
+  test('a source that was used after the move is told when it is run once more', async () => {
+    await makePostgres()
+    await move(sqlite, moved)
+    expect((await move(sqlite, moved)).wasDone).toBe(true)
+    await withDatabase(sqlite, (db) =>
+      db.query.updateTable('account').set({ display_name: 'Other' }).where('id', '=', 1).execute(),
+    )
+    expect(await failureOf(move(sqlite, moved))).toContain('what changed there since is not in')
+  })
+
   test('a source that changed after the move began is told, and copied again when asked to', async () => {
     await makePostgres()
     let steps = 0

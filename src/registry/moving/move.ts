@@ -17,13 +17,15 @@ import {
 import { storagePlace } from '../storage-place.ts'
 import { copyBlobs, demandEmpty, storedBlobs } from './copy-blobs.ts'
 import { copyJournal } from './copy-journal.ts'
-import { copyRows, type RowsReport } from './copy-rows.ts'
+import { copyRows, type RowsReport, sumOfTables } from './copy-rows.ts'
 import { type MoveLog, openMoveLog } from './move-log.ts'
 import { readState, removeState, writeState } from './move-state.ts'
 import { openSource, openTarget } from './source.ts'
 
 /** In the table `setting` of a database into which an installation was moved. */
 const MOVED_SETTING = 'installation.moved'
+/** And the checksum of what it was moved from, so that it is told when that was used since. */
+const MOVED_SUM_SETTING = 'installation.moved-sum'
 
 export interface MoveOptions {
   /** The settings as they will be; what differs from those in effect is moved. */
@@ -111,7 +113,7 @@ async function moveBetween(move: Move): Promise<MoveReport> {
   const { target } = options
   const movesStorage = !isSameStorage(storagePlaceOf(config), storagePlaceOf(target))
   const isDone = database
-    ? await wasMoved(database, { installation, config, target })
+    ? await wasMoved(source, database, { installation, config, target })
     : isSameStorage(
         (await storagePlace(source).read()) ?? storagePlaceOf(config),
         storagePlaceOf(target),
@@ -138,25 +140,36 @@ async function moveBetween(move: Move): Promise<MoveReport> {
           onProgress: (progress) => options.onProgress({ part: 'rows', ...progress }),
         })
       : undefined
-  await finish(move, { log, movesStorage })
+  await finish(move, { log, movesStorage, sum: rows?.sum })
   return { rows, blobs, wasDone: false }
 }
 
 /**
  * True: a former run was killed after it had finished, or did not need to be followed by another.
- * @throws AppError conflict when it moved the database alone, which may have been used since
+ * @throws AppError conflict when it moved the database alone, which may have been used since, and
+ *   when the former database was
  */
 async function wasMoved(
+  source: Db,
   database: Db,
   { installation, config, target }: { installation: string; config: Config; target: Config },
 ): Promise<boolean> {
   if (!(await hasTable(database, 'setting')) || (await hasTable(database, MOVE_LOG))) return false
-  const moved = await database.query
+  const rows = await database.query
     .selectFrom('setting')
-    .select('value')
-    .where('key', '=', MOVED_SETTING)
-    .executeTakeFirst()
-  if (moved?.value !== installation) return false
+    .select(['key', 'value'])
+    .where('key', 'in', [MOVED_SETTING, MOVED_SUM_SETTING])
+    .execute()
+  const settings = new Map(rows.map(({ key, value }) => [key, value]))
+  if (settings.get(MOVED_SETTING) !== installation) return false
+  if (settings.get(MOVED_SUM_SETTING) !== (await sumOfTables(source, database))) {
+    throw new AppError(
+      'conflict',
+      'the installation was moved into this database before, and the former one is not as it was then: ' +
+        'what changed there since is not in this one. Start with the settings of the one that is right; ' +
+        'to move again, name an empty database',
+    )
+  }
   const storage = (await storagePlace(database).read()) ?? storagePlaceOf(config)
   if (isSameStorage(storage, storagePlaceOf(target))) return true
   throw new AppError(
@@ -218,7 +231,11 @@ export async function sumOfBlobs(db: Db): Promise<{ blobs: number; bytes: number
 /** All at once: from here on the installation is where it was moved to. */
 async function finish(
   { source, database, installation, options }: Move,
-  { log, movesStorage }: { log: MoveLog | undefined; movesStorage: boolean },
+  {
+    log,
+    movesStorage,
+    sum,
+  }: { log: MoveLog | undefined; movesStorage: boolean; sum: string | undefined },
 ): Promise<void> {
   const db = database ?? source
   const triggers: string[] = JSON.parse((await log?.get('triggers')) ?? '[]')
@@ -228,13 +245,18 @@ async function finish(
       await discardUploads(tx)
       await storagePlace(db).write(tx, storagePlaceOf(options.target))
     }
-    if (!log) return
+    if (!log || sum === undefined) return
     await log.drop(tx)
-    await tx
-      .insertInto('setting')
-      .values({ key: MOVED_SETTING, value: installation })
-      .onConflict((conflict) => conflict.column('key').doUpdateSet({ value: installation }))
-      .execute()
+    for (const [key, value] of [
+      [MOVED_SETTING, installation],
+      [MOVED_SUM_SETTING, sum],
+    ] as const) {
+      await tx
+        .insertInto('setting')
+        .values({ key, value })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+        .execute()
+    }
   })
 }
 
