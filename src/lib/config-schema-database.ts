@@ -23,8 +23,14 @@ export const databaseSchema = z.object({
     .prefault('5s')
     .meta({
       description:
-        'How long a request waits for a connection to PostgreSQL, a new one or one of the others, ' +
-        'before it is answered with 503.',
+        'How long making a connection to PostgreSQL may take, before a request is answered with 503.',
+    }),
+  waitTimeout: duration({ min: '1s', max: '5m' })
+    .prefault('30s')
+    .meta({
+      description:
+        'How long a request waits in turn for a connection that others use, before it is answered ' +
+        'with 503.',
     }),
   statementTimeout: duration({ min: '0s', max: '1h' })
     .prefault('30s')

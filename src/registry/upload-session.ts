@@ -96,6 +96,7 @@ export type SafePart = Pick<
 
 /** Sessions are not worth a wait for the disk: a client that lost one starts again. */
 const QUICK = { durable: false }
+const QUICK_SINGLE = { ...QUICK, single: true }
 
 export function createUploadSessions(deps: {
   db: Db
@@ -113,7 +114,7 @@ export function createUploadSessions(deps: {
     const until = now + WRITER_LEASE_MS
     const [row] = await db.transaction(
       (tx) => claimUpload(tx, { id, epoch: seen.epoch, next: seen.epoch + 1, writer, until, now }),
-      QUICK,
+      QUICK_SINGLE,
     )
     return row && { row, takenOver: seen.writer !== null }
   }
@@ -128,7 +129,7 @@ export function createUploadSessions(deps: {
         .where('state', '=', 'open')
         .executeTakeFirstOrThrow()
       return result.numUpdatedRows > 0n
-    }, QUICK)
+    }, QUICK_SINGLE)
   }
 
   return {
@@ -147,7 +148,7 @@ export function createUploadSessions(deps: {
             until: claimed ? now + WRITER_LEASE_MS : 0,
             now,
           }),
-        QUICK,
+        QUICK_SINGLE,
       )
       if (!row) throw new AppError('internal', 'an upload was not stored')
       return row

@@ -14,6 +14,8 @@ export interface TransactionOptions {
    * survives the end of the process). Default true.
    */
   durable?: boolean
+  /** It is of one statement and no more, so that the commit can travel with it. Default false. */
+  single?: boolean
 }
 
 /**

@@ -38,10 +38,11 @@ export type DatabaseUse = 'requests' | 'jobs' | 'upkeep'
 
 /** The database that the settings name, with the limits for its use. */
 export function databaseOf(config: Pick<Config, 'data' | 'database'>, use: DatabaseUse) {
-  const { url, connectTimeout, idleTransactionTimeout } = config.database
+  const { url, connectTimeout, waitTimeout, idleTransactionTimeout } = config.database
   const { poolSize, jobsPoolSize, statementTimeout, jobsStatementTimeout } = config.database
   const limits: PostgresLimits = {
     connectTimeoutMs: connectTimeout,
+    waitTimeoutMs: waitTimeout,
     ...{
       requests: { poolSize, statementTimeoutMs: statementTimeout },
       jobs: { poolSize: jobsPoolSize, statementTimeoutMs: jobsStatementTimeout },

@@ -8,7 +8,16 @@ import {
   sql,
 } from 'kysely'
 import type pg from 'pg'
-import { acquireError, conflictError, isBroken, isConflict, wireError } from './postgres-errors.ts'
+import type { Places } from './places.ts'
+import {
+  acquireError,
+  conflictError,
+  isBroken,
+  isConflict,
+  isOutdated,
+  wireError,
+} from './postgres-errors.ts'
+import type { PreparedQuery } from './prepared.ts'
 
 const ATTEMPTS = 5
 /** A change of the schema that waits for a lock makes everybody else wait behind it. */
@@ -24,51 +33,64 @@ export function mayRetry(error: unknown, attempt: number): boolean {
   return isConflict(error) && attempt < ATTEMPTS
 }
 
+/** How the transactions of a driver begin and end. */
+export interface TransactionShape {
+  /** A power loss may undo what was committed a moment before. */
+  isQuick?: boolean
+  /** Each is of one statement. */
+  isSingle?: boolean
+}
+
+/** Marks names of statements that a migration has made useless, in all connections at once. */
+let generation = 0
+
 /**
  * Kysely over a pool. Not the driver that Kysely has: every failure, also outside of transactions,
  * gets its code here, single statements are tried again after a conflict, and a connection that was
  * lost in the middle is thrown away.
+ *
+ * A round trip costs more than what most statements do, and locks are held meanwhile. So what need
+ * not be waited for is sent with what follows: the begin, deferred statements, and the commit of a
+ * transaction of one statement.
  */
-export function createPostgresDriver(pool: pg.Pool): Driver {
+export function createPostgresDriver(
+  pool: pg.Pool,
+  places: Places,
+  { isQuick = false, isSingle = false }: TransactionShape = {},
+): Driver {
+  const beginText = isQuick ? 'begin; set local synchronous_commit = off' : 'begin'
+
   class Connection implements DatabaseConnection {
     readonly client: pg.PoolClient
     isBroken = false
     inTransaction = false
+    /** The first failure of what was sent and not waited for. */
+    private failure: Promise<unknown> = Promise.resolve(undefined)
+    private committing: Promise<void> | undefined
 
     constructor(client: pg.PoolClient) {
       this.client = client
     }
 
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      if (this.inTransaction) return this.runInTransaction<R>(query)
       for (let attempt = 1; ; attempt++) {
         try {
-          return await this.run<R>(query.sql, query.parameters)
+          return await this.run<R>(query)
         } catch (error) {
-          if (this.inTransaction) throw wireError(error)
           if (!mayRetry(error, attempt)) throw wireError(conflictError(error))
           await conflictPause(attempt)
         }
       }
     }
 
-    async run<R>(text: string, parameters: readonly unknown[] = []): Promise<QueryResult<R>> {
-      try {
-        const { rows, rowCount, command } = await this.client.query(text, [...parameters])
-        if (command === 'SELECT' || rowCount === null) return { rows }
-        return { rows, numAffectedRows: BigInt(rowCount) }
-      } catch (error) {
-        if (isBroken(error)) this.isBroken = true
-        throw error
-      }
+    begin(): void {
+      this.inTransaction = true
+      this.defer(this.send(beginText))
     }
 
     async commit(): Promise<void> {
-      const { command } = await this.client.query('commit').catch((error: unknown) => {
-        this.isBroken = true
-        throw wireError(error)
-      })
-      // What PostgreSQL answers when a statement before has failed.
-      if (command === 'ROLLBACK') throw new Error('a statement of this transaction has failed')
+      await (this.committing ?? this.sendCommit())
     }
 
     async rollback(): Promise<void> {
@@ -82,6 +104,68 @@ export function createPostgresDriver(pool: pg.Pool): Driver {
     streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
       throw new Error('streamed queries are not offered: read pages by key')
     }
+
+    private async runInTransaction<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      if (this.committing) throw new Error('this transaction is of one statement')
+      const earlier = this.failure
+      const running = this.run<R>(query)
+      if (isPrepared(query) && query.isDeferred) {
+        this.defer(running)
+        return { rows: [] }
+      }
+      if (isSingle) {
+        this.committing = this.sendCommit()
+        // Told when the transaction ends, if the statement itself succeeds.
+        this.committing.catch(() => {})
+      }
+      try {
+        return await running
+      } catch (error) {
+        throw wireError((await earlier) ?? error)
+      }
+    }
+
+    private defer(work: Promise<unknown>): void {
+      const earlier = this.failure
+      this.failure = work.then(
+        () => earlier,
+        async (error: unknown) => (await earlier) ?? error,
+      )
+    }
+
+    private async sendCommit(): Promise<void> {
+      const earlier = this.failure
+      const { command } = await this.client.query('commit').catch(async (error: unknown) => {
+        this.isBroken = true
+        throw wireError((await earlier) ?? error)
+      })
+      const failure = await earlier
+      if (failure !== undefined) throw wireError(failure)
+      // What PostgreSQL answers when a statement before has failed.
+      if (command === 'ROLLBACK') throw new Error('a statement of this transaction has failed')
+    }
+
+    private async run<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      const { sql: text, parameters } = query
+      const name = isPrepared(query) ? { name: `${query.name}_${generation}` } : {}
+      const { rows, rowCount, command } = await this.send({
+        text,
+        values: [...parameters],
+        ...name,
+      })
+      if (command === 'SELECT' || rowCount === null) return { rows }
+      return { rows, numAffectedRows: BigInt(rowCount) }
+    }
+
+    private async send(query: string | pg.QueryConfig): Promise<pg.QueryResult> {
+      try {
+        return await this.client.query(query)
+      } catch (error) {
+        if (isBroken(error)) this.isBroken = true
+        if (isOutdated(error)) generation++
+        throw error
+      }
+    }
   }
 
   const own = (connection: DatabaseConnection): Connection => {
@@ -92,18 +176,16 @@ export function createPostgresDriver(pool: pg.Pool): Driver {
   return {
     async init() {},
     async acquireConnection() {
+      await places.take()
       try {
         return new Connection(await pool.connect())
       } catch (error) {
+        places.leave()
         throw acquireError(error)
       }
     },
     async beginTransaction(connection) {
-      const one = own(connection)
-      one.inTransaction = true
-      await one.run('begin').catch((error: unknown) => {
-        throw wireError(error)
-      })
+      own(connection).begin()
     },
     async commitTransaction(connection) {
       await own(connection).commit()
@@ -114,11 +196,15 @@ export function createPostgresDriver(pool: pg.Pool): Driver {
     async releaseConnection(connection) {
       const { client, isBroken: mustGo } = own(connection)
       client.release(mustGo)
+      places.leave()
     },
-    async destroy() {
-      await pool.end()
-    },
+    // The pool is ended by whoever opened it.
+    async destroy() {},
   }
+}
+
+function isPrepared(query: CompiledQuery): query is PreparedQuery {
+  return 'isDeferred' in query
 }
 
 /** Waits for the lock of the migrations as long as it takes, but for locks on tables only briefly. */

@@ -17,7 +17,13 @@ function messageOf(error: unknown): string {
 
 /** Serialisation failure or deadlock: the same work may succeed when tried again. */
 export function isConflict(error: unknown): boolean {
-  return ['40001', '40P01'].includes(codeOf(error))
+  return ['40001', '40P01'].includes(codeOf(error)) || isOutdated(error)
+}
+
+/** A migration changed what a prepared statement answers: it has to be prepared anew. */
+export function isOutdated(error: unknown): boolean {
+  const isPlan = error instanceof Error && 'routine' in error
+  return codeOf(error) === '0A000' && isPlan && error.routine === 'RevalidateCachedQuery'
 }
 
 /** A lock was not had within `lock_timeout`; also after `wireError`. */

@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import type { Db, Tx } from './database.ts'
 import { openPostgres, type PostgresLimits } from './postgres.ts'
+import { statement } from './prepared.ts'
 import { createPostgresTest, type TestDatabase } from './test-databases.ts'
 
 setDefaultTimeout(120_000)
@@ -93,7 +94,7 @@ test('a statement outside of a transaction fails in the same way', async () => {
 })
 
 test('nobody waits longer for a connection than is allowed', async () => {
-  const one = open({ poolSize: 1, connectTimeoutMs: 1_000 })
+  const one = open({ poolSize: 1, waitTimeoutMs: 1_000 })
   const { promise, resolve } = Promise.withResolvers<void>()
   const long = one.transaction(async (tx) => {
     await backendOf(tx)
@@ -210,4 +211,59 @@ test('a database that keeps text in another way is refused at the start', async 
   await one.close()
   await sql.raw(`drop database ${name}`).execute(other.query)
   expect(isAppError(error, 'unavailable') && error.message).toContain('encoding UTF8')
+})
+
+const addTo = statement(
+  (on, row: { id: number; value: number }) =>
+    on
+      .withTables<{ number: { id: number; value: number } }>()
+      .insertInto('number')
+      .values({ id: row.id, value: row.value }),
+  { deferred: true },
+)
+
+test('a deferred statement that fails, fails the next one and the commit with its error', async () => {
+  const next = db.transaction(async (tx) => {
+    await addTo(tx, { id: 1, value: 5 })
+    await backendOf(tx)
+  })
+  expect(String(await failureOf(next))).toContain('duplicate key')
+  const last = db.transaction(async (tx) => {
+    await addTo(tx, { id: 10, value: 5 })
+    await addTo(tx, { id: 1, value: 5 })
+  })
+  expect(String(await failureOf(last))).toContain('duplicate key')
+  await db.transaction((tx) => addTo(tx, { id: 11, value: 5 }))
+  const { rows } = await sql`select id from number where id > 9`.execute(db.query)
+  expect(rows).toEqual([{ id: 11 }])
+})
+
+test('a transaction of one statement stands when it is told, and takes no second one', async () => {
+  const put = (tx: Tx, value: number) =>
+    sql`update number set value = ${value} where id = 11 returning value`.execute(tx)
+  const options = { single: true, durable: false }
+  expect((await db.transaction((tx) => put(tx, 6), options)).rows).toEqual([{ value: 6 }])
+  const { rows } = await sql`select value from number where id = 11`.execute(other.query)
+  expect(rows).toEqual([{ value: 6 }])
+  const twice = db.transaction(async (tx) => {
+    await put(tx, 7)
+    await put(tx, 8)
+  }, options)
+  expect(String(await failureOf(twice))).toContain('of one statement')
+  const wrong = db.transaction((tx) => put(tx, Number.NaN), options)
+  expect(String(await failureOf(wrong))).toContain('NaN')
+})
+
+test('a statement is prepared anew after a migration has changed its table', async () => {
+  await sql`create table grown (id int)`.execute(other.query)
+  await sql`insert into grown values (1)`.execute(other.query)
+  const all = statement((on) =>
+    on.withTables<{ grown: { id: number } }>().selectFrom('grown').selectAll(),
+  )
+  expect(await all(db.query, {})).toEqual([{ id: 1 }])
+  expect(await db.transaction((tx) => all(tx, {}))).toEqual([{ id: 1 }])
+  const grown: unknown = { id: 1, size: null }
+  await sql`alter table grown add column size int`.execute(other.query)
+  expect<unknown>(await db.transaction((tx) => all(tx, {}))).toEqual([grown])
+  expect<unknown>(await all(db.query, {})).toEqual([grown])
 })

@@ -3,11 +3,13 @@ import pg from 'pg'
 import { AppError } from '../../lib/errors.ts'
 import type { Db, TransactionOptions, Tx } from './database.ts'
 import { postgresEngine } from './engine.ts'
+import { createPlaces } from './places.ts'
 import {
   conflictPause,
   createPostgresDriver,
   MigrationsAdapter,
   mayRetry,
+  type TransactionShape,
 } from './postgres-driver.ts'
 import { conflictError, connectError } from './postgres-errors.ts'
 import type { Schema } from './schema.ts'
@@ -23,8 +25,10 @@ export interface PostgresLimits {
   name?: string
   /** Connections at most; 10 unless set. */
   poolSize?: number
-  /** For a connection, a new one or one of the pool; milliseconds, 5 s unless set. */
+  /** For a new connection; milliseconds, 5 s unless set. */
   connectTimeoutMs?: number
+  /** For a connection that others use; milliseconds, 30 s unless set. */
+  waitTimeoutMs?: number
   /** For a statement; 0 or nothing: none. */
   statementTimeoutMs?: number
   /** For a transaction between two statements; 0 or nothing: none. */
@@ -39,6 +43,7 @@ export interface PostgresOptions extends PostgresLimits {
 /** Opens a pool on a PostgreSQL database, version 14 or newer. Connects when it is first used. */
 export function openPostgres(options: PostgresOptions): Db {
   const { url, name = 'entrepot', poolSize = 10, connectTimeoutMs = 5_000 } = options
+  const { waitTimeoutMs = 30_000 } = options
   const { statementTimeoutMs = 0, idleTransactionTimeoutMs = 0 } = options
   const pool = new pg.Pool({
     connectionString: url,
@@ -46,6 +51,7 @@ export function openPostgres(options: PostgresOptions): Db {
     application_name: name,
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
+    pipeline: true,
     maxLifetimeSeconds: LIFETIME_SECONDS,
     ...(statementTimeoutMs > 0 ? { query_timeout: statementTimeoutMs + SILENCE_MS } : {}),
     types: { getTypeParser: (oid, format) => parserOf(oid, format) },
@@ -63,27 +69,34 @@ export function openPostgres(options: PostgresOptions): Db {
   // One that is lost between two statements of a transaction tells nobody else, and an error that
   // nobody listens to would end the process; the next statement fails by itself.
   pool.on('connect', (client) => client.on('error', () => {}))
-  const kysely = new Kysely<Schema>({
-    dialect: {
-      createAdapter: () => new MigrationsAdapter(),
-      createDriver: () => createPostgresDriver(pool),
-      createIntrospector: (db) => new PostgresIntrospector(db),
-      createQueryCompiler: () => new PostgresQueryCompiler(),
-    },
-  })
+  const places = createPlaces(poolSize, waitTimeoutMs)
+  const open = (shape?: TransactionShape) =>
+    new Kysely<Schema>({
+      dialect: {
+        createAdapter: () => new MigrationsAdapter(),
+        createDriver: () => createPostgresDriver(pool, places, shape),
+        createIntrospector: (db) => new PostgresIntrospector(db),
+        createQueryCompiler: () => new PostgresQueryCompiler(),
+      },
+    })
+  const kysely = open()
+  const quick = open({ isQuick: true })
+  const single = open({ isSingle: true })
+  const quickSingle = open({ isQuick: true, isSingle: true })
+  const shaped = ({ durable = true, single: isSingle = false }: TransactionOptions) => {
+    if (durable) return isSingle ? single : kysely
+    return isSingle ? quickSingle : quick
+  }
 
   return {
     engine: postgresEngine,
     // The server computes; here only a connection of the pool is busy.
     scan: kysely,
     query: kysely,
-    async transaction<T>(work: (tx: Tx) => Promise<T>, { durable }: TransactionOptions = {}) {
+    async transaction<T>(work: (tx: Tx) => Promise<T>, options: TransactionOptions = {}) {
       for (let attempt = 1; ; attempt++) {
         try {
-          return await kysely.transaction().execute(async (tx) => {
-            if (durable === false) await sql`set local synchronous_commit = off`.execute(tx)
-            return work(tx)
-          })
+          return await shaped(options).transaction().execute(work)
         } catch (error) {
           if (!mayRetry(error, attempt)) throw conflictError(error)
           await conflictPause(attempt)
@@ -99,7 +112,7 @@ export function openPostgres(options: PostgresOptions): Db {
       }
       if (found) demandUsable(found)
     },
-    close: () => kysely.destroy(),
+    close: () => pool.end(),
   }
 }
 

@@ -19,29 +19,46 @@ class Slot {
   }
 }
 
+/** A statement that the engine may keep, with its plan, under a name. */
+export interface PreparedQuery<R = unknown> extends CompiledQuery<R> {
+  readonly name: string
+  readonly isDeferred: boolean
+}
+
+export interface StatementOptions {
+  /**
+   * Nobody reads what it answers. Where statements travel, the next one does not wait for it; when
+   * it fails, so does the next one, or the commit, with its error. Resolves to no rows.
+   */
+  deferred?: boolean
+}
+
 /**
  * A statement for the hot paths, whose text is made once for each database: building it each time
- * costs more than running it.
+ * costs more than running it, and so does planning it.
  *
  * @param build gets an object whose properties stand for the values; it must name each of them
  */
 export function statement<V extends object, R>(
   build: (on: Queryable, values: V) => Compilable<R>,
+  { deferred: isDeferred = false }: StatementOptions = {},
 ): (on: Queryable, values: V) => Promise<R[]> {
-  const texts = new WeakMap<object, CompiledQuery<R>>()
+  const texts = new WeakMap<object, PreparedQuery<R>>()
   return async (on, values) => {
     // The same for a database and its transactions.
     const { adapter } = on.getExecutor()
     let compiled = texts.get(adapter)
     if (!compiled) {
-      compiled = build(on, slots<V>()).compile()
+      const built = build(on, slots<V>()).compile()
+      compiled = { ...built, name: Bun.hash(built.sql).toString(36), isDeferred }
       texts.set(adapter, compiled)
     }
     const given = values as Record<string, unknown>
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Slot ? given[parameter.name] : parameter,
     )
-    const { rows } = await on.executeQuery<R>({ ...compiled, parameters })
+    const query: PreparedQuery<R> = { ...compiled, parameters }
+    const { rows } = await on.executeQuery<R>(query)
     return rows
   }
 }
