@@ -128,11 +128,23 @@ const CREDENTIAL_TABLES = {
   'access-key': 'access_key',
 } as const
 
+/** A runner that was revoked has no tasks, and one whose copy was called off has not that one. */
+function stillHeld(where: ExpressionBuilder<Schema, 'account'>, task: number) {
+  return where.exists(
+    where
+      .selectFrom('runner_task')
+      .select('runner_task.id')
+      .where('runner_task.id', '=', task)
+      .where('runner_task.state', '=', 'leased'),
+  )
+}
+
 function stillThere(
   where: ExpressionBuilder<Schema, 'account'>,
   credential: CredentialRef | undefined,
   now: number,
 ) {
+  if (credential?.kind === 'runner-task') return stillHeld(where, credential.id)
   const table = CREDENTIAL_TABLES[credential?.kind ?? 'secret']
   return where.exists(
     where

@@ -33,9 +33,12 @@ export interface Login {
   expiresAt: number | null
 }
 
-/** A revocable thing that proves an account without a password. */
+/**
+ * A revocable thing that proves an account without a password. `runner-task`: the copy that a runner
+ * makes for the account, as long as the runner holds it.
+ */
 export interface CredentialRef {
-  kind: 'api-token' | 'secret' | 'access-key'
+  kind: 'api-token' | 'secret' | 'access-key' | 'runner-task'
   id: number
 }
 

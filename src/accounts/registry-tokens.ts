@@ -30,7 +30,9 @@ const Claims = z.object({
   ),
   account: z.int().nullable(),
   epoch: z.int(),
-  credential: z.object({ kind: z.enum(['api-token', 'secret']), id: z.int() }).optional(),
+  credential: z
+    .object({ kind: z.enum(['api-token', 'secret', 'runner-task']), id: z.int() })
+    .optional(),
 })
 
 /** What a token says. Whether its account still stands is asked of the database. */

@@ -11,13 +11,15 @@ import { selectTransfers } from '../transfers/transfer-rows.ts'
 
 /**
  * What a runner needs at `/v2` for a copy: a token in the name of who asked for it, for some minutes,
- * for the one repository here, to push only where it is the target.
+ * for the one repository here, to push only where it is the target. It falls with the task, so with
+ * the runner too.
  * @param registry the end that the runner speaks to
  * @throws AppError conflict when the copy is over, denied when he may not any more
  */
 export type IssueCopyToken = (
   transfer: number,
   registry: string,
+  task: number,
 ) => Promise<{ token: string; expiresIn: number }>
 
 export function createCopyTokens({
@@ -35,7 +37,7 @@ export function createCopyTokens({
   service: string
 }): IssueCopyToken {
   /** As the account is now; the token falls with it. */
-  async function principalOf(account: number): Promise<Principal> {
+  async function principalOf(account: number, task: number): Promise<Principal> {
     const row = await db.query
       .selectFrom('account')
       .select(stateColumns)
@@ -49,11 +51,16 @@ export function createCopyTokens({
       account: id,
       name,
       isAdmin,
-      login: { method: 'registry-token', epoch, expiresAt },
+      login: {
+        method: 'registry-token',
+        epoch,
+        expiresAt,
+        credential: { kind: 'runner-task', id: task },
+      },
     }
   }
 
-  return async (id, registry) => {
+  return async (id, registry, task) => {
     const row = await selectTransfers(db.query)
       .where('transfer.id', '=', id)
       .where('transfer.finished_at', 'is', null)
@@ -64,7 +71,7 @@ export function createCopyTokens({
     const isIn = source.registry === registry && target.registry === null
     const isOut = target.registry === registry && source.registry === null
     if (!isIn && !isOut) throw new AppError('conflict', `transfer ${id} is another one`)
-    const principal = await principalOf(row.requested_by)
+    const principal = await principalOf(row.requested_by, task)
     await demandTransfer(access, principal, { ...transfer, project: row.project })
     const name = parseRepositoryName((isIn ? target : source).repository)
     if (!name) throw new AppError('internal', `transfer ${id} has no repository here`)

@@ -185,7 +185,7 @@ export function createTaskAnswers({
     async copyToken(runner, held) {
       const task = await demandHeld(runner, held)
       if (task.work.kind !== 'copy') throw unfit('a token', task)
-      return issueCopyToken(task.work.transfer, task.registry)
+      return issueCopyToken(task.work.transfer, task.registry, task.id)
     },
 
     async end(runner, held, result) {
