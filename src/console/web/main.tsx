@@ -30,10 +30,19 @@ const queries = new QueryClient({
 })
 const router = createConsoleRouter(queries)
 
+/** A session ended by itself: on public pages too one goes on as who one was. */
+async function leadToSignIn(): Promise<void> {
+  const { account } = await queries.fetchQuery({ ...sessionQuery, staleTime: 0 })
+  const { pathname, href } = router.state.location
+  if (!account && pathname !== '/sign-in') {
+    await router.navigate({ to: '/sign-in', search: { back: href } })
+  }
+  await router.invalidate()
+}
 const signedOut = () => {
   // Of somebody who never was signed in the page itself says what it needs.
   if (!queries.getQueryData(sessionQuery.queryKey)?.account) return
-  void queries.fetchQuery({ ...sessionQuery, staleTime: 0 }).then(() => router.invalidate())
+  void leadToSignIn().catch(() => {})
 }
 const live = createLive(queries, signedOut)
 whenSignedOut(signedOut)

@@ -42,6 +42,9 @@ export const accounts = {
     projects: 'Projects',
     projectsHint: 'Where it has the role.',
     rotate: 'New secret',
+    rotateText:
+      'Everything that signs in as “{{name}}” with the present secret is refused at once.',
+    rotateTitle: 'Replace the secret',
     secretOf: 'Secret of {{name}}',
     signInWith: 'Sign in with it:',
   },

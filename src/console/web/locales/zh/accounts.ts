@@ -47,6 +47,8 @@ export const accounts: Pick<
     projects: '项目',
     projectsHint: '在这些项目中拥有该角色。',
     rotate: '更换密钥',
+    rotateText: '使用当前密钥以“{{name}}”身份登录的程序将立即被拒绝。',
+    rotateTitle: '更换密钥',
     secretOf: '{{name}} 的密钥',
     signInWith: '登录命令：',
   },

@@ -24,6 +24,7 @@ export function RobotList({ base, project }: RobotListProps) {
   const list = useList<Robot>({ path: base })
   const [creating, setCreating] = useState(false)
   const [leaving, setLeaving] = useState<Robot>()
+  const [renewing, setRenewing] = useState<Robot>()
   const [shown, setShown] = useState<{ name: string; secret: string }>()
   const [keysOf, setKeysOf] = useState<Robot>()
   const renews = [[base]]
@@ -35,7 +36,11 @@ export function RobotList({ base, project }: RobotListProps) {
   const rotate = useAct({
     act: (robot: Robot) => post<{ secret: string }>(`${base}/${robot.id}/rotate`, {}),
     renews,
-    onDone: ({ secret }, { name }) => setShown({ name, secret }),
+    quiet: true,
+    onDone: ({ secret }, { name }) => {
+      setRenewing(undefined)
+      setShown({ name, secret })
+    },
   })
   const drop = useAct({
     act: (robot: Robot) => remove(`${base}/${robot.id}`),
@@ -102,7 +107,7 @@ export function RobotList({ base, project }: RobotListProps) {
             fixed: 'right',
             render: (_, robot) => (
               <Space>
-                <Button onClick={() => rotate.mutate(robot)}>{t('robots.rotate')}</Button>
+                <Button onClick={() => setRenewing(robot)}>{t('robots.rotate')}</Button>
                 <Button onClick={() => setKeysOf(robot)}>{t('accessKeys.title')}</Button>
                 <Button danger type="text" onClick={() => setLeaving(robot)}>
                   {t('common.delete')}
@@ -138,6 +143,21 @@ export function RobotList({ base, project }: RobotListProps) {
           <AccessKeys base={`${base}/${keysOf.id}/access-keys`} use={t('accessKeys.useOfRobot')} />
         )}
       </Drawer>
+      <ConfirmRemoval
+        open={renewing !== undefined}
+        title={t('robots.rotateTitle')}
+        name={renewing?.name}
+        submit={t('robots.rotate')}
+        busy={rotate.isPending}
+        error={rotate.error}
+        onConfirm={() => renewing && rotate.mutate(renewing)}
+        onClose={() => {
+          rotate.reset()
+          setRenewing(undefined)
+        }}
+      >
+        {t('robots.rotateText', { name: renewing?.name ?? '' })}
+      </ConfirmRemoval>
       <ConfirmRemoval
         open={leaving !== undefined}
         title={t('robots.deleteTitle')}

@@ -141,6 +141,8 @@ export function MembersPage() {
       <ConfirmRemoval
         open={leaving !== undefined}
         title={t('members.removeTitle', { name: leaving?.name ?? '' })}
+        name={leaving?.name}
+        submit={t('members.remove')}
         busy={drop.isPending}
         error={drop.error}
         onConfirm={() => leaving && drop.mutate(leaving)}

@@ -1,0 +1,259 @@
+import { afterEach, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import type { Locator, Page } from 'playwright-core'
+import { createProject, createUser } from '../admin-api.ts'
+import { createRawRegistry } from '../raw-registry.ts'
+import { waitFor } from '../server.ts'
+import { callApi } from '../transfers-api.ts'
+import { describeConsole, type Window } from './browser.ts'
+import { HOSTILE, pushImage } from './sample-content.ts'
+
+/* Every form that no other test fills: what it stores, and what the server says against it. */
+
+setDefaultTimeout(120_000)
+
+const GIBIBYTE = 1024 ** 3
+
+describeConsole('forms of the console', (console) => {
+  let window: Window
+  let page: Page
+  beforeAll(async () => {
+    const { server } = console()
+    for (const name of ['shop', 'spare']) await createProject(server, name)
+    await createUser(server, 'mia')
+    const registry = createRawRegistry(server.url, server.admin)
+    await pushImage(registry, 'shop/web', '1', { sizes: [1_000] })
+    window = await console().window()
+    page = window.page
+    await window.signIn()
+  }, 120_000)
+  afterEach(() => {
+    expect(window.problems.splice(0)).toEqual([])
+  })
+
+  const api = <T = Record<string, unknown>>(method: string, path: string, body?: object) =>
+    callApi<T>(console().server, method, path, body)
+  const dialog = () => page.getByRole('dialog')
+  /** Its name may have that of an icon before it. */
+  const press = (name: string, within: Page | Locator = page) =>
+    within.getByRole('button', { name: new RegExp(`(^|plus )${name}$`) }).click()
+  /** Types the name that a destructive action asks for, which it does before anything else. */
+  async function confirm(name: string, action: string) {
+    const button = dialog().getByRole('button', { name: action, exact: true })
+    await button.waitFor()
+    expect(await button.isDisabled()).toBe(true)
+    await dialog()
+      .getByLabel(/To confirm, type/)
+      .fill(name)
+    await button.click()
+  }
+  async function choose(field: Locator, title: string) {
+    await field.click()
+    await page.locator(`.ant-select-item-option[title^="${title}"]:visible`).click()
+  }
+
+  test('settings of a project, also when somebody else was faster', async () => {
+    await window.open('/projects/shop/settings')
+    await page.getByLabel('Description').fill('What the shop runs')
+    await page.getByLabel('Public').click()
+    await page.getByLabel('Storage quota').fill('5')
+    await press('Save')
+    await page.getByText('Saved').first().waitFor()
+    const stored = { description: 'What the shop runs', public: true, quota: 5 * GIBIBYTE }
+    expect(await api('GET', '/projects/shop')).toMatchObject(stored)
+
+    await window.open('/projects/shop/settings')
+    await api('PATCH', '/projects/shop', { description: 'Of somebody else' })
+    await page.getByLabel('Description').fill('Too late')
+    await press('Save')
+    await page.getByText('It was changed meanwhile').first().waitFor()
+    expect(await api('GET', '/projects/shop')).toMatchObject({ description: 'Of somebody else' })
+  })
+
+  test('members are added, given another role, and removed by name', async () => {
+    await window.open('/projects/shop/members')
+    await press('Add a member')
+    await dialog().getByLabel('Name').fill('nobody')
+    await press('Add a member', dialog())
+    await dialog().getByRole('alert').filter({ hasText: 'nobody' }).first().waitFor()
+    await dialog().getByLabel('Name').fill('mia')
+    await press('Add a member', dialog())
+    const row = page.getByRole('row', { name: /^mia/ })
+    await row.waitFor()
+    await choose(row.getByLabel('Role of mia'), 'Maintainer')
+    const members = async () => {
+      const path = '/projects/shop/members'
+      const { items } = await api<{ items: { name: string; role: string }[] }>('GET', path)
+      return items.map(({ name, role }) => `${name}: ${role}`)
+    }
+    await waitFor('the role', async () => (await members()).includes('mia: maintainer'))
+    await press('Remove', row)
+    await confirm('mia', 'Remove')
+    await row.waitFor({ state: 'detached' })
+    expect((await members()).join()).not.toContain('mia')
+  })
+
+  test('robots of the system get another secret, are switched off, and go', async () => {
+    await window.open('/robots')
+    await press('New robot account')
+    await dialog().getByLabel('Name').fill('nightly')
+    await dialog().getByLabel('Projects').fill('spa')
+    await page.getByTitle('spare', { exact: true }).click()
+    await press('Create', dialog())
+    const shown = page.getByRole('dialog', { name: 'Secret of system+nightly' })
+    const first = await shown.locator('code').first().innerText()
+    await press('I have kept it', shown)
+    await shown.waitFor({ state: 'hidden' })
+
+    await press('New robot account')
+    await dialog().getByLabel('Name').fill('nightly')
+    await press('Create', dialog())
+    await dialog().getByText('there is a robot named').first().waitFor()
+    await press('Cancel', dialog())
+
+    const row = page.getByRole('row', { name: /nightly/ })
+    await press('New secret', row)
+    await confirm('system+nightly', 'New secret')
+    await shown.waitFor()
+    expect(await shown.locator('code').first().innerText()).not.toBe(first)
+    await press('I have kept it', shown)
+    await shown.waitFor({ state: 'hidden' })
+    await row.getByRole('switch').click()
+    await page.locator('[role=switch][aria-checked=false]').waitFor()
+    const { items } = await api<{ items: { disabled: boolean }[] }>('GET', '/robots')
+    expect(items.map(({ disabled }) => disabled)).toEqual([true])
+    await press('Delete', row)
+    await confirm('system+nightly', 'Delete')
+    await page.getByText('There are no robot accounts.').waitFor()
+  })
+
+  test('users are made, changed, given a password, and deleted by name', async () => {
+    await window.open('/users')
+    await press('New user')
+    await dialog().getByLabel('Name', { exact: true }).fill('noor')
+    await dialog().getByLabel('Password', { exact: true }).fill('short')
+    await press('Create', dialog())
+    await dialog().getByText('the password needs').first().waitFor()
+    await dialog().getByLabel('Password', { exact: true }).fill('Good-horse-1')
+    await dialog().getByLabel('Display name').fill(HOSTILE)
+    await press('Create', dialog())
+    const row = page.getByRole('row', { name: /^noor/ })
+    await row.getByText('<script>').waitFor()
+
+    await press('Edit', row)
+    await dialog().getByLabel('Email').fill('noor@shop.example')
+    await dialog().getByLabel('Display name').fill('Noor')
+    await press('Save', dialog())
+    await row.getByText('noor@shop.example').waitFor()
+    expect(await api('GET', '/users/noor')).toMatchObject({ displayName: 'Noor' })
+
+    await press('New password', row)
+    await dialog().getByLabel('New password').fill('short')
+    await press('Save', dialog())
+    await dialog().getByText('the password needs').first().waitFor()
+    await dialog().getByLabel('New password').fill('Better-horse-2')
+    await press('Save', dialog())
+    await dialog().waitFor({ state: 'hidden' })
+    const other = await console().window()
+    await other.signIn('noor', 'Better-horse-2')
+    await other.close()
+
+    await press('Delete', row)
+    await confirm('noor', 'Delete')
+    await row.waitFor({ state: 'detached' })
+  })
+
+  test('a wrong password changes nothing, and a token is revoked by name', async () => {
+    await window.open('/account')
+    await page.getByLabel('Present password').fill('wrong')
+    await page.getByLabel('New password', { exact: true }).fill('Another-horse-3')
+    await page.getByLabel('New password again').fill('Another-horse')
+    await press('Change your password')
+    await page.getByText('This is not the same password').waitFor()
+    await page.getByLabel('New password again').fill('Another-horse-3')
+    await press('Change your password')
+    await page
+      .getByRole('alert')
+      .filter({ hasText: /password/ })
+      .first()
+      .waitFor()
+
+    await api('POST', '/tokens', { name: 'old' })
+    await window.open('/account')
+    const row = page.getByRole('row', { name: /^old/ })
+    await press('Revoke', row)
+    await confirm('old', 'Revoke')
+    await row.waitFor({ state: 'detached' })
+    expect(await api('GET', '/tokens')).toMatchObject({ items: [] })
+  })
+
+  test('a description is written, and stays a text whatever is in it', async () => {
+    await window.open('/projects/shop/repositories/web/about')
+    await press('Edit')
+    await page.getByLabel('In one line').fill(HOSTILE)
+    await page.getByLabel('Description').fill(`# Web\n\n${HOSTILE} [no](javascript:alert(1))`)
+    await press('Save')
+    await page.getByRole('heading', { name: 'Web', exact: true }).waitFor()
+    await page.locator('.markdown').getByText('<img src=x').waitFor()
+    expect(await page.locator('.markdown').locator('img, script, a').count()).toBe(0)
+    expect(await page.title()).not.toBe('taken')
+
+    await press('Edit')
+    await api('PATCH', '/projects/shop/repositories/web', { summary: 'Of somebody else' })
+    await page.getByLabel('In one line').fill('Too late')
+    await press('Save')
+    await page.getByText('It was changed meanwhile').first().waitFor()
+  })
+
+  test('a runner whose id is not one is told so', async () => {
+    await window.open('/runners')
+    await press('New runner')
+    await dialog().getByLabel('Id').fill('local')
+    await press('Create', dialog())
+    await dialog().getByText('has a meaning of its own').first().waitFor()
+    await dialog().getByLabel('Only for project').fill('no-such')
+    await dialog().getByLabel('Id').fill('edge-9')
+    await press('Create', dialog())
+    await dialog().getByText('no-such').first().waitFor()
+    expect(await api('GET', '/runners')).toMatchObject({ items: [] })
+  })
+
+  test('a session that ends while a form is filled leads back to the form', async () => {
+    const own = await console().window()
+    const { server } = console()
+    await own.signIn()
+    await own.open('/projects/spare/settings')
+    await own.page.getByLabel('Description').fill('Written in vain')
+    const cookies = await own.context.cookies()
+    await own.context.addCookies(cookies.map((one) => ({ ...one, value: 'x'.repeat(43) })))
+    await press('Save', own.page)
+    await own.page.waitForURL(/sign-in/)
+    await own.page.locator('input[autocomplete=username]').fill(server.admin.username)
+    await own.page.locator('input[autocomplete=current-password]').fill(server.admin.password)
+    await own.page.keyboard.press('Enter')
+    await own.page.waitForURL(/\/projects\/spare\/settings$/)
+    await own.page.getByLabel('Description').fill('Written again')
+    await press('Save', own.page)
+    await own.page.getByText('Saved').first().waitFor()
+    expect(await api('GET', '/projects/spare')).toMatchObject({ description: 'Written again' })
+    expect(own.problems).toEqual([])
+    await own.close()
+  })
+
+  test('a repository and a project are deleted by name, in this order', async () => {
+    await window.open('/projects/shop/settings')
+    await press('Delete the project')
+    await confirm('shop', 'Delete')
+    await dialog().getByText('still has repositories').first().waitFor()
+    await window.open('/projects/shop/repositories/web')
+    await press('Delete the repository')
+    await dialog().getByText('goes with everything in it: 1 tags').waitFor()
+    await confirm('web', 'Delete')
+    await page.waitForURL(/\/projects\/shop$/)
+    await window.open('/projects/shop/settings')
+    await press('Delete the project')
+    await confirm('shop', 'Delete')
+    await page.waitForURL(/\/projects$/)
+    await page.getByRole('link', { name: 'spare' }).waitFor()
+    expect(await page.getByRole('link', { name: 'shop' }).count()).toBe(0)
+  })
+})
