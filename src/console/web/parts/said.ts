@@ -59,6 +59,10 @@ function lookUp(
   params: Record<string, string | number> = {},
 ): string | undefined {
   if (!/^\w+$/.test(key)) return undefined
-  const text = t(`${table}.${key}` as 'errors.internal', { ...params, defaultValue: '' })
-  return text === '' ? undefined : text
+  // In a place of their own: beside `defaultValue` the name of one may mean something else.
+  const text: unknown = t(`${table}.${key}` as 'errors.internal', {
+    replace: params,
+    defaultValue: '',
+  })
+  return typeof text === 'string' && text !== '' ? text : undefined
 }
