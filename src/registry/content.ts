@@ -110,11 +110,13 @@ const insertContent = statement(
       .returning('id'),
 )
 
-const insertBody = statement((on, values: { content: number; bytes: Uint8Array }) =>
-  on
-    .insertInto('content_body')
-    .values({ content: values.content, bytes: values.bytes })
-    .onConflict((conflict) => conflict.doNothing()),
+const insertBody = statement(
+  (on, values: { content: number; bytes: Uint8Array }) =>
+    on
+      .insertInto('content_body')
+      .values({ content: values.content, bytes: values.bytes })
+      .onConflict((conflict) => conflict.doNothing()),
+  { deferred: true },
 )
 
 const addLink = statement((on, values: { project: number; content: number }) =>

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../store/db/database.ts'
-import { LIVE } from '../store/db/prepared.ts'
+import { LIVE, statement } from '../store/db/prepared.ts'
 import { chunked } from './chunked.ts'
 import type { UsageChange } from './usage.ts'
 
@@ -22,6 +22,8 @@ const LISTED: RawBuilder<0 | 1> = sql`case
 /**
  * Brings `listed` and `untagged_since` up to date after something around these manifests changed,
  * and counts the difference into `change`. Once per transaction, with all that it touched.
+ *
+ * @param fresh the one that this transaction made: not listed before, and nobody else sees it
  */
 export async function relist(
   db: Db,
@@ -29,10 +31,16 @@ export async function relist(
   manifests: readonly number[],
   now: number,
   change: UsageChange,
+  fresh?: number,
 ): Promise<void> {
   // Locked in one order, so that two transactions never wait for each other in a circle, and not
   // against those who only refer to them.
   const sorted = [...new Set(manifests)].sort((a, b) => a - b)
+  const [only] = sorted
+  if (only !== undefined && only === fresh && sorted.length === 1) {
+    change.artifacts += countListed(await relistOne(tx, { id: only, now }))
+    return
+  }
   for (const ids of chunked(sorted)) {
     const before = await db.engine
       .lockRows(
@@ -56,11 +64,20 @@ export async function relist(
   }
 }
 
+const relistOne = statement((on, one: { id: number; now: number }) =>
+  on
+    .updateTable('manifest')
+    .set({ listed: LISTED, untagged_since: untaggedSince(one.now) })
+    .where('id', '=', one.id)
+    .where('state', '=', LIVE)
+    .returning('listed'),
+)
+
 /** A manifest without a tag waits for the retention rules, from the moment when it lost the last. */
 function untaggedSince(now: number): RawBuilder<number | null> {
   return sql`case
     when exists (select 1 from tag t where t.manifest = manifest.id) then null
-    else coalesce(untagged_since, ${now}) end`
+    else coalesce(untagged_since, cast(${now} as bigint)) end`
 }
 
 function countListed(rows: { listed: number }[]): number {

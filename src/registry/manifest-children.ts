@@ -3,7 +3,8 @@ import { parseDigest } from '../oci/digest.ts'
 import { type ManifestEdge, mayBeAbsent, type ParsedManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Db, Tx } from '../store/db/database.ts'
-import { LIVE } from '../store/db/prepared.ts'
+import type { Engine } from '../store/db/engine.ts'
+import { LIVE, statements } from '../store/db/prepared.ts'
 import { chunked } from './chunked.ts'
 import type { OpenRepository } from './repositories.ts'
 
@@ -27,38 +28,78 @@ export async function lockChildren(
   const wanted = [...new Set(children.map((edge) => edge.descriptor.digest))]
   const present = new Map<string, number>()
   for (const digests of chunked(wanted)) {
-    // The content of each before what shows it: in this order a commit and the collector lock.
-    const rows = await db.engine
-      .lockRows(
-        tx
-          .selectFrom('content')
-          .innerJoin('repository_blob', 'repository_blob.content', 'content.id')
-          .select(['repository_blob.digest', 'content.size'])
-          .where('repository_blob.repository', '=', repository.id)
-          .where('repository_blob.digest', 'in', digests)
-          .where('content.state', '=', LIVE)
-          .orderBy('content.id')
-          .orderBy('repository_blob.digest'),
-        'keyShare',
-      )
-      .execute()
+    const rows = await blobsLock(db.engine)(
+      tx,
+      digests.map((digest) => ({ repository: repository.id, digest })),
+    )
     for (const row of rows) present.set(row.digest, row.size)
   }
   const missing = [...new Set(required)].filter((digest) => !present.has(digest))
   if (missing.length > 0 && !sparse) throw blobsMissing(repository.name, missing)
   demandTrueSizes(children, present)
   for (const digests of chunked([...present.keys()])) {
-    await tx
-      .updateTable('repository_blob')
-      .set({ unreferenced_since: null })
-      .where('repository', '=', repository.id)
-      .where('digest', 'in', digests)
-      .where('unreferenced_since', 'is not', null)
-      .execute()
+    await markReferenced(
+      tx,
+      digests.map((digest) => ({ repository: repository.id, digest })),
+    )
   }
   if (parsed.kind === 'image') return missing.length
   const manifests = await manifestsPresent(tx, repository.id, wanted)
   return wanted.filter((digest) => !present.has(digest) && !manifests.has(digest)).length
+}
+
+interface Child {
+  repository: number
+  digest: string
+}
+
+/** Of one repository. */
+const markReferenced = statements(
+  (on, children: Child[]) =>
+    on
+      .updateTable('repository_blob')
+      .set({ unreferenced_since: null })
+      .where('repository', '=', children[0]?.repository ?? 0)
+      .where(
+        'digest',
+        'in',
+        children.map(({ digest }) => digest),
+      )
+      .where('unreferenced_since', 'is not', null),
+  { deferred: true },
+)
+
+const blobLocks = new Map<Engine, ReturnType<typeof prepareBlobsLock>>()
+
+function blobsLock(engine: Engine) {
+  let lock = blobLocks.get(engine)
+  if (!lock) {
+    lock = prepareBlobsLock(engine)
+    blobLocks.set(engine, lock)
+  }
+  return lock
+}
+
+/** The content of each before what shows it: in this order a commit and the collector lock. */
+function prepareBlobsLock(engine: Engine) {
+  return statements((on, children: Child[]) =>
+    engine.lockRows(
+      on
+        .selectFrom('content')
+        .innerJoin('repository_blob', 'repository_blob.content', 'content.id')
+        .select(['repository_blob.digest', 'content.size'])
+        .where('repository_blob.repository', '=', children[0]?.repository ?? 0)
+        .where(
+          'repository_blob.digest',
+          'in',
+          children.map(({ digest }) => digest),
+        )
+        .where('content.state', '=', LIVE)
+        .orderBy('content.id')
+        .orderBy('repository_blob.digest'),
+      'keyShare',
+    ),
+  )
 }
 
 /** A client that pulls by a size which is not that of the blob gives up. */

@@ -11,7 +11,7 @@ import { ensureContent, keepBody, linkContent } from './content.ts'
 import type { Describe, Description } from './describe.ts'
 import { partsOf, relist } from './listing.ts'
 import { lockChildren } from './manifest-children.ts'
-import { columnsOf, edgesOf } from './manifest-columns.ts'
+import { columnsOf, edgesOf, insertEdges, insertManifest } from './manifest-columns.ts'
 import { prepareManifestReads } from './manifest-reads.ts'
 import { createRemoval, manifestUnknown, type RemoveOptions } from './manifest-removal.ts'
 import type { ManifestWatch } from './manifest-watch.ts'
@@ -117,29 +117,21 @@ export function createManifests(deps: {
   ): Promise<number | undefined> {
     const { digest, content, size, parsed, description } = row
     const now = clock()
-    const inserted = await tx
-      .insertInto('manifest')
-      .values({
-        repository: repository.id,
-        digest,
-        content,
-        ...columnsOf(parsed),
-        size,
-        untagged_since: now,
-        pushed_by: actor,
-        created_at: now,
-        config_media_type: description.configMediaType,
-        image_size: description.imageSize,
-        details: description.details && JSON.stringify(description.details),
-        // Counted by `relist` when the tags and parents are known.
-        listed: 0,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('id')
-      .executeTakeFirst()
+    const [inserted] = await insertManifest(tx, {
+      repository: repository.id,
+      digest,
+      content,
+      ...columnsOf(parsed),
+      size,
+      actor,
+      now,
+      configMediaType: description.configMediaType,
+      imageSize: description.imageSize,
+      details: description.details && JSON.stringify(description.details),
+    })
     if (!inserted) return undefined
     const edges = edgesOf(repository.id, inserted.id, parsed)
-    for (const rows of chunked(edges)) await tx.insertInto('manifest_ref').values(rows).execute()
+    for (const rows of chunked(edges)) await insertEdges(tx, rows)
     return inserted.id
   }
 
@@ -224,7 +216,14 @@ export function createManifests(deps: {
           const moved = untagged.length > 0
           if (moved && !moveTags) throw tagTaken(name, tagNames)
           await writeTags(tx, { repository, manifest: { id, digest }, tags: tagNames, moved })
-          await relist(db, tx, [id, ...touched, ...untagged], clock(), change)
+          await relist(
+            db,
+            tx,
+            [id, ...touched, ...untagged],
+            clock(),
+            change,
+            isNew ? id : undefined,
+          )
           await charge(tx, repository.project, repository.id, change)
           project = repository.project.id
           return missing

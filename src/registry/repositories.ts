@@ -155,6 +155,21 @@ export function createRepositories(deps: {
     db.engine.lockRows(byName(on, asked.project, asked.path), 'keyShare'),
   )
 
+  /** Both that a push needs, in this order, where both are there. */
+  const bothLock = statement((on, asked: { project: string; path: string }) =>
+    db.engine.lockRows(
+      on
+        .selectFrom('project')
+        .innerJoin('repository', 'repository.project', 'project.id')
+        .select(['repository.id', 'project.id as project', 'project.name', 'project.quota'])
+        .where('project.name', '=', asked.project)
+        .where('project.state', '=', LIVE)
+        .where('repository.name', '=', asked.path)
+        .where('repository.state', '=', LIVE),
+      'keyShare',
+    ),
+  )
+
   /** Locked so that it cannot be deleted before we commit. */
   async function lockRepository(
     tx: Tx,
@@ -208,6 +223,11 @@ export function createRepositories(deps: {
     },
 
     async open(tx, name, pusher) {
+      const [both] = await bothLock(tx, { project: name.project, path: name.path })
+      if (both) {
+        const project = { id: both.project, name: both.name, quota: both.quota }
+        return { id: both.id, project, name }
+      }
       const project = await openProject(tx, name.project, pusher)
       const row =
         (await lockRepository(tx, project.id, name.path)) ??

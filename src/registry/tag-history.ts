@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Db, Tx } from '../store/db/database.ts'
+import { statement } from '../store/db/prepared.ts'
 
 /** One move of a tag. */
 export interface TagMove {
@@ -41,18 +42,7 @@ export interface TagHistory {
 export function createTagHistory({ db, clock }: { db: Db; clock: Clock }): TagHistory {
   return {
     async remember(tx, { repository, name, oldDigest, newDigest, actor, reason }) {
-      await tx
-        .insertInto('tag_history')
-        .values({
-          repository,
-          name,
-          old_digest: oldDigest,
-          new_digest: newDigest,
-          actor,
-          at: clock(),
-          reason,
-        })
-        .execute()
+      await insertMove(tx, { repository, name, oldDigest, newDigest, actor, at: clock(), reason })
     },
 
     history(repository, tag, { before, limit }) {
@@ -76,3 +66,28 @@ export function createTagHistory({ db, clock }: { db: Db; clock: Clock }): TagHi
     },
   }
 }
+
+const insertMove = statement(
+  (
+    on,
+    move: {
+      repository: number
+      name: string
+      oldDigest: string | null
+      newDigest: string | null
+      actor: number | null
+      at: number
+      reason: string
+    },
+  ) =>
+    on.insertInto('tag_history').values({
+      repository: move.repository,
+      name: move.name,
+      old_digest: move.oldDigest,
+      new_digest: move.newDigest,
+      actor: move.actor,
+      at: move.at,
+      reason: move.reason,
+    }),
+  { deferred: true },
+)

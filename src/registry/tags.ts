@@ -4,6 +4,7 @@ import { because } from '../lib/reasons.ts'
 import { isAccessoryTag } from '../oci/accessory.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
+import { statement, statements } from '../store/db/prepared.ts'
 import { containing } from '../store/db/search.ts'
 import { relist } from './listing.ts'
 import { type Repositories, repositoryUnknown } from './repositories.ts'
@@ -113,6 +114,25 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
       .execute()
   }
 
+  /** As `lockAll`, of one repository, for who need not know which there are. */
+  const lockOnly = statements(
+    (on, asked: { repository: number; tag: string }[]) =>
+      db.engine.lockRows(
+        on
+          .selectFrom('tag')
+          .select('id')
+          .where('repository', '=', asked[0]?.repository ?? 0)
+          .where(
+            'name',
+            'in',
+            asked.map(({ tag }) => tag),
+          )
+          .orderBy('name'),
+        'update',
+      ),
+    { deferred: true },
+  )
+
   /** The tag, locked until the end of the transaction, and what it points at. */
   async function lock(tx: Tx, repository: number, tag: string) {
     const [row] = await lockAll(tx, repository, [tag])
@@ -171,21 +191,14 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
 
   /** False: there is one of that name. */
   async function insert(tx: Tx, { repository, tag, manifest, actor }: TagWrite): Promise<boolean> {
-    const now = clock()
-    const inserted = await tx
-      .insertInto('tag')
-      .values({
-        repository: repository.id,
-        name: tag,
-        manifest: manifest.id,
-        accessory: isAccessoryTag(tag) ? 1 : 0,
-        pushed_by: actor,
-        created_at: now,
-        updated_at: now,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('id')
-      .executeTakeFirst()
+    const [inserted] = await insertTag(tx, {
+      repository: repository.id,
+      name: tag,
+      manifest: manifest.id,
+      accessory: isAccessoryTag(tag) ? 1 : 0,
+      actor,
+      now: clock(),
+    })
     return inserted !== undefined
   }
 
@@ -194,7 +207,8 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
     history,
 
     async lock(tx, repository, tags) {
-      if (tags.length > 0) await lockAll(tx, repository, tags)
+      const asked = tags.map((tag) => ({ repository, tag }))
+      if (asked.length > 0) await lockOnly(tx, asked)
     },
 
     async lockAllOf(tx, manifest) {
@@ -327,6 +341,33 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
     },
   }
 }
+
+const insertTag = statement(
+  (
+    on,
+    row: {
+      repository: number
+      name: string
+      manifest: number
+      accessory: 0 | 1
+      actor: number | null
+      now: number
+    },
+  ) =>
+    on
+      .insertInto('tag')
+      .values({
+        repository: row.repository,
+        name: row.name,
+        manifest: row.manifest,
+        accessory: row.accessory,
+        pushed_by: row.actor,
+        created_at: row.now,
+        updated_at: row.now,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id'),
+)
 
 function entryOf(row: Omit<TagEntry, 'immutable'> & { immutable: number }): TagEntry {
   return { ...row, immutable: row.immutable === 1 }

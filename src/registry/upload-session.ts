@@ -4,7 +4,7 @@ import { newUuid } from '../lib/ids.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Row } from '../store/db/schema.ts'
-import { claimUpload, insertUpload, uploadById } from './upload-statements.ts'
+import { claimFreeUpload, claimUpload, insertUpload, uploadById } from './upload-statements.ts'
 
 /*
  * The rows of upload sessions and the right to write to one. Whoever claims a session raises its
@@ -107,11 +107,15 @@ export function createUploadSessions(deps: {
   const { db, clock, writer } = deps
 
   async function tryClaim(id: string, owner: UploadOwner): Promise<ClaimedUpload | undefined> {
+    const { project, path } = owner.repository
+    const now = clock()
+    const until = now + WRITER_LEASE_MS
+    const free = { id, project, path, account: owner.account, writer, until, now }
+    const [mine] = await db.transaction((tx) => claimFreeUpload(tx, free), QUICK_SINGLE)
+    if (mine) return { row: mine, takenOver: false }
     const [seen] = await uploadById(db.query, { id })
     if (!seen || !isOwner(seen, owner)) throw uploadUnknown(id)
-    const now = clock()
     if (seen.writer !== null && seen.writer_until > now) return undefined
-    const until = now + WRITER_LEASE_MS
     const [row] = await db.transaction(
       (tx) => claimUpload(tx, { id, epoch: seen.epoch, next: seen.epoch + 1, writer, until, now }),
       QUICK_SINGLE,

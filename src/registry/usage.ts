@@ -88,17 +88,19 @@ export async function charge(
   }
 }
 
-const insertDelta = statement((on, delta: UsageChange & { project: number; repository: number }) =>
-  on.insertInto('usage_delta').values({
-    project: delta.project,
-    repository: delta.repository,
-    logical_bytes: delta.logicalBytes,
-    unique_bytes: delta.uniqueBytes,
-    manifest_count: delta.manifests,
-    tag_count: delta.tags,
-    artifact_count: delta.artifacts,
-    repository_count: delta.repositories,
-  }),
+const insertDelta = statement(
+  (on, delta: UsageChange & { project: number; repository: number }) =>
+    on.insertInto('usage_delta').values({
+      project: delta.project,
+      repository: delta.repository,
+      logical_bytes: delta.logicalBytes,
+      unique_bytes: delta.uniqueBytes,
+      manifest_count: delta.manifests,
+      tag_count: delta.tags,
+      artifact_count: delta.artifacts,
+      repository_count: delta.repositories,
+    }),
+  { deferred: true },
 )
 
 /** An upload without activity for so long holds no room: a broken push must not block the next. */

@@ -63,6 +63,42 @@ export function statement<V extends object, R>(
   }
 }
 
+/** Larger lists come with large work, and are not worth a place in the memory of each connection. */
+const KEPT_SIZES = 16
+
+/**
+ * As `statement`, for one whose text depends on how many values it has: a statement for each number
+ * up to 16; longer ones are built each time.
+ */
+export function statements<V extends object, R>(
+  build: (on: Queryable, values: V[]) => Compilable<R>,
+  options: StatementOptions = {},
+): (on: Queryable, values: V[]) => Promise<R[]> {
+  const bySize = new Map<number, (on: Queryable, values: V) => Promise<R[]>>()
+  return async (on, values) => {
+    const { length } = values
+    if (length > KEPT_SIZES) return (await on.executeQuery<R>(build(on, values).compile())).rows
+    let run = bySize.get(length)
+    if (!run) {
+      run = statement((query, slots: V) => build(query, numbered(slots, length)), options)
+      bySize.set(length, run)
+    }
+    const flat = values.flatMap((value, i) =>
+      Object.entries(value).map(([key, of]) => [`${key}.${i}`, of]),
+    )
+    return run(on, Object.fromEntries(flat))
+  }
+}
+
+/** Of each value its own slots: those of the second one are `name.1`. */
+function numbered<V extends object>(slots: V, length: number): V[] {
+  const one = (i: number) =>
+    new Proxy({} as V, {
+      get: (_, key) => (slots as Record<string, unknown>)[`${String(key)}.${i}`],
+    })
+  return Array.from({ length }, (_, i) => one(i))
+}
+
 /** As `statement`, for one database and outside of transactions. */
 export function prepare<V extends object, R>(
   db: Db,
