@@ -30,7 +30,7 @@ export function SearchBox(props: {
       maxLength={255}
       value={text}
       onChange={(event) => setText(event.target.value)}
-      style={{ maxWidth: 320 }}
+      className="search-box"
     />
   )
 }

@@ -92,8 +92,7 @@ async function copy(text: string): Promise<boolean> {
 export function Command({ text }: { text: string }) {
   return (
     <div className="command">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long lines scroll, also by keyboard */}
-      <code tabIndex={0}>{text}</code>
+      <code>{text}</code>
       <CopyButton text={text} />
     </div>
   )

@@ -99,15 +99,16 @@ export const general = {
   },
   overview: {
     failing: 'Failing',
-    health: 'Registries',
+    health: 'External registries',
     healthy: 'Healthy',
     otherRunners: 'Not enrolled or revoked',
     noRegistries: 'No external registries yet.',
     untested: 'Not tested',
 
     allJobs: 'All jobs',
+    allRegistries: 'All registries',
     empty: 'Nothing was pushed here yet.',
-    jobs: 'Work in the background',
+    jobs: 'Background jobs',
     largest: 'Largest projects',
     logical: 'Storage, logical',
     logicalHint: 'Every blob counted once in each repository',

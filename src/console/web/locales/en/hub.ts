@@ -36,7 +36,7 @@ export const hub = {
       label: 'Health',
       unknown: 'Not tested',
       checking: 'Being tested',
-      ok: 'Well',
+      ok: 'Healthy',
       failing: 'Failing',
     },
     tls: {

@@ -104,13 +104,14 @@ export const general: Pick<
   },
   overview: {
     failing: '异常',
-    health: '镜像仓库（外部）',
+    health: '外部镜像仓库',
     healthy: '正常',
     otherRunners: '未注册或已吊销',
     noRegistries: '还没有接入外部镜像仓库。',
     untested: '未检测',
 
     allJobs: '全部任务',
+    allRegistries: '全部镜像仓库',
     empty: '还没有推送任何内容。',
     jobs: '后台任务',
     largest: '占用最多的项目',

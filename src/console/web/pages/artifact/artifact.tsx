@@ -77,13 +77,25 @@ function Details({ address, artifact }: { address: RepositoryAddress; artifact: 
           },
         ]
       : [
-          { key: 'layers', label: t('artifacts.layers'), children: <LayerList {...props} /> },
+          {
+            key: 'layers',
+            label: t('artifacts.layers'),
+            children: (
+              <Card>
+                <LayerList {...props} />
+              </Card>
+            ),
+          },
           { key: 'config', label: t('artifacts.config'), children: <ConfigView {...props} /> },
         ]),
     {
       key: 'referrers',
       label: t('artifacts.referrers'),
-      children: <ReferrerTree {...props} />,
+      children: (
+        <Card>
+          <ReferrerTree {...props} />
+        </Card>
+      ),
     },
     ...(tag === undefined
       ? []
@@ -91,7 +103,11 @@ function Details({ address, artifact }: { address: RepositoryAddress; artifact: 
           {
             key: 'history',
             label: t('tags.history'),
-            children: <TagHistory address={address} tag={tag} />,
+            children: (
+              <Card>
+                <TagHistory address={address} tag={tag} />
+              </Card>
+            ),
           },
         ]),
     { key: 'manifest', label: t('artifacts.manifest'), children: <ManifestView {...props} /> },

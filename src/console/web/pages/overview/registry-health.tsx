@@ -21,7 +21,10 @@ export function RegistryHealth({
     [t('overview.untested'), unknown],
   ] as const
   return (
-    <Card title={t('overview.health')} extra={<Link to="/registries">{t('hub.title')}</Link>}>
+    <Card
+      title={t('overview.health')}
+      extra={<Link to="/registries">{t('overview.allRegistries')}</Link>}
+    >
       {ok + failing + unknown === 0 ? (
         <p style={{ margin: 0 }}>{t('overview.noRegistries')}</p>
       ) : (

@@ -6,7 +6,13 @@ import { useAct } from '../../parts/use-act.ts'
 import { whenSlow } from '../../parts/when-slow.ts'
 
 /** Puts a registry in the place of the present default. */
-export function MakeDefault({ registry: { id, name } }: { registry: Registry }) {
+export function MakeDefault({
+  registry: { id, name },
+  inRow = false,
+}: {
+  registry: Registry
+  inRow?: boolean
+}) {
   const { t } = useTranslation()
   const promote = useAct({
     act: () => post<Registry>(path`/registries/${id}/default`),
@@ -14,7 +20,11 @@ export function MakeDefault({ registry: { id, name } }: { registry: Registry }) 
     renews: [['/registries']],
   })
   return (
-    <Button loading={whenSlow(promote.isPending)} onClick={() => promote.mutate()}>
+    <Button
+      {...(inRow ? { type: 'text', size: 'small' } : {})}
+      loading={whenSlow(promote.isPending)}
+      onClick={() => promote.mutate()}
+    >
       {t('hub.makeDefault')}
     </Button>
   )

@@ -65,17 +65,26 @@ export function RegistriesPage() {
         columns={[
           { title: t('hub.name'), key: 'name', render: (_, row) => <Name registry={row} /> },
           {
-            title: t('hub.fields.address'),
-            key: 'address',
-            render: (_, row) => <span className="mono">{row.address}</span>,
+            title: t('hub.provider'),
+            key: 'provider',
+            render: (_, row) => t(`hub.providers.${row.provider}`),
           },
           {
             title: t('hub.health.label'),
             key: 'health',
             render: (_, row) => (
-              <div style={{ maxWidth: 320, whiteSpace: 'normal' }}>
-                <HealthTag health={row.health} />
-                {row.healthReason && <div className="cell-note">{row.healthReason}</div>}
+              <div style={{ maxWidth: 210, whiteSpace: 'normal' }}>
+                <Space size={6}>
+                  <HealthTag health={row.health} />
+                  <span className="cell-note" title={t('hub.checked')}>
+                    <Time at={row.checkedAt} />
+                  </span>
+                </Space>
+                {row.healthReason && (
+                  <div className="cell-note two-lines" title={row.healthReason}>
+                    {row.healthReason}
+                  </div>
+                )}
               </div>
             ),
           },
@@ -83,11 +92,6 @@ export function RegistriesPage() {
             title: t('hub.scope'),
             key: 'scope',
             render: (_, row) => row.projects?.join(', ') ?? t('hub.allProjects'),
-          },
-          {
-            title: t('hub.checked'),
-            key: 'checked',
-            render: (_, row) => <Time at={row.checkedAt} />,
           },
           ...(isAdmin
             ? [
@@ -108,30 +112,30 @@ export function RegistriesPage() {
   )
 }
 
-function Name({ registry: { id, name, provider, isDefault } }: { registry: Registry }) {
+function Name({ registry: { id, name, address, isDefault } }: { registry: Registry }) {
   const { t } = useTranslation()
   return (
-    <>
+    <div style={{ minWidth: 160, maxWidth: 270, whiteSpace: 'normal' }}>
       <Space size={6}>
         <Link to="/registries/$registry" params={{ registry: id }}>
           {name}
         </Link>
         {isDefault && <Tag color="blue">{t('hub.default')}</Tag>}
       </Space>
-      <div className="cell-note">{t(`hub.providers.${provider}`)}</div>
-    </>
+      <div className="cell-note">{address}</div>
+    </div>
   )
 }
 
 function Actions({ registry, onRemove }: { registry: Registry; onRemove: () => void }) {
   const { t } = useTranslation()
   return (
-    <Space>
-      {!registry.isDefault && <MakeDefault registry={registry} />}
+    <Space size={6}>
+      {!registry.isDefault && <MakeDefault registry={registry} inRow />}
       <Link to="/registries/$registry/edit" params={{ registry: registry.id }}>
         {t('common.edit')}
       </Link>
-      <Button danger type="text" onClick={onRemove}>
+      <Button danger type="text" size="small" onClick={onRemove}>
         {t('common.delete')}
       </Button>
     </Space>

@@ -71,9 +71,16 @@ function Details({ registry }: { registry: Registry }) {
           isAdmin && (
             <Space wrap>
               {!registry.isDefault && <MakeDefault registry={registry} />}
-              <Link to="/registries/$registry/edit" params={{ registry: registry.id }}>
+              <Button
+                onClick={() =>
+                  void navigate({
+                    to: '/registries/$registry/edit',
+                    params: { registry: registry.id },
+                  })
+                }
+              >
                 {t('common.edit')}
-              </Link>
+              </Button>
               <Button danger onClick={() => setLeaving(true)}>
                 {t('common.delete')}
               </Button>

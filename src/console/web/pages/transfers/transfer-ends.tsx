@@ -4,11 +4,17 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Transfer } from '../../api/hub.ts'
 
-/** Where a copy comes from and where it goes, each with a link to it. */
-export function TransferEnds({ transfer: { source, target } }: { transfer: Transfer }) {
+/** Where a copy comes from and where it goes, each with a link to it; side by side unless `below`. */
+export function TransferEnds({
+  transfer: { source, target },
+  below = false,
+}: {
+  transfer: Transfer
+  below?: boolean
+}) {
   const { t } = useTranslation()
   return (
-    <span className="ends">
+    <span className={below ? 'ends below' : 'ends'}>
       <End {...source} reference={source.reference} />
       <ArrowRightOutlined role="img" aria-label={t('transfers.to')} />
       <End {...target} reference={target.tag} />

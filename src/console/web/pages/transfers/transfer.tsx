@@ -119,7 +119,7 @@ function Facts({ transfer }: { transfer: Transfer }) {
   const { digest, bytes, platforms, startedAt, finishedAt } = transfer
   const format = useFormat()
   const facts: [string, ReactNode][] = [
-    [t('transfers.what'), <TransferEnds key="what" transfer={transfer} />],
+    [t('transfers.what'), <TransferEnds key="what" transfer={transfer} below />],
     [t('artifacts.digest'), digest === null ? '–' : <DigestText key="digest" digest={digest} />],
     [t('artifacts.platforms'), platforms?.join(', ') ?? t('transfers.allPlatforms')],
     [t('transfers.referrers'), transfer.referrers ? t('common.yes') : t('common.no')],
