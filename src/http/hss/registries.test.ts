@@ -7,6 +7,7 @@ import {
   setDefaultTimeout,
   test,
 } from 'bun:test'
+import { sql } from 'kysely'
 import { BASE, HARBOR, startTestHss, type TestHss } from './test-hss.ts'
 
 setDefaultTimeout(60_000)
@@ -14,6 +15,9 @@ setDefaultTimeout(60_000)
 let hss: TestHss
 beforeAll(async () => {
   hss = await startTestHss()
+  // The jobs process would find that the addresses are made up, sooner or later.
+  await sql`create trigger no_test after insert on job when new.name = 'registry.check'
+    begin update job set run_at = run_at + 3600000 where id = new.id; end`.execute(hss.db.query)
 })
 afterAll(() => hss.stop())
 beforeEach(async () => {
