@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { AppError } from '../../lib/errors.ts'
+import { newHex } from '../../lib/ids.ts'
 import type { Db, Tx } from '../../store/db/database.ts'
 import { executedMigrations } from '../../store/db/migrate.ts'
 import { hasTable, MOVE_LOG, readTables, type Value } from '../../store/db/tables.ts'
@@ -29,10 +30,13 @@ export interface MoveLog {
 }
 
 const TABLE = sql.table(MOVE_LOG)
+/** Which of several moves may write. */
+const RUN = 'run'
 const UNTOUCHED: TableProgress = { after: undefined, rows: 0, isDone: false }
 
 /**
- * What an earlier move has left in the database.
+ * What an earlier move has left in the database. Of several that write to it, as from different
+ * machines, the one that opened the log last goes on: the writes of the others fail with `conflict`.
  * @throws AppError conflict when it holds something else
  */
 export async function openMoveLog(db: Db, source: string): Promise<MoveLog> {
@@ -55,20 +59,41 @@ export async function openMoveLog(db: Db, source: string): Promise<MoveLog> {
       'another installation was being moved into this database; name an empty one',
     )
   }
+  const run = newHex(8)
+  await db.transaction((tx) => put(tx, RUN, run))
+
+  /** Holds the row until the end of the transaction, so that nobody takes over within it. */
+  async function demandRun(tx: Tx): Promise<void> {
+    const { numAffectedRows } = await sql`
+      update ${TABLE} set value = value where key = ${RUN} and value = ${run}`.execute(tx)
+    if (numAffectedRows === 1n) return
+    throw new AppError(
+      'conflict',
+      'another "entrepot migrate" moves into this database; this one has ended',
+    )
+  }
+
+  async function note(tx: Tx, key: string, value: string): Promise<void> {
+    await demandRun(tx)
+    await put(tx, key, value)
+  }
+
   return {
     async table(name) {
       const value = await get(db, `table:${name}`)
       return value === undefined ? UNTOUCHED : { ...UNTOUCHED, ...JSON.parse(value) }
     },
-    noteTable: (tx, name, progress) => put(tx, `table:${name}`, JSON.stringify(progress)),
+    noteTable: (tx, name, progress) => note(tx, `table:${name}`, JSON.stringify(progress)),
     get: (key) => get(db, key),
-    set: put,
+    set: note,
     async startOver() {
       await db.transaction(async (tx) => {
+        await demandRun(tx)
         await sql`delete from ${TABLE} where key like 'table:%' or key = 'begun'`.execute(tx)
       })
     },
     async drop(tx) {
+      await demandRun(tx)
       await sql`drop table ${TABLE}`.execute(tx)
     },
   }
