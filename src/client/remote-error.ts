@@ -1,5 +1,6 @@
 import { AppError, type ErrorCode, isAppError } from '../lib/errors.ts'
 import { readBody } from '../lib/guarded-fetch-body.ts'
+import { because } from '../lib/reasons.ts'
 import { redactText } from '../lib/redact.ts'
 import type { Login } from './provider.ts'
 import { parseRetryAfter } from './rate-limit.ts'
@@ -34,7 +35,8 @@ const TEMPORARY_CONNECTION = ['timeout', 'closed', 'refused', 'unreachable', 'na
 
 /** An answer that does not fit, or content that is not what was promised. */
 export function remoteFault(problem: AnswerProblem, message: string): AppError {
-  return new AppError('remote_error', message, { problem })
+  const reason = problem === 'realm' ? because('remote_other_login_server', {}) : {}
+  return new AppError('remote_error', message, { problem, ...reason })
 }
 
 /**
@@ -70,6 +72,7 @@ export async function toRemoteError(
     problem,
     registry: host,
     status,
+    ...reasonOf(problem, host, status),
     ...(said.codes.length > 0 ? { remoteCodes: said.codes } : {}),
     ...(retryAfter === undefined ? {} : { retryAfter: Math.ceil(retryAfter / 1000) }),
   })
@@ -106,6 +109,19 @@ function judge(
   }
   if (status === 413) return ['remote_error', 'too_large', 'finds it too large to …']
   return ['remote_error', 'rejected', 'refuses to …']
+}
+
+/** The same for the console. */
+function reasonOf(problem: AnswerProblem, host: string, status: number) {
+  if (problem === 'anonymous') return because('remote_wants_login', { host })
+  if (problem === 'login') return because('remote_login_refused', { host })
+  if (problem === 'permission') return because('remote_no_permission', { host })
+  if (problem === 'absent') return because('remote_absent', { host })
+  if (problem === 'unsupported') return because('remote_unsupported', { host })
+  if (problem === 'overloaded') return because('remote_limits', { host })
+  if (problem === 'too_large') return because('remote_too_large', { host })
+  if (problem === 'server') return because('remote_failed', { host, status })
+  return because('remote_rejects', { host, status })
 }
 
 /** The errors of distribution-spec, or of those who write them a little differently. */

@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import type { GuardedFetch, GuardedRequest } from '../lib/guarded-fetch.ts'
 import { readJson } from '../lib/guarded-fetch-body.ts'
+import { because } from '../lib/reasons.ts'
 import type { Challenge } from './challenge.ts'
 import type { Token } from './client-memory.ts'
 import type { Login } from './provider.ts'
@@ -72,7 +73,7 @@ function realmOf({ registry, challenge, login, trustedRealms }: TokenRequest): U
   throw new AppError(
     'remote_denied',
     `${registry.host} wants the login sent to ${realm.host}, ${why}; it was not sent`,
-    { problem: 'realm', registry: registry.host },
+    { problem: 'realm', registry: registry.host, ...because('remote_other_login_server', {}) },
   )
 }
 

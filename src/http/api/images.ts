@@ -10,7 +10,7 @@ import { AppError } from '../../lib/errors.ts'
 import type { ApiDeps } from './api.ts'
 import { afterInvalid, idAfter, listReply, readPage } from './pages.ts'
 import { type Endpoint, endpoint, route } from './route.ts'
-import { digest, flag, id, page, pageOf, text, time } from './schemas.ts'
+import { digest, flag, id, page, pageOf, says, text, time } from './schemas.ts'
 
 /* The images of external registries, as they were when they were last read. */
 
@@ -55,7 +55,7 @@ export const SyncView = z
     images: z.int(),
     manifestsRead: z.int(),
     failures: z
-      .array(z.object({ repository: z.string(), reason: z.string() }))
+      .array(z.object({ repository: z.string(), reason: z.string(), says }))
       .openapi({ description: 'The first of them' }),
     error: z.string().nullable(),
     note: z.string().nullable().openapi({

@@ -8,7 +8,7 @@ import type { ApiDeps } from './api.ts'
 import { given } from './input.ts'
 import { changeable, creatable } from './registry-schemas.ts'
 import { type Endpoint, endpoint, route } from './route.ts'
-import { digest, page, text, time } from './schemas.ts'
+import { digest, page, says, text, time } from './schemas.ts'
 
 /* Trying a registry of others, and looking around in it. */
 
@@ -28,13 +28,7 @@ const ReportView = z
         ms: z.int().nullable(),
         message: z.string(),
         advice: z.string(),
-        says: z
-          .object({
-            name: z.string(),
-            params: z.record(z.string(), z.union([z.string(), z.number()])),
-          })
-          .optional()
-          .openapi({ description: 'The same for programs, as `reason` of errors' }),
+        says,
       }),
     ),
     credentialExpiresAt: time.nullable(),

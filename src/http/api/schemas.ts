@@ -62,3 +62,12 @@ export const pageOf = <T extends z.ZodType>(item: T) =>
       .nullable()
       .openapi({ description: '`after` of the next page; null: the last' }),
   })
+
+/** Of a sentence that the console has words for. */
+export const says = z
+  .object({
+    name: z.string(),
+    params: z.record(z.string(), z.union([z.string(), z.number()])),
+  })
+  .optional()
+  .openapi({ description: 'The same for programs, as `reason` of errors' })

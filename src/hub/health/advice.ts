@@ -53,8 +53,9 @@ const SAYS: Record<string, Reason> = {
 export function reasonOf(error: unknown): CheckStep['says'] {
   if (!isAppError(error)) return undefined
   if (error.code === 'address_refused') return because('check_address_refused', {}).reason
+  // These say what to do besides.
   const name = SAYS[String(error.details.problem)]
-  return error.details.reason ?? (name && { name, params: {} })
+  return name ? { name, params: {} } : error.details.reason
 }
 
 /** For people; only our own errors are known to have nothing secret in them. */

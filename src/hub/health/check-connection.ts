@@ -129,7 +129,10 @@ export async function checkConnection({
     else if (schemes.length > 0) {
       const wants = because('check_wants_login', { schemes: schemes.join(', ') })
       note('challenge', 'ok', `wants ${schemes.join(' or ')}`, wants)
-    } else note('challenge', 'warning', 'wants a login, but does not say which kind')
+    } else {
+      const message = 'wants a login, but does not say which kind'
+      note('challenge', 'warning', message, because('check_wants_some_login', {}))
+    }
 
     const {
       ms,

@@ -165,8 +165,9 @@ async function createRun(
       problem = error
     }
     const error = problem === undefined ? undefined : sentenceOf(problem)
+    const says = isAppError(problem) ? problem.details.reason : undefined
     if (error !== undefined) log.info('repository not synced', { sync: row.id, repository, error })
-    const told = { registry: row.registry, repository, images, manifestsRead, error, note }
+    const told = { registry: row.registry, repository, images, manifestsRead, error, says, note }
     if (!(await noteDone(db, run, told))) {
       stop.abort(takenOver())
       throw takenOver()

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { ListedRepository } from '../../client/inventory.ts'
+import type { ErrorDetails } from '../../lib/errors.ts'
 import type { Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
 import { keepRegistry } from './repository-rows.ts'
@@ -21,6 +22,8 @@ export interface SyncRun {
 export interface FailedRepository {
   repository: string
   reason: string
+  /** The same for the console, where it has words for it: see `because`. */
+  says?: ErrorDetails['reason']
 }
 
 /** undefined: it is over, or gone with its registry. */
@@ -126,6 +129,7 @@ export function noteDone(
     images,
     manifestsRead,
     error,
+    says,
     note,
   }: {
     registry: string
@@ -133,6 +137,7 @@ export function noteDone(
     images: number
     manifestsRead: number
     error: string | undefined
+    says?: FailedRepository['says'] | undefined
     note?: string | undefined
   },
 ): Promise<boolean> {
@@ -161,7 +166,12 @@ export function noteDone(
       if (reason !== undefined && reasons.length < MOST_REASONS) {
         await tx
           .updateTable('image_sync')
-          .set({ reasons: JSON.stringify([...reasons, { repository, reason }]) })
+          .set({
+            reasons: JSON.stringify([
+              ...reasons,
+              { repository, reason, ...(says ? { says } : {}) },
+            ]),
+          })
           .where('id', '=', id)
           .execute()
       }

@@ -185,6 +185,14 @@ describeConsole(
         await row.getByRole('button', { name: /expand/i }).click()
         await page.getByText('1 repository could not be read').waitFor()
         await page.getByText(/team\/worker: .*closed today/).waitFor()
+        const chinese = await console().window({ language: 'zh' })
+        await chinese.signIn()
+        await chinese.open(`/inventory?registry=${id}`)
+        await chinese.page.getByText('没有权限，请在镜像仓库中授权').waitFor()
+        await chinese.page.getByText('服务器原文').click()
+        await chinese.page.getByText(/closed today/).waitFor()
+        expect(chinese.problems).toEqual([])
+        await chinese.close()
       } finally {
         await faulty.stop(true)
       }

@@ -181,8 +181,9 @@ export interface ImageSync {
   repositoriesFailed: number
   images: number
   manifestsRead: number
-  failures: { repository: string; reason: string }[]
+  failures: { repository: string; reason: string; says?: CheckStep['says'] }[]
   error: string | null
+  errorCode: 'CREATE_JOB_FAILED' | 'REQUEST_API_ERROR' | 'SERVER_ERROR' | null
   note: string | null
   createdAt: number
   startedAt: number | null

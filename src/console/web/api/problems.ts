@@ -81,6 +81,16 @@ export interface Reasons {
   remote_certificate_name: { host: string }
   remote_certificate_authority: { host: string }
   remote_not_http: { host: string }
+  remote_absent: { host: string }
+  remote_failed: { host: string; status: number }
+  remote_limits: { host: string }
+  remote_login_refused: { host: string }
+  remote_no_permission: { host: string }
+  remote_other_login_server: Record<never, never>
+  remote_rejects: { host: string; status: number }
+  remote_too_large: { host: string }
+  remote_unsupported: { host: string }
+  remote_wants_login: { host: string }
   registry_address_invalid: Record<never, never>
   registry_name_reserved: { name: string }
   registry_secret_again: Record<never, never>
@@ -108,6 +118,7 @@ export interface Reasons {
   check_plain_http: Record<never, never>
   check_reads_freely: Record<never, never>
   check_requests_left: { remaining: number }
+  check_wants_some_login: Record<never, never>
   check_wants_login: { schemes: string }
   check_login_refused: Record<never, never>
   check_no_permission: Record<never, never>

@@ -77,6 +77,11 @@ export const live = {
     digest: 'Digest',
     failed_one: '{{count}} repository could not be read; it is shown as it was before',
     failed_other: '{{count}} repositories could not be read; they are shown as they were before',
+    failedAs: {
+      CREATE_JOB_FAILED: 'The runner of the registry is away',
+      REQUEST_API_ERROR: 'The registry could not be read',
+      SERVER_ERROR: 'Reading the registry went wrong',
+    },
     failedOnes: 'Not read',
     found_one: '{{count}} image',
     found_other: '{{count}} images',
@@ -84,6 +89,7 @@ export const live = {
     goneSince: 'Gone since',
     image: 'Image',
     images: 'Images',
+    incomplete: 'Not everything could be listed',
     kind: 'Kind',
     lastSync: 'Last read',
     latest: 'Newest',
@@ -95,6 +101,7 @@ export const live = {
     never: 'Never read yet',
     none: 'No registry has been read yet. Reading begins on the page of a registry.',
     onlyDaily: 'Only every day',
+    paused: 'It goes on after a pause',
     presets: {
       hourly: 'Every hour',
       sixHours: 'Every six hours',

@@ -31,6 +31,7 @@ const reasons: Record<keyof Reasons, string> = {
   check_plain_http: '使用明文 HTTP，传输内容可能被他人看到。如果支持，请使用 https:// 地址。',
   check_reads_freely: '无需登录即可读取。',
   check_requests_left: '剩余 {{remaining}} 次请求。',
+  check_wants_some_login: '需要登录，但没有说明登录方式。',
   check_wants_login: '需要登录（{{schemes}}）。',
   changed_meanwhile: '“{{name}}”已被他人修改，请刷新页面后再试。',
   email_invalid: '邮箱地址无效。',
@@ -56,6 +57,7 @@ const reasons: Record<keyof Reasons, string> = {
   registry_region_missing: '请填写区域。',
   registry_secret_again:
     '修改地址、提供商、访问方式或 TLS 设置时需要重新填写密钥：已保存的密钥不会用于新的地址。',
+  remote_absent: '{{host}} 上没有所请求的内容。',
   remote_certificate_authority: '为 {{host}} 填写的 CA 证书不是有效的 PEM。',
   remote_certificate_expired: '{{host}} 的证书已过期。',
   remote_certificate_name: '{{host}} 的证书是为其他名称签发的。',
@@ -63,12 +65,22 @@ const reasons: Record<keyof Reasons, string> = {
   remote_certificate_untrusted:
     '{{host}} 的证书由不受信任的机构签发。请填写其 CA 证书，或关闭 SSL 校验。',
   remote_closed: '{{host}} 在返回完整响应之前关闭了连接。',
+  remote_failed: '{{host}} 处理请求失败（{{status}}），可稍后再试。',
+  remote_limits: '{{host}} 限制了请求次数，请稍后再试，或使用限额更高的账号。',
+  remote_login_refused: '{{host}} 拒绝了登录，请检查用户名和密码。',
   remote_name: '无法解析 {{host}}，请检查拼写或 DNS。',
+  remote_no_permission: '该账号在 {{host}} 上没有权限，请在镜像仓库中授权，或使用其他账号。',
   remote_not_http: '{{host}} 的该端口不是 HTTP 服务，或者响应已损坏。',
+  remote_other_login_server:
+    '镜像仓库要求将登录信息发送到不受信任的服务器，因此没有发送。请检查地址。',
   remote_refused: '{{host}} 拒绝连接，该端口没有服务。',
+  remote_rejects: '{{host}} 拒绝了请求（{{status}}）。',
   remote_timeout: '{{host}} 未在规定时间内响应。',
   remote_tls: '无法与 {{host}} 建立 TLS 连接，它可能只支持 http。',
+  remote_too_large: '{{host}} 认为内容过大。',
   remote_unreachable: '从本服务器无法访问 {{host}}，没有可用的路由。',
+  remote_unsupported: '{{host}} 不支持此操作。',
+  remote_wants_login: '{{host}} 需要登录，请填写用户名和密码。',
   role_missing:
     '项目“{{name}}”不存在，或者您在其中的角色权限不足：至少需要“{{role}}”。项目管理员可以授予该角色。',
   session_ended: '会话已结束，请重新登录。',

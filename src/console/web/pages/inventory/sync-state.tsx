@@ -7,6 +7,7 @@ import type { ImageSync, Registry, SyncState as State } from '../../api/hub.ts'
 import type { Page } from '../../api/types.ts'
 import { useLivePace } from '../../live/live.ts'
 import { inOrder } from '../../parts/in-order.ts'
+import { sayReason } from '../../parts/said.ts'
 import { useAct } from '../../parts/use-act.ts'
 import { Time } from '../../parts/values.tsx'
 import { whenSlow } from '../../parts/when-slow.ts'
@@ -105,17 +106,19 @@ export function SyncFailures({ sync }: { sync: ImageSync }) {
       type={state === 'failed' ? 'error' : 'warning'}
       style={{ marginTop: 8 }}
       title={
-        failures.length > 0 ? t('inventory.failed', { count: repositoriesFailed }) : (error ?? '')
+        failures.length > 0 ? (
+          t('inventory.failed', { count: repositoriesFailed })
+        ) : (
+          <SyncProblem sync={sync} />
+        )
       }
       description={
         failures.length > 0 && (
           <>
-            {error && <p>{error}</p>}
+            <SyncProblem sync={sync} />
             <ul className="failures">
-              {inOrder(failures, ({ repository, reason }) => (
-                <li>
-                  <span className="mono">{repository}</span>: {reason}
-                </li>
+              {inOrder(failures, (failure) => (
+                <RepositoryFailure failure={failure} />
               ))}
             </ul>
             {more > 0 && t('inventory.moreFailed', { count: more })}
@@ -123,5 +126,46 @@ export function SyncFailures({ sync }: { sync: ImageSync }) {
         )
       }
     />
+  )
+}
+
+/** Of the registry as a whole; the server's own sentence is English. */
+function SyncProblem({ sync: { error, errorCode, state } }: { sync: ImageSync }) {
+  const { t, i18n } = useTranslation()
+  if (!error) return null
+  if (i18n.language === 'en') return <div>{error}</div>
+  return (
+    <>
+      {errorCode
+        ? t(`inventory.failedAs.${errorCode}`)
+        : state === 'partial'
+          ? t('inventory.incomplete')
+          : t('inventory.paused')}
+      <Original text={error} />
+    </>
+  )
+}
+
+function RepositoryFailure({ failure }: { failure: ImageSync['failures'][number] }) {
+  const { repository, reason, says } = failure
+  const { t, i18n } = useTranslation()
+  const said = i18n.language === 'en' || !says ? undefined : sayReason(t, says)
+  return (
+    <li>
+      <span className="mono">{repository}</span>: {said ?? reason}
+      {said && <Original text={reason} />}
+    </li>
+  )
+}
+
+function Original({ text }: { text: string }) {
+  const { t } = useTranslation()
+  return (
+    <details>
+      <summary>{t('problem.original')}</summary>
+      <span className="broken" lang="en">
+        {text}
+      </span>
+    </details>
   )
 }
