@@ -90,6 +90,11 @@ describeConsole('the console', (console) => {
       await row.getByText(text).waitFor()
     }
     expect(await page.getByText(/sha256-[0-9a-f]{64}\.sig/).count()).toBe(0)
+    await page.getByText(/iB$/).first().hover()
+    await page
+      .getByRole('tooltip')
+      .getByText(/^[\d,]+ bytes$/)
+      .waitFor()
     await row.getByRole('button', { name: /expand/i }).click()
     await page.getByRole('cell', { name: 'linux/arm64', exact: true }).waitFor()
 

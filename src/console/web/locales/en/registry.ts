@@ -36,7 +36,7 @@ export const registry = {
     deleteText:
       '“{{name}}” goes with everything in it: {{tags}} tags, {{manifests}} manifests, {{size}}.',
     deleted: 'The repository was deleted',
-    figures: '{{tags}} tags · {{size}}',
+    figures: '{{tags}} tags',
     manifests: 'Manifests',
     markdownHint: 'Markdown; HTML is shown as text.',
     name: 'Repository',

@@ -20,7 +20,12 @@ export function LayerDifferences({ layers }: { layers: LayerComparison }) {
   return (
     <Card
       title={t('artifacts.layers')}
-      extra={<span className="nowrap">{`${sign}${format.bytes(Math.abs(grown))}`}</span>}
+      extra={
+        <span className="nowrap">
+          {sign}
+          <Size bytes={Math.abs(grown)} />
+        </span>
+      }
       style={{ marginBottom: 16 }}
     >
       {added.length + removed.length === 0 && (

@@ -57,7 +57,10 @@ function Figures({ overview }: { overview: Overview }) {
         ))}
         {sizes.map(([title, value, hint]) => (
           <Card key={title} size="small">
-            <Statistic title={<span title={hint}>{title}</span>} value={format.bytes(value)} />
+            <Statistic
+              title={<span title={hint}>{title}</span>}
+              formatter={() => <Size bytes={value} />}
+            />
           </Card>
         ))}
       </div>

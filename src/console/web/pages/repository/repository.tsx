@@ -8,6 +8,7 @@ import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { useAct } from '../../parts/use-act.ts'
+import { Size } from '../../parts/values.tsx'
 import { useHasRole } from '../projects/use-project.ts'
 import { useHasCharts } from './use-charts.ts'
 import { repositoryPath, useRepository } from './use-repository.ts'
@@ -77,10 +78,8 @@ export function RepositoryPage() {
       >
         <Typography.Paragraph type="secondary" style={{ margin: '4px 0 0' }}>
           {repository.summary && <>{repository.summary} · </>}
-          {t('repositories.figures', {
-            tags: format.number(repository.tagCount),
-            size: format.bytes(repository.logicalBytes),
-          })}
+          {t('repositories.figures', { tags: format.number(repository.tagCount) })} ·{' '}
+          <Size bytes={repository.logicalBytes} />
         </Typography.Paragraph>
       </PageHead>
       <Tabs
