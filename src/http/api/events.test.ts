@@ -188,6 +188,24 @@ onEachEngine('events', (create) => {
     await byPassword.ended()
   })
 
+  test('ends within five seconds when another process revoked the token', async () => {
+    const id = await addRegistry('open', null)
+    const made = await api.expect(201, 'POST', '/tokens', { as: 'alice', body: { name: 'ci' } })
+    const byToken = await follow({ as: `Bearer ${made.body.token}` })
+    for (const accessKey of ['one', 'two']) {
+      await api.expect(200, 'PATCH', `/registries/${id}`, { as: 'root', body: { accessKey } })
+      await byToken.saw('registry', { id })
+      byToken.told.length = 0
+      // What was found good now is remembered from here.
+      if (accessKey === 'one') api.accounts.pass(1_000)
+    }
+    await api.accounts.db.query.deleteFrom('api_token').execute()
+    api.accounts.pass(4_200)
+    await Bun.sleep(100)
+    api.accounts.pass(850)
+    await byToken.ended()
+  })
+
   test('an account has so many at most; who leaves makes room; a stop ends all', async () => {
     for (let i = 0; i < 20; i++) await follow({ as: 'alice' })
     const refused = await api.expect(429, 'GET', '/events', { as: 'alice' })

@@ -16,9 +16,10 @@ import { TransferView, transferView } from './transfer-schemas.ts'
 
 /* What changes, as it changes: work in the background and the registries of others. */
 
-/** A closed session is seen by reading it; other logins are remembered for five seconds anyway. */
+/** A closed session is seen by reading it, and reading is all that it costs. */
 const RENEW_SESSION_MS = 4_000
-const RENEW_LOGIN_MS = 900
+/** Other logins are remembered for five seconds, to which nothing may be added here. */
+const RENEW_LOGIN_MS = 0
 
 const Data = {
   transfer: TransferView,
