@@ -16,7 +16,7 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 export interface Format {
   number(value: number): string
   bytes(value: number): string
-  /** `3 hr. ago`. */
+  /** `3 hr ago`, `yesterday`. */
   ago(at: number): string
   dateTime(at: number): string
   date(at: number): string
@@ -30,7 +30,9 @@ const tagOf = (language: Language): string => (language === 'zh' ? 'zh-CN' : 'en
 function formatFor(language: Language): Format {
   const tag = tagOf(language)
   const numbers = new Intl.NumberFormat(tag)
-  const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto', style: 'short' })
+  // Long words do not fit into tables, and "last mo" is none: only days have names.
+  const counted = new Intl.RelativeTimeFormat(tag, { style: 'short' })
+  const named = new Intl.RelativeTimeFormat(tag, { numeric: 'auto', style: 'short' })
   const times = new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'medium' })
   const days = new Intl.DateTimeFormat(tag, { month: 'short', day: 'numeric', timeZone: 'UTC' })
   const dates = new Intl.DateTimeFormat(tag, { dateStyle: 'medium' })
@@ -47,7 +49,8 @@ function formatFor(language: Language): Format {
     ago(at) {
       const seconds = (at - Date.now()) / 1000
       const [unit, step] = STEPS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1]
-      return relative.format(Math.round(seconds / step), unit)
+      const words = unit === 'day' || unit === 'second' ? named : counted
+      return words.format(Math.round(seconds / step), unit)
     },
     dateTime: (at) => times.format(at),
     date: (at) => dates.format(at),

@@ -1,10 +1,11 @@
+import { Link } from '@tanstack/react-router'
 import { Card, Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { PageHead } from '../parts/page-head.tsx'
 import { Command } from '../parts/values.tsx'
 import { useSession } from '../session.ts'
 
-/** The first four lines of everybody who comes here, with the real name of this host. */
+/** The first lines of everybody who comes here, with the real name of this host. */
 export function StartPage() {
   const { t } = useTranslation()
   const { account } = useSession()
@@ -35,6 +36,13 @@ export function StartPage() {
               <Command text={command} />
             </li>
           ))}
+          {account?.admin && (
+            <li>
+              <p style={{ margin: 0 }}>
+                {t('start.registry')} <Link to="/registries/new">{t('hub.add')}</Link>
+              </p>
+            </li>
+          )}
         </ol>
         {origin.startsWith('http:') && !/^(localhost|127\.)/.test(host) && (
           <Typography.Paragraph type="secondary">

@@ -65,6 +65,7 @@ export const general = {
     push: 'Push an image. A new project or repository appears by itself.',
     pull: 'Pull it, on any machine that is signed in.',
     helm: 'Push a Helm chart, in the same way.',
+    registry: 'Integrate the other registries of your team, to browse them and to copy images:',
     insecure:
       'This address has no TLS. Docker wants it in its list: "insecure-registries": ["{{host}}"] in /etc/docker/daemon.json.',
   },

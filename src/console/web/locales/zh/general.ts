@@ -70,6 +70,7 @@ export const general: Pick<
     push: '推送镜像。新的项目和仓库会自动创建。',
     pull: '在任何已登录的机器上拉取。',
     helm: '用同样的方式推送 Helm Chart。',
+    registry: '接入团队的其他镜像仓库，即可浏览和复制镜像：',
     insecure:
       '当前地址没有启用 TLS。请在 /etc/docker/daemon.json 中加入 "insecure-registries": ["{{host}}"]。',
   },

@@ -81,7 +81,7 @@ export function RegistriesPage() {
                   </span>
                 </Space>
                 {row.healthReason && (
-                  <div className="cell-note two-lines" title={row.healthReason}>
+                  <div className="cell-note three-lines" title={row.healthReason}>
                     {row.healthReason}
                   </div>
                 )}
