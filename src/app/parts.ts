@@ -89,7 +89,7 @@ export async function buildParts(
 const ANSWER_MS = 1_500
 
 export async function databaseAnswers(db: Db): Promise<boolean> {
-  const answer = db.query
+  const answer = db.urgent
     .selectFrom('setting')
     .select('key')
     .limit(1)

@@ -31,6 +31,8 @@ export interface Db {
   readonly query: Queryable
   /** For searches that look at very many rows: nothing else of the process waits for them. */
   readonly scan: Queryable
+  /** For the question whether the database answers: waits behind nobody. */
+  readonly urgent: Queryable
   /**
    * Runs `work` in one transaction and resolves when it is as durable as asked. `work` may run
    * again when the engine reports a serialisation failure: it must touch nothing but `tx`.

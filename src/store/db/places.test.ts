@@ -22,3 +22,16 @@ test('who gave up waiting takes no place from the others', async () => {
   places.leave()
   await places.take()
 })
+
+test('who may go first goes before those who wait already', async () => {
+  const places = createPlaces(1, 60_000)
+  await places.take()
+  const order: string[] = []
+  const waiting = places.take().then(() => order.push('waiting'))
+  const first = places.take(true).then(() => order.push('first'))
+  places.leave()
+  await first
+  places.leave()
+  await waiting
+  expect(order).toEqual(['first', 'waiting'])
+})

@@ -33,12 +33,14 @@ export function mayRetry(error: unknown, attempt: number): boolean {
   return isConflict(error) && attempt < ATTEMPTS
 }
 
-/** How the transactions of a driver begin and end. */
+/** How a driver gets its connections, and how its transactions begin and end. */
 export interface TransactionShape {
   /** A power loss may undo what was committed a moment before. */
   isQuick?: boolean
   /** Each is of one statement. */
   isSingle?: boolean
+  /** A connection is given before all others who wait get one. */
+  isUrgent?: boolean
 }
 
 /** Marks names of statements that a migration has made useless, in all connections at once. */
@@ -56,7 +58,7 @@ let generation = 0
 export function createPostgresDriver(
   pool: pg.Pool,
   places: Places,
-  { isQuick = false, isSingle = false }: TransactionShape = {},
+  { isQuick = false, isSingle = false, isUrgent = false }: TransactionShape = {},
 ): Driver {
   const beginText = isQuick ? 'begin; set local synchronous_commit = off' : 'begin'
 
@@ -176,7 +178,7 @@ export function createPostgresDriver(
   return {
     async init() {},
     async acquireConnection() {
-      await places.take()
+      await places.take(isUrgent)
       try {
         return new Connection(await pool.connect())
       } catch (error) {

@@ -80,6 +80,7 @@ export function openPostgres(options: PostgresOptions): Db {
       },
     })
   const kysely = open()
+  const urgent = open({ isUrgent: true })
   const quick = open({ isQuick: true })
   const single = open({ isSingle: true })
   const quickSingle = open({ isQuick: true, isSingle: true })
@@ -92,6 +93,7 @@ export function openPostgres(options: PostgresOptions): Db {
     engine: postgresEngine,
     // The server computes; here only a connection of the pool is busy.
     scan: kysely,
+    urgent,
     query: kysely,
     async transaction<T>(work: (tx: Tx) => Promise<T>, options: TransactionOptions = {}) {
       for (let attempt = 1; ; attempt++) {

@@ -106,6 +106,7 @@ export function openSqlite(options: SqliteOptions): SqliteDb {
     engine: sqliteEngine,
     query: kysely,
     scan: scan.query,
+    urgent: kysely,
     transaction<T>(work: (tx: Tx) => Promise<T>, { durable }: TransactionOptions = {}) {
       return uses.during(async () => {
         const result = await kysely.transaction().execute(work)
