@@ -2,10 +2,10 @@ import { expect, test } from 'bun:test'
 import { checkNewPassword, createPasswords } from './passwords.ts'
 import { codeOf } from './test-accounts.ts'
 
-test('a hash is argon2id with 19 MiB and two passes, and verifies its password only', async () => {
+test('a hash is argon2id with 9 MiB and four passes, and verifies its password only', async () => {
   const passwords = createPasswords()
   const hash = await passwords.hash('Correct-horse-1')
-  expect(hash).toStartWith('$argon2id$v=19$m=19456,t=2,p=1$')
+  expect(hash).toStartWith('$argon2id$v=19$m=9216,t=4,p=1$')
   expect(await passwords.verifying((verify) => verify('Correct-horse-1', hash))).toBe(true)
   expect(await passwords.verifying((verify) => verify('correct-horse-1', hash))).toBe(false)
   expect(await passwords.verifying((verify) => verify('Correct-horse-1', undefined))).toBe(false)
