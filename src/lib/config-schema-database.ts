@@ -19,12 +19,10 @@ export const databaseSchema = z.object({
   jobsPoolSize: integer({ min: 2, max: 200 }).prefault(10).meta({
     description: 'Connections to PostgreSQL that the process for the jobs has at most.',
   }),
-  connectTimeout: duration({ min: '1s', max: '1m' })
-    .prefault('5s')
-    .meta({
-      description:
-        'How long making a connection to PostgreSQL may take, before a request is answered with 503.',
-    }),
+  connectTimeout: duration({ min: '1s', max: '1m' }).prefault('5s').meta({
+    description:
+      'How long making a connection to PostgreSQL may take, before a request is answered with 503.',
+  }),
   waitTimeout: duration({ min: '1s', max: '5m' })
     .prefault('30s')
     .meta({
