@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { createInstance } from 'i18next'
-import { sayReason } from './said.ts'
+import { sayReason } from './web/parts/said.ts'
 
 test('what a server or a runner puts into a reason fills its text, and nothing else', async () => {
   const i18n = createInstance()
