@@ -115,10 +115,10 @@ describeConsole('the console', (console) => {
     await page.getByText('<img src=x onerror=').waitFor()
     expect(await page.title()).not.toBe('taken')
     expect(await page.locator('.markdown img, .markdown script').count()).toBe(0)
-    const links = await page
-      .locator('.markdown a')
-      .evaluateAll((all) => all.map((link) => link.getAttribute('href')))
-    expect(links).toEqual(['https://handbook.example/shop'])
+    const links = await page.locator('.markdown a').all()
+    expect(await Promise.all(links.map((link) => link.getAttribute('href')))).toEqual([
+      'https://handbook.example/shop',
+    ])
     await page.getByRole('tab', { name: 'Values' }).click()
     await page.getByText('replicas: 2').waitFor()
   })
