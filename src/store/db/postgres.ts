@@ -89,6 +89,8 @@ export function openPostgres(options: PostgresOptions): Db {
     return isSingle ? quickSingle : quick
   }
 
+  let closed: Promise<void> | undefined
+
   return {
     engine: postgresEngine,
     // The server computes; here only a connection of the pool is busy.
@@ -114,7 +116,10 @@ export function openPostgres(options: PostgresOptions): Db {
       }
       if (found) demandUsable(found)
     },
-    close: () => pool.end(),
+    close() {
+      closed ??= pool.end()
+      return closed
+    },
   }
 }
 
