@@ -4,16 +4,27 @@
  * the tests of the running program, with and without real clients, against three servers on
  * PostgreSQL and S3 behind a balancer. All end with the names of what was left out and one line of
  * totals, and fail when a test failed.
+ *
+ * With `CI` set, the files with failures run once more by themselves. What passes then counts as passed and
+ * is named at the end: hundreds of tests with browsers, replicas and killed processes share two cores
+ * there, and one that was late should be known, but not hold up a change.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findGarage } from './acceptance/engines.ts'
 import { projectRoot } from './acceptance/server.ts'
+import { type Failure, failuresIn } from './failures.ts'
 
 type Part = { readonly title: string; readonly args: readonly string[] }
 
-type Count = { passed: number; failed: number; skipped: number; names: string[] }
+type Count = {
+  passed: number
+  failed: number
+  skipped: number
+  names: string[]
+  failures: Failure[]
+}
 
 // A test of src is quick; the limit is for machines that do much else at the same time.
 const plainParts: readonly Part[] = [
@@ -75,7 +86,7 @@ const numberBefore = (text: string, word: string): number =>
     0,
   )
 
-const runPart = async ({ title, args }: Part): Promise<Count> => {
+const runOnce = async ({ title, args }: Part): Promise<Count> => {
   console.log(`\n== ${title}`)
   const child = Bun.spawn([process.execPath, 'test', ...args], {
     cwd: projectRoot,
@@ -96,12 +107,31 @@ const runPart = async ({ title, args }: Part): Promise<Count> => {
     failed: numberBefore(text, 'fail') + numberBefore(text, 'error'),
     skipped: numberBefore(text, 'skip') + numberBefore(text, 'todo'),
     names: [...text.matchAll(/^\((?:skip|todo)\) (.*)$/gm)].map(([, name]) => name ?? ''),
+    failures: failuresIn(err),
   }
   if (exitCode !== 0 && count.failed === 0) {
     console.log(`${title}: bun test ended with ${exitCode} and named no failed test`)
     count.failed = 1
   }
   return count
+}
+
+const FAILURES_WORTH_A_SECOND_RUN = 10
+const secondRun: string[] = []
+
+const runPart = async (part: Part): Promise<Count> => {
+  const first = await runOnce(part)
+  const files = [...new Set(first.failures.map((failure) => failure.file))].filter(Boolean)
+  const isFew = first.failures.length > 0 && first.failures.length <= FAILURES_WORTH_A_SECOND_RUN
+  if (!process.env.CI || !isFew || files.length === 0) return first
+  const options = part.args.filter((arg) => arg.startsWith('--timeout='))
+  const second = await runOnce({
+    title: `once more: ${files.join(' ')}`,
+    args: [...options, ...files.map((file) => `./${file}`)],
+  })
+  if (second.failed > 0 || second.passed === 0) return first
+  secondRun.push(...first.failures.map(({ file, name, text }) => `${file}: ${name}\n${text}\n`))
+  return { ...first, passed: first.passed + first.failed, failed: 0, failures: [] }
 }
 
 const wantsClients = process.argv.includes('clients')
@@ -114,19 +144,24 @@ if (wantsReplicas) {
   process.env.ENTREPOT_TEST_REPLICAS ??= '3'
 }
 const parts = wantsReplicas ? replicaParts : wantsClients ? clientParts : plainParts
-const total: Count = { passed: 0, failed: 0, skipped: 0, names: [] }
+const total: Count = { passed: 0, failed: 0, skipped: 0, names: [], failures: [] }
 for (const part of parts) {
   const count = await runPart(part)
   total.passed += count.passed
   total.failed += count.failed
   total.skipped += count.skipped
   total.names.push(...count.names)
+  total.failures.push(...count.failures)
 }
 
 const notTested = await readFile(notTestedFile, 'utf8').catch(() => '')
 await rm(folder, { recursive: true, force: true })
 
 const leftOut = new Set([...total.names, ...notTested.split('\n')].filter((name) => name !== ''))
+// Once more at the end, where they are found: thousands of lines lie between.
+for (const text of secondRun) console.log(`\npassed only when run again: ${text}`)
+for (const { file, name, text } of total.failures)
+  console.log(`\nfailed: ${file}: ${name}\n${text}`)
 console.log('')
 for (const name of leftOut) console.log(`left out: ${name}`)
 if (!wantsClients && !wantsReplicas) {

@@ -1,0 +1,40 @@
+import { expect, test } from 'bun:test'
+import { failuresIn } from './failures.ts'
+
+const OUTPUT = `
+src/a.test.ts:
+(pass) adds [0.10ms]
+1 | expect(1).toBe(2)
+error: expect(received).toBe(expected)
+(fail) numbers > are equal [3.20ms]
+(skip) sometimes
+
+src/b.test.ts:
+
+# Unhandled error between tests
+-------------------------------
+error: cannot load
+-------------------------------
+
+2 tests failed:
+(fail) numbers > are equal [3.20ms]
+
+ 1 pass
+ 1 fail
+ 1 error
+`
+
+test('names each failure once, with its file and what was said of it', () => {
+  expect(failuresIn(OUTPUT)).toEqual([
+    {
+      file: 'src/a.test.ts',
+      name: 'numbers > are equal',
+      text: '1 | expect(1).toBe(2)\nerror: expect(received).toBe(expected)',
+    },
+    { file: 'src/b.test.ts', name: 'an error between tests', text: '' },
+  ])
+})
+
+test('finds none where all passed', () => {
+  expect(failuresIn('\nsrc/a.test.ts:\n(pass) adds [0.10ms]\n\n 1 pass\n 0 fail\n')).toEqual([])
+})
