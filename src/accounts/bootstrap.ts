@@ -63,7 +63,7 @@ export async function createFirstAdmin(deps: {
 }
 
 /** 20 characters that are not mistaken for one another when typed off: more than 110 bits. */
-function readablePassword(): string {
+export function readablePassword(): string {
   const letters = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789'
   for (;;) {
     const password = Array.from({ length: 20 }, () => letters[randomInt(letters.length)]).join('')

@@ -1,4 +1,5 @@
 import { AppError } from '../lib/errors.ts'
+import { describeMachineFailure } from '../lib/machine-failure.ts'
 import type { Message, Questions, Subject } from './messages.ts'
 
 /** Asks the other side and answers its questions. */
@@ -36,7 +37,8 @@ export function createChannel(send: (message: Message) => void, answers: Answers
       if (!answerer) throw new Error(`nobody answers ${subject} here`)
       send({ kind: 'answer', id, value: await answerer(argument) })
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
+      const plain = error instanceof Error ? error.message : String(error)
+      const message = (!(error instanceof AppError) && describeMachineFailure(error)) || plain
       const code = error instanceof AppError ? { code: error.code } : {}
       send({ kind: 'failure', id, message, ...code })
     }

@@ -8,6 +8,7 @@ import type { RebuildVerbOptions } from './rebuild.ts'
 import { EXIT_USAGE, report } from './report.ts'
 import { addRunnerVerb } from './runner-verb.ts'
 import { addUseVerbs } from './use-verbs.ts'
+import { addUserVerbs } from './user-verbs.ts'
 
 export interface ProgramDeps {
   /** Runs the registry, or tells the supervisor that wants to what its settings are. */
@@ -51,8 +52,7 @@ export function createProgram({ serve }: ProgramDeps): Command {
     .option('--deep', 'also read every blob and compare its digest', false)
     .action(async (_, verb: Command) => {
       const { verify } = await import('./verify.ts')
-      const { config } = settingsOf(verb)
-      await report(() => verify(config, { deep: verb.opts().deep === true }))
+      await report(() => verify(settingsOf(verb).config, { deep: verb.opts().deep === true }))
     })
 
   withSettings(program.command('migrate'))
@@ -88,6 +88,7 @@ export function createProgram({ serve }: ProgramDeps): Command {
       await report(() => checkHealth(settingsOf(verb).config))
     })
 
+  addUserVerbs(program, { withSettings, settingsOf, report })
   addUseVerbs(program, report)
   addCopyVerb(program, report)
   addRunnerVerb(program, report)

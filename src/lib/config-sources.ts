@@ -37,7 +37,10 @@ export function fromFile(name: string | undefined, folder: string): Found {
   }
   const document = parseDocument(content)
   for (const error of document.errors) {
-    found.problems.push({ field: basename(file), message: `is no YAML: ${error.message.trim()}` })
+    found.problems.push({
+      field: basename(file),
+      message: `is no YAML: ${firstLine(error.message)}`,
+    })
   }
   if (document.errors.length === 0) walk(document.toJS(), [], basename(file), found)
   return found
@@ -153,5 +156,15 @@ function reason(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : ''
   if (code === 'ENOENT') return 'there is no such file'
   if (code === 'EACCES') return 'permission denied'
+  if (code === 'EISDIR') return 'it is a folder'
   return error instanceof Error ? error.message : String(error)
+}
+
+/** Without the excerpt of the file that follows, which may be anything. */
+function firstLine(text: string): string {
+  const [line = ''] = text.trim().split('\n')
+  return line
+    .replaceAll(/\p{Cc}/gu, '')
+    .slice(0, 200)
+    .replace(/:$/, '')
 }

@@ -1,12 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../lib/config.ts'
-import { AppError } from '../lib/errors.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { openBlobStore } from '../store/blobs/open.ts'
 import type { Db } from '../store/db/database.ts'
-import { demandMigrated } from '../store/db/migrate.ts'
-import { databaseOf, openDatabase, sqliteFile } from '../store/db/open.ts'
+import { noInstallation, openExisting } from '../store/db/existing.ts'
 import { CHECKS } from './verify-checks.ts'
 
 export interface VerifyReport {
@@ -35,18 +33,11 @@ export async function verifyInstallation(
 ): Promise<VerifyReport> {
   const options = { deep, sparse: config.manifests.sparse }
   // Opening would make an empty one, in which nothing can be wrong.
-  const lacksBlobs = config.storage.driver === 'file' && !existsSync(join(config.data, 'blobs'))
-  const lacksRows = config.database.url === undefined && !existsSync(sqliteFile(config.data))
-  if (lacksBlobs || lacksRows) {
-    throw new AppError(
-      'invalid_input',
-      `there is no Entrepot in the folder ${config.data}; name its data folder with --data or ENTREPOT_DATA`,
-    )
+  if (config.storage.driver === 'file' && !existsSync(join(config.data, 'blobs'))) {
+    throw noInstallation(config.data)
   }
-  const db = await openDatabase({ ...databaseOf(config, 'upkeep'), checkpoints: false })
+  const db = await openExisting(config)
   try {
-    await db.prove()
-    await demandMigrated(db)
     return await verify({ db, store: await openBlobStore(config) }, options)
   } finally {
     await db.close()

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../../lib/config.ts'
+import { AppError } from '../../lib/errors.ts'
+import { describeMachineFailure } from '../../lib/machine-failure.ts'
 import type { Db } from './database.ts'
 import type { PostgresLimits } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
@@ -14,18 +16,25 @@ export interface DatabaseOptions {
   limits?: PostgresLimits
 }
 
-/** Opens the database that the settings name; the code of PostgreSQL is loaded where it is used. */
+/**
+ * Opens the database that the settings name; the code of PostgreSQL is loaded where it is used.
+ * @throws AppError unavailable where the file of SQLite cannot be used
+ */
 export async function openDatabase(options: DatabaseOptions): Promise<Db> {
   const { url, dataFolder, checkpoints, limits } = options
   if (url) {
     const { openPostgres } = await import('./postgres.ts')
     return openPostgres({ url, ...limits })
   }
-  mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
-  return openSqlite({
-    file: sqliteFile(dataFolder),
-    ...(checkpoints === undefined ? {} : { checkpoints }),
-  })
+  const file = sqliteFile(dataFolder)
+  try {
+    mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
+    return openSqlite({ file, ...(checkpoints === undefined ? {} : { checkpoints }) })
+  } catch (error) {
+    const why = describeMachineFailure(error)
+    if (why === undefined) throw error
+    throw new AppError('unavailable', `the database ${file} cannot be used: ${why}`, {}, error)
+  }
 }
 
 /** Where SQLite keeps the database of a data folder. */
