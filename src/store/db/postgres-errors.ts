@@ -7,7 +7,7 @@ const NO_PLACE = 'timeout exceeded when trying to connect'
 const NO_ANSWER = 'Query read timeout'
 
 /** SQLSTATE, or the code of the system; empty for anything else. */
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 

@@ -12,6 +12,7 @@ import {
   type TransactionShape,
 } from './postgres-driver.ts'
 import { conflictError, connectError } from './postgres-errors.ts'
+import { keepsSessions } from './postgres-pooler.ts'
 import type { Schema } from './schema.ts'
 
 const OLDEST_VERSION = 14
@@ -109,12 +110,15 @@ export function openPostgres(options: PostgresOptions): Db {
     },
     async prove() {
       let found: ServerFacts | undefined
+      let hasSessions: boolean
       try {
         found = (await SERVER_FACTS.execute(kysely)).rows[0]
+        hasSessions = await keepsSessions(pool, connectTimeoutMs)
       } catch (error) {
         throw connectError(url, error)
       }
       if (found) demandUsable(found)
+      if (!hasSessions) throw wrong(NO_SESSIONS)
     },
     close() {
       closed ??= pool.end()
@@ -132,6 +136,11 @@ interface ServerFacts {
 const SERVER_FACTS = sql<ServerFacts>`
   select current_setting('server_version_num')::int as version,
     current_setting('server_encoding') as encoding, pg_is_in_recovery() as is_standby`
+
+const NO_SESSIONS =
+  'between Entrepot and PostgreSQL is a pooler that gives each transaction another session, and ' +
+  'Entrepot needs sessions of its own: set the mode of the pool to session (PgBouncer: ' +
+  'pool_mode=session), or name PostgreSQL itself in ENTREPOT_DATABASE_URL'
 
 function demandUsable({ version, encoding, is_standby }: ServerFacts): void {
   const major = Math.floor(version / 10_000)

