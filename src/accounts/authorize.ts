@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError, type ErrorDetails } from '../lib/errors.ts'
 import { because } from '../lib/reasons.ts'
 import type { Db } from '../store/db/database.ts'
+import { LIVE } from '../store/db/prepared.ts'
 import type { Role } from '../store/db/schema.ts'
 import { type Action, includesRole, rolesFrom, ruleOf } from './permissions.ts'
 import type { Principal } from './principal.ts'
@@ -52,6 +53,9 @@ export interface Authorizer {
   /** Drops what this process remembers of a member, after changing it. */
   forget(project: number, account: number): void
 }
+
+/** Stands for a project that does not exist: ids begin at 1, so nobody is a member of this one. */
+export const NO_PROJECT = 0
 
 const ALLOWED: Decision = { allowed: true }
 
@@ -114,14 +118,30 @@ export function createAuthorizer(deps: {
     if (!project && (action === 'repository:push' || action === 'repository:pull')) {
       // A push makes the missing project, so whoever may create it may look and push.
       const creates = await ofAccount(principal, 'project:create', { kind: 'system' })
-      return creates.allowed ? ALLOWED : refuse(principal, action, resource)
+      if (creates.allowed) return ALLOWED
     }
-    if (!project || !rule.role) return refuse(principal, action, resource)
+    if (!project || !rule.role) {
+      if (resource.kind === 'repository') await roleIn(principal, NO_PROJECT)
+      return refuse(principal, action, resource)
+    }
     if (rule.public && project.isPublic) return ALLOWED
     const role = await roleIn(principal, project.id)
-    return role && includesRole(role, rule.role)
-      ? ALLOWED
-      : refuse(principal, action, resource, role)
+    if (role && includesRole(role, rule.role)) return ALLOWED
+    if (role === undefined) await lookUpAgain(project.name)
+    return refuse(principal, action, resource, role)
+  }
+
+  /**
+   * Projects are remembered, while a name without one is looked up each time: without this a
+   * refusal would come sooner where there is a project, and so tell that there is.
+   */
+  async function lookUpAgain(name: string): Promise<void> {
+    await db.query
+      .selectFrom('project')
+      .selectAll()
+      .where('name', '=', name)
+      .where('state', '=', LIVE)
+      .executeTakeFirst()
   }
 
   return {

@@ -138,6 +138,8 @@ export function startServer(options: ServerOptions): HttpServer {
           const response = await answer(context)
           context.closeWhenIdle()
           response.headers.set('x-request-id', context.requestId)
+          // What a type says is all that a browser may make of bytes that somebody pushed.
+          response.headers.set('x-content-type-options', 'nosniff')
           record(context, response, startedAt)
           return response
         } finally {

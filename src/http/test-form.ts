@@ -33,6 +33,8 @@ export function formProblems(method: string, answer: WireResponse): string[] {
   const type = answer.header('content-type') ?? ''
   demand(status < 500, `status ${status}`)
   demand(answer.header('docker-distribution-api-version') === 'registry/2.0', 'no version header')
+  demand(answer.header('x-content-type-options') === 'nosniff', 'a browser may guess the type')
+  demand(answer.header('content-security-policy')?.includes('sandbox') === true, 'no sandbox')
   demand(answer.header('content-encoding') === undefined, 'Content-Encoding')
   demand(answer.header('set-cookie') === undefined, 'Set-Cookie')
   demand(!type.includes('charset'), `Content-Type ${type}`)

@@ -1,8 +1,5 @@
-import type { ProjectRef } from '../accounts/authorize.ts'
+import { NO_PROJECT, type ProjectRef } from '../accounts/authorize.ts'
 import type { Project } from './projects.ts'
-
-/** Ids of projects begin at 1, so nobody is a member of this one. */
-const NO_PROJECT = 0
 
 /**
  * What `authorize()` is asked about a project. One that does not exist is asked about under the

@@ -47,6 +47,15 @@ describe.each([
     expect(head.header('accept-ranges')).toBe('bytes')
   })
 
+  // Whoever opens its address in a browser gets a file to keep, and nothing runs.
+  test('is nothing that a browser would show or run', async () => {
+    for (const answer of [await get(digest), await get(digest, { range: 'bytes=0-9' })]) {
+      expect(answer.header('x-content-type-options')).toBe('nosniff')
+      expect(answer.header('content-security-policy')).toContain('sandbox')
+      expect(answer.header('content-disposition')).toBe('attachment')
+    }
+  })
+
   // The six of the conformance program, and the edges of RFC 9110 section 14.1.2.
   test.each([
     ['bytes=500-1499', 500, 1499],

@@ -50,8 +50,14 @@ export interface V2Request {
 
 export type V2Handler = (request: V2Request) => Promise<Response>
 
-/** Some Docker versions decide by this header whether this is a v2 registry. */
-const VERSION_HEADER = { 'docker-distribution-api-version': 'registry/2.0' }
+/** What every answer says. */
+const COMMON_HEADERS = {
+  /** Some Docker versions decide by this header whether this is a v2 registry. */
+  'docker-distribution-api-version': 'registry/2.0',
+  /** A browser that is led to a blob or manifest runs nothing of it, nor shows it in a frame. */
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+}
+const COMMON = Object.entries(COMMON_HEADERS)
 
 /** The OCI distribution API (distribution-spec 1.1.1 and its main branch). */
 export function createV2(deps: V2Deps): Face {
@@ -102,7 +108,7 @@ export function createV2(deps: V2Deps): Face {
         project,
         target,
       })
-      response.headers.set('docker-distribution-api-version', 'registry/2.0')
+      for (const [header, value] of COMMON) response.headers.set(header, value)
       return response
     },
 
@@ -111,7 +117,7 @@ export function createV2(deps: V2Deps): Face {
       if (known.code === 'internal') {
         log.error('request failed', { id: context.requestId, route: context.route, error })
       }
-      return errorResponse(known, VERSION_HEADER)
+      return errorResponse(known, COMMON_HEADERS)
     },
   }
 
@@ -160,7 +166,7 @@ function ping(context: RequestContext, principal: Principal): Response {
     })
   }
   return new Response(context.method === 'HEAD' ? null : '{}', {
-    headers: { ...VERSION_HEADER, 'content-type': 'application/json', 'content-length': '2' },
+    headers: { ...COMMON_HEADERS, 'content-type': 'application/json', 'content-length': '2' },
   })
 }
 

@@ -1,0 +1,62 @@
+import { afterEach, expect, test } from 'bun:test'
+import type { KyselyPlugin } from 'kysely'
+import { createAuthorizer } from '../accounts/authorize.ts'
+import { anonymous, type Principal } from '../accounts/principal.ts'
+import { systemClock } from '../lib/clock.ts'
+import type { Db } from '../store/db/database.ts'
+import { createMigrated } from '../store/db/test-databases.ts'
+import { createProjects } from './projects.ts'
+
+let remove: () => Promise<void>
+afterEach(() => remove())
+
+/** The statements that `db` is asked for outside of transactions, by the tables they name. */
+function watched(db: Db): { db: Db; asked: string[] } {
+  const asked: string[] = []
+  const plugin: KyselyPlugin = {
+    transformQuery({ node }) {
+      const [, table = ''] = /"table":.*?"name":"(\w+)"/.exec(JSON.stringify(node)) ?? []
+      asked.push(table)
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  }
+  return { db: { ...db, query: db.query.withPlugin(plugin) }, asked }
+}
+
+// How long a refusal takes must not tell whether there is a project of the name.
+test('a refusal asks the database as much for a private project as for none', async () => {
+  const { db: own, test: database } = await createMigrated()
+  remove = database.remove
+  const { db, asked } = watched(own)
+  const projects = createProjects({ db, clock: systemClock })
+  const authorizer = createAuthorizer({
+    db,
+    clock: systemClock,
+    settings: { anonymousWrite: false, projectCreators: 'admins' },
+  })
+  await own.transaction((tx) =>
+    projects.create(tx, { name: 'secret', isPublic: false, createdBy: null }),
+  )
+  const stranger: Principal = { kind: 'user', account: 77, name: 'stranger', isAdmin: false }
+
+  async function statementsOf(principal: Principal, name: string): Promise<string[]> {
+    asked.length = 0
+    const project = await projects.find(name)
+    const { allowed } = await authorizer.authorize(principal, 'repository:pull', {
+      kind: 'repository',
+      repository: `${name}/app`,
+      project,
+    })
+    expect(allowed).toBe(false)
+    return asked.toSorted()
+  }
+
+  // What a process remembers of projects it does from the first request on.
+  await statementsOf(stranger, 'secret')
+  for (const principal of [stranger, anonymous]) {
+    const there = await statementsOf(principal, 'secret')
+    expect(there.length).toBeGreaterThan(0)
+    expect(await statementsOf(principal, 'missing')).toEqual(there)
+  }
+})
