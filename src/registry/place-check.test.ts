@@ -155,3 +155,32 @@ test('another data folder beside PostgreSQL must have the files', async () => {
   expect(await start(await onPostgres({ data: other }))).toContain('none of the latest')
   rmSync(other, { recursive: true, force: true })
 })
+
+test('replicas on one PostgreSQL with folders of their own are refused, also while there are no blobs', async () => {
+  const config = await onPostgres()
+  expect(await start(config)).toBeUndefined()
+  const other = mkdtempSync(join(tmpdir(), 'entrepot-places-other-'))
+  expect(await start(await onPostgres({ data: other }))).toContain('has no mark')
+  // Not after another storage was chosen meanwhile.
+  expect(
+    await start(await onPostgres({ 'storage.driver': 's3', 'storage.s3.bucket': 'b' })),
+  ).toBeUndefined()
+  expect(await start(await onPostgres({ data: other }))).toBeUndefined()
+  expect(await start(config)).toContain('has the mark')
+  rmSync(other, { recursive: true, force: true })
+})
+
+test('who has none of the blobs does not mark its folder', async () => {
+  const config = await onPostgres()
+  expect(
+    await start(config, async (db) => {
+      await addContent(db, config)
+      // As after a move of the database: nobody has started on it.
+      await db.query.deleteFrom('setting').where('key', '=', 'installation.storage-mark').execute()
+    }),
+  ).toBeUndefined()
+  const other = mkdtempSync(join(tmpdir(), 'entrepot-places-other-'))
+  expect(await start(await onPostgres({ data: other }))).toContain('none of the latest')
+  expect(await start(config)).toBeUndefined()
+  rmSync(other, { recursive: true, force: true })
+})

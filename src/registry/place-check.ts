@@ -19,6 +19,7 @@ import {
   storagePlaceOf,
   writeMarker,
 } from './places.ts'
+import { checkStorageMark, forgetStorageMark } from './storage-mark.ts'
 import { storagePlace } from './storage-place.ts'
 
 /*
@@ -103,8 +104,13 @@ export async function checkStoragePlace(config: Config, db: Db, store: BlobStore
       )
     }
   }
+  // Not before: whoever has none of the blobs must not be the one to mark its folder.
+  await checkStorageMark(config, db)
   if (JSON.stringify(known) !== JSON.stringify(ours)) {
-    await db.transaction((tx) => storagePlace(db).write(tx, ours))
+    await db.transaction(async (tx) => {
+      if (ours.driver !== 'file') await forgetStorageMark(tx)
+      await storagePlace(db).write(tx, ours)
+    })
   }
   await writeMarker(config.data, {
     installation: await createInstallation({ db }).id(),

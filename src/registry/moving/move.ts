@@ -14,6 +14,7 @@ import {
   storagePlaceOf,
   writeMarker,
 } from '../places.ts'
+import { forgetStorageMark } from '../storage-mark.ts'
 import { storagePlace } from '../storage-place.ts'
 import { copyBlobs, demandEmpty, storedBlobs } from './copy-blobs.ts'
 import { copyJournal } from './copy-journal.ts'
@@ -243,6 +244,7 @@ async function finish(
     await resumeTriggers(tx, triggers)
     if (movesStorage) {
       await discardUploads(tx)
+      await forgetStorageMark(tx)
       await storagePlace(db).write(tx, storagePlaceOf(options.target))
     }
     if (!log || sum === undefined) return
