@@ -35,9 +35,7 @@ export function mayRetry(error: unknown, attempt: number): boolean {
 
 /** How a driver gets its connections, and how its transactions begin and end. */
 export interface TransactionShape {
-  /** A power loss may undo what was committed a moment before. */
-  isQuick?: boolean
-  /** Each is of one statement. */
+  /** Each is of one statement, which PostgreSQL begins and commits by itself. */
   isSingle?: boolean
   /** A connection is given before all others who wait get one. */
   isUrgent?: boolean
@@ -52,23 +50,23 @@ let generation = 0
  * lost in the middle is thrown away.
  *
  * A round trip costs more than what most statements do, and locks are held meanwhile. So what need
- * not be waited for is sent with what follows: the begin, deferred statements, and the commit of a
- * transaction of one statement.
+ * not be waited for, the begin and deferred statements, goes out in one piece with what follows.
  */
 export function createPostgresDriver(
   pool: pg.Pool,
   places: Places,
-  { isQuick = false, isSingle = false, isUrgent = false }: TransactionShape = {},
+  { isSingle = false, isUrgent = false }: TransactionShape = {},
 ): Driver {
-  const beginText = isQuick ? 'begin; set local synchronous_commit = off' : 'begin'
-
   class Connection implements DatabaseConnection {
     readonly client: pg.PoolClient
     isBroken = false
     inTransaction = false
+    /** Statements were sent in this transaction, which is of one. */
+    private isSpent = false
+    /** What is sent stays here until the next one that is waited for. */
+    private isHeldBack = false
     /** The first failure of what was sent and not waited for. */
     private failure: Promise<unknown> = Promise.resolve(undefined)
-    private committing: Promise<void> | undefined
 
     constructor(client: pg.PoolClient) {
       this.client = client
@@ -88,15 +86,29 @@ export function createPostgresDriver(
 
     begin(): void {
       this.inTransaction = true
-      this.defer(this.send(beginText))
+      if (isSingle) return
+      this.holdBack()
+      this.defer(this.send('begin'))
     }
 
     async commit(): Promise<void> {
-      await (this.committing ?? this.sendCommit())
+      if (isSingle) return
+      const earlier = this.failure
+      const committing = this.client.query('commit')
+      this.letGo()
+      const { command } = await committing.catch(async (error: unknown) => {
+        this.isBroken = true
+        throw wireError((await earlier) ?? error)
+      })
+      const failure = await earlier
+      if (failure !== undefined) throw wireError(failure)
+      // What PostgreSQL answers when a statement before has failed.
+      if (command === 'ROLLBACK') throw new Error('a statement of this transaction has failed')
     }
 
     async rollback(): Promise<void> {
-      if (this.isBroken) return
+      this.letGo()
+      if (isSingle || this.isBroken) return
       await this.client.query('rollback').catch(() => {
         // Thrown away with all that was done on it; the reason of the rollback is what matters.
         this.isBroken = true
@@ -108,23 +120,31 @@ export function createPostgresDriver(
     }
 
     private async runInTransaction<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      if (this.committing) throw new Error('this transaction is of one statement')
+      if (isSingle && this.isSpent) throw new Error('this transaction is of one statement')
+      this.isSpent = true
       const earlier = this.failure
-      const running = this.run<R>(query)
-      if (isPrepared(query) && query.isDeferred) {
-        this.defer(running)
+      if (isPrepared(query) && query.isDeferred && !isSingle) {
+        this.holdBack()
+        this.defer(this.run<R>(query))
         return { rows: [] }
       }
-      if (isSingle) {
-        this.committing = this.sendCommit()
-        // Told when the transaction ends, if the statement itself succeeds.
-        this.committing.catch(() => {})
-      }
+      const running = this.run<R>(query)
+      this.letGo()
       try {
         return await running
       } catch (error) {
         throw wireError((await earlier) ?? error)
       }
+    }
+
+    private holdBack(): void {
+      if (!this.isHeldBack) this.client.connection.stream.cork()
+      this.isHeldBack = true
+    }
+
+    private letGo(): void {
+      if (this.isHeldBack) this.client.connection.stream.uncork()
+      this.isHeldBack = false
     }
 
     private defer(work: Promise<unknown>): void {
@@ -133,18 +153,6 @@ export function createPostgresDriver(
         () => earlier,
         async (error: unknown) => (await earlier) ?? error,
       )
-    }
-
-    private async sendCommit(): Promise<void> {
-      const earlier = this.failure
-      const { command } = await this.client.query('commit').catch(async (error: unknown) => {
-        this.isBroken = true
-        throw wireError((await earlier) ?? error)
-      })
-      const failure = await earlier
-      if (failure !== undefined) throw wireError(failure)
-      // What PostgreSQL answers when a statement before has failed.
-      if (command === 'ROLLBACK') throw new Error('a statement of this transaction has failed')
     }
 
     private async run<R>(query: CompiledQuery): Promise<QueryResult<R>> {

@@ -20,6 +20,8 @@ const OLDEST_VERSION = 14
 const LIFETIME_SECONDS = 1800
 /** A server that is gone without a word: what a statement may take beyond its limit. */
 const SILENCE_MS = 5_000
+/** Of the connections: work that does not wait for the disk is done soon. */
+const QUICK_SHARE = 0.3
 
 export interface PostgresLimits {
   /** How the server shows these connections in its list; `entrepot` unless set. */
@@ -41,50 +43,38 @@ export interface PostgresOptions extends PostgresLimits {
   url: string
 }
 
-/** Opens a pool on a PostgreSQL database, version 14 or newer. Connects when it is first used. */
+/**
+ * Opens the connections to a PostgreSQL database, version 14 or newer, when they are first used.
+ *
+ * A part of them is for what need not be durable: there no commit waits for the disk, so that a
+ * transaction of one statement is that statement and nothing else.
+ */
 export function openPostgres(options: PostgresOptions): Db {
-  const { url, name = 'entrepot', poolSize = 10, connectTimeoutMs = 5_000 } = options
-  const { waitTimeoutMs = 30_000 } = options
-  const { statementTimeoutMs = 0, idleTransactionTimeoutMs = 0 } = options
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: poolSize,
-    application_name: name,
-    connectionTimeoutMillis: connectTimeoutMs,
-    keepAlive: true,
-    pipeline: true,
-    maxLifetimeSeconds: LIFETIME_SECONDS,
-    ...(statementTimeoutMs > 0 ? { query_timeout: statementTimeoutMs + SILENCE_MS } : {}),
-    types: { getTypeParser: (oid, format) => parserOf(oid, format) },
-    // As statements, since poolers refuse parameters of the connection that they do not know.
-    onConnect: (client) =>
-      client
-        .query(
-          `set statement_timeout = ${Number(statementTimeoutMs)}; ` +
-            `set idle_in_transaction_session_timeout = ${Number(idleTransactionTimeoutMs)}`,
-        )
-        .then(() => {}),
-  })
-  // An idle connection that the server closed is replaced at the next use.
-  pool.on('error', () => {})
-  // One that is lost between two statements of a transaction tells nobody else, and an error that
-  // nobody listens to would end the process; the next statement fails by itself.
-  pool.on('connect', (client) => client.on('error', () => {}))
-  const places = createPlaces(poolSize, waitTimeoutMs)
-  const open = (shape?: TransactionShape) =>
+  const { url, poolSize = 10, connectTimeoutMs = 5_000, waitTimeoutMs = 30_000 } = options
+  const quickSize = Math.max(1, Math.floor(poolSize * QUICK_SHARE))
+  const durableSize = Math.max(1, poolSize - quickSize)
+  const pools = {
+    durable: openPool(options, durableSize, ''),
+    quick: openPool(options, quickSize, '; set synchronous_commit = off'),
+  }
+  const places = {
+    durable: createPlaces(durableSize, waitTimeoutMs),
+    quick: createPlaces(quickSize, waitTimeoutMs),
+  }
+  const open = (kind: keyof typeof pools, shape?: TransactionShape) =>
     new Kysely<Schema>({
       dialect: {
         createAdapter: () => new MigrationsAdapter(),
-        createDriver: () => createPostgresDriver(pool, places, shape),
+        createDriver: () => createPostgresDriver(pools[kind], places[kind], shape),
         createIntrospector: (db) => new PostgresIntrospector(db),
         createQueryCompiler: () => new PostgresQueryCompiler(),
       },
     })
-  const kysely = open()
-  const urgent = open({ isUrgent: true })
-  const quick = open({ isQuick: true })
-  const single = open({ isSingle: true })
-  const quickSingle = open({ isQuick: true, isSingle: true })
+  const kysely = open('durable')
+  const urgent = open('durable', { isUrgent: true })
+  const quick = open('quick')
+  const single = open('durable', { isSingle: true })
+  const quickSingle = open('quick', { isSingle: true })
   const shaped = ({ durable = true, single: isSingle = false }: TransactionOptions) => {
     if (durable) return isSingle ? single : kysely
     return isSingle ? quickSingle : quick
@@ -113,7 +103,7 @@ export function openPostgres(options: PostgresOptions): Db {
       let hasSessions: boolean
       try {
         found = (await SERVER_FACTS.execute(kysely)).rows[0]
-        hasSessions = await keepsSessions(pool, connectTimeoutMs)
+        hasSessions = await keepsSessions(pools.durable, connectTimeoutMs)
       } catch (error) {
         throw connectError(url, error)
       }
@@ -121,10 +111,41 @@ export function openPostgres(options: PostgresOptions): Db {
       if (!hasSessions) throw wrong(NO_SESSIONS)
     },
     close() {
-      closed ??= pool.end()
+      closed ??= Promise.all([pools.durable.end(), pools.quick.end()]).then(() => {})
       return closed
     },
   }
+}
+
+/** @param more statements for each new connection */
+function openPool(options: PostgresOptions, size: number, more: string): pg.Pool {
+  const { url, name = 'entrepot', connectTimeoutMs = 5_000 } = options
+  const { statementTimeoutMs = 0, idleTransactionTimeoutMs = 0 } = options
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: size,
+    application_name: name,
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+    pipeline: true,
+    maxLifetimeSeconds: LIFETIME_SECONDS,
+    ...(statementTimeoutMs > 0 ? { query_timeout: statementTimeoutMs + SILENCE_MS } : {}),
+    types: { getTypeParser: (oid, format) => parserOf(oid, format) },
+    // As statements, since poolers refuse parameters of the connection that they do not know.
+    onConnect: (client) =>
+      client
+        .query(
+          `set statement_timeout = ${Number(statementTimeoutMs)}; ` +
+            `set idle_in_transaction_session_timeout = ${Number(idleTransactionTimeoutMs)}${more}`,
+        )
+        .then(() => {}),
+  })
+  // An idle connection that the server closed is replaced at the next use.
+  pool.on('error', () => {})
+  // One that is lost between two statements of a transaction tells nobody else, and an error that
+  // nobody listens to would end the process; the next statement fails by itself.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  return pool
 }
 
 interface ServerFacts {
