@@ -27,6 +27,8 @@ const ROOMS = [
 const SEEN_BY_ACCEPTANCE = ['oci', 'client']
 /** Runs in the browser: nothing of the server may reach it. */
 const BROWSER = 'src/console/web/'
+/** Types that both sides know, so that what the server says and no text exists for does not compile. */
+const SEEN_BY_BROWSER = ['src/lib/error-code.ts', 'src/lib/reasons.ts']
 const BROWSER_ASSET = /^src\/console\/web\/.+\.(css|svg|html)$/
 const MOST_LINES = 400
 const MANY_LINES = 300
@@ -96,8 +98,12 @@ function inspectImport(file: string, target: string): string[] {
   if (from !== undefined && TEST_FILE.test(path) && !TEST_FILE.test(file)) {
     problems.push(`imports ${path}, which is there for tests only`)
   }
-  if (file.startsWith(BROWSER) && !path.startsWith(BROWSER) && to !== 'oci') {
+  const isShared = to === 'oci' || SEEN_BY_BROWSER.includes(path)
+  if (file.startsWith(BROWSER) && !path.startsWith(BROWSER) && !isShared) {
     problems.push(`imports ${path}, but the console's code for the browser knows only oci/`)
+  }
+  if (SEEN_BY_BROWSER.includes(file)) {
+    problems.push(`imports ${path}, but the browser reads this file: it may import nothing`)
   }
   const isOutside = file.startsWith('test/acceptance/') && to !== undefined
   if (isOutside && !SEEN_BY_ACCEPTANCE.includes(to)) {

@@ -82,7 +82,10 @@ export function createAccessKeys(deps: {
       const now = clock()
       checkText('name', name, 128)
       if (name.trim() === '') {
-        throw new AppError('invalid_input', 'the access key needs a name', { field: 'name' })
+        throw new AppError('invalid_input', 'the access key needs a name', {
+          field: 'name',
+          ...because('field_required', {}),
+        })
       }
       checkExpiry(expiresAt, now)
       const accessKey = newAccessKey()

@@ -56,7 +56,10 @@ export function createApiTokens(deps: {
       const now = clock()
       checkText('name', name, 128)
       if (name.trim() === '') {
-        throw new AppError('invalid_input', 'the token needs a name', { field: 'name' })
+        throw new AppError('invalid_input', 'the token needs a name', {
+          field: 'name',
+          ...because('field_required', {}),
+        })
       }
       checkExpiry(expiresAt, now)
       const token = `${API_TOKEN_PREFIX}${newSecret()}`

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import type { Also, Db } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
 import type { Role } from '../store/db/schema.ts'
@@ -175,9 +176,17 @@ function checkRobot(
   role: Role,
 ): void {
   if (role === 'admin') {
-    throw new AppError('denied', `"${robot.name}" is a robot, which cannot be an administrator`)
+    throw new AppError(
+      'denied',
+      `"${robot.name}" is a robot, which cannot be an administrator`,
+      because('robot_not_admin', { name: robot.name }),
+    )
   }
   if (robot.project !== null && robot.project !== project) {
-    throw new AppError('denied', `"${robot.name}" is a robot of another project`)
+    throw new AppError(
+      'denied',
+      `"${robot.name}" is a robot of another project`,
+      because('robot_elsewhere', { name: robot.name }),
+    )
   }
 }

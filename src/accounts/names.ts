@@ -14,7 +14,7 @@ export function checkAccountName(name: string): void {
       'invalid_input',
       `the name must have 1 to ${MAX_NAME} lower-case letters and digits, with single ".", "_" ` +
         `or "-" between them, and must not be ${RESERVED.join(' or ')}`,
-      { field: 'name' },
+      { field: 'name', ...because('account_name_invalid', { most: MAX_NAME }) },
     )
   }
 }
@@ -30,7 +30,12 @@ export function checkText(field: string, text: string, max: number): void {
     throw new AppError(
       'invalid_input',
       `${field} must have at most ${max} characters and no control characters`,
-      { field },
+      {
+        field,
+        ...(text.length > max
+          ? because('field_long', { most: max })
+          : because('field_control', {})),
+      },
     )
   }
 }

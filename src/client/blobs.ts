@@ -1,4 +1,5 @@
 import { AppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts'
 import type { BlobContent, RegistryCall } from '../oci/registry.ts'
 import { remoteFault } from './remote-error.ts'
@@ -95,7 +96,7 @@ export function createBlobs(transport: Transport) {
             throw new AppError(
               'remote_unreachable',
               `${host} ended the blob ${blob.digest} after ${position} of ${blob.size} bytes`,
-              { problem: 'closed' },
+              { problem: 'closed', ...because('remote_closed', { host }) },
             )
           } catch (error) {
             await pieces?.cancel()

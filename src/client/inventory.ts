@@ -1,5 +1,6 @@
 import { type AppError, isAppError } from '../lib/errors.ts'
 import type { GuardedFetch } from '../lib/guarded-fetch.ts'
+import type { Says } from '../lib/reasons.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { RegistryCall } from '../oci/registry.ts'
 import type { Provider, ProviderContext } from './provider.ts'
@@ -56,6 +57,7 @@ export interface Listed<T> {
   problem?: AppError
   /** Why the list is not the provider's own. */
   note?: string
+  noteSays?: Says | undefined
 }
 
 /** One run's view of a registry. What is missing without a `problem` is not there. */
@@ -105,7 +107,7 @@ export function createInventory(parts: InventoryParts): Inventory {
     } catch (error) {
       if (isBegun || !isNoWay(error)) throw error
       off()
-      yield { items: [], note: error.message }
+      yield { items: [], note: error.message, noteSays: error.details.reason }
       yield* plain()
     }
   }

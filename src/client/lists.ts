@@ -1,4 +1,5 @@
-import { isAppError } from '../lib/errors.ts'
+import { AppError, isAppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import { isTag } from '../oci/reference.ts'
 import type { RegistryCall } from '../oci/registry.ts'
 import { readPages } from './pages.ts'
@@ -51,7 +52,11 @@ export function createLists({
       }
     } catch (error) {
       if (!isAppError(error, 'not_found')) throw error
-      throw remoteFault('unsupported', `${transport.host} does not list its repositories`)
+      const { host } = transport
+      throw new AppError('remote_error', `${host} does not list its repositories`, {
+        problem: 'unsupported',
+        ...because('remote_unlisted', { host }),
+      })
     }
   }
 

@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode, isAppError } from '../lib/errors.ts'
 import { readBody } from '../lib/guarded-fetch-body.ts'
-import { because } from '../lib/reasons.ts'
+import { because, type Reason, type Reasons, type Says } from '../lib/reasons.ts'
 import { redactText } from '../lib/redact.ts'
 import type { Login } from './provider.ts'
 import { parseRetryAfter } from './rate-limit.ts'
@@ -33,10 +33,28 @@ const CONTROL_CHARACTERS = /[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu
 const TEMPORARY = [408, 500, 502, 503, 504]
 const TEMPORARY_CONNECTION = ['timeout', 'closed', 'refused', 'unreachable', 'name', 'paused']
 
+const FAULTS = {
+  anonymous: 'remote_answer_wrong',
+  login: 'remote_answer_wrong',
+  permission: 'remote_answer_wrong',
+  realm: 'remote_other_login_server',
+  absent: 'remote_not_offered',
+  unsupported: 'remote_not_offered',
+  rejected: 'remote_answer_wrong',
+  server: 'remote_answer_wrong',
+  overloaded: 'remote_answer_wrong',
+  paused: 'remote_answer_wrong',
+  answer: 'remote_answer_wrong',
+  digest: 'remote_content_wrong',
+  size: 'remote_content_wrong',
+  too_large: 'remote_answer_wrong',
+  redirect: 'remote_answer_wrong',
+  loop: 'remote_answer_wrong',
+} as const satisfies Record<AnswerProblem, Reason>
+
 /** An answer that does not fit, or content that is not what was promised. */
 export function remoteFault(problem: AnswerProblem, message: string): AppError {
-  const reason = problem === 'realm' ? because('remote_other_login_server', {}) : {}
-  return new AppError('remote_error', message, { problem, ...reason })
+  return new AppError('remote_error', message, { problem, ...because(FAULTS[problem], {}) })
 }
 
 /**
@@ -72,7 +90,7 @@ export async function toRemoteError(
     problem,
     registry: host,
     status,
-    ...reasonOf(problem, host, status),
+    reason: reasonOf(problem, status, { host, ...(said.text === '' ? {} : { said: said.text }) }),
     ...(said.codes.length > 0 ? { remoteCodes: said.codes } : {}),
     ...(retryAfter === undefined ? {} : { retryAfter: Math.ceil(retryAfter / 1000) }),
   })
@@ -112,16 +130,16 @@ function judge(
 }
 
 /** The same for the console. */
-function reasonOf(problem: AnswerProblem, host: string, status: number) {
-  if (problem === 'anonymous') return because('remote_wants_login', { host })
-  if (problem === 'login') return because('remote_login_refused', { host })
-  if (problem === 'permission') return because('remote_no_permission', { host })
-  if (problem === 'absent') return because('remote_absent', { host })
-  if (problem === 'unsupported') return because('remote_unsupported', { host })
-  if (problem === 'overloaded') return because('remote_limits', { host })
-  if (problem === 'too_large') return because('remote_too_large', { host })
-  if (problem === 'server') return because('remote_failed', { host, status })
-  return because('remote_rejects', { host, status })
+function reasonOf(problem: AnswerProblem, status: number, of: Reasons['remote_absent']): Says {
+  if (problem === 'anonymous') return because('remote_wants_login', of).reason
+  if (problem === 'login') return because('remote_login_refused', of).reason
+  if (problem === 'permission') return because('remote_no_permission', of).reason
+  if (problem === 'absent') return because('remote_absent', of).reason
+  if (problem === 'unsupported') return because('remote_unsupported', of).reason
+  if (problem === 'overloaded') return because('remote_limits', of).reason
+  if (problem === 'too_large') return because('remote_too_large', of).reason
+  if (problem === 'server') return because('remote_failed', { ...of, status }).reason
+  return because('remote_rejects', { ...of, status }).reason
 }
 
 /** The errors of distribution-spec, or of those who write them a little differently. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError, isAppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import { createPlaces, type PlaceShare, type Places } from './places.ts'
 import type { Limits } from './provider.ts'
 import type { RateBudget } from './rate-limit.ts'
@@ -62,17 +63,44 @@ export function createThrottle({
   let failures = 0
   let brokenUntil = 0
 
-  /** One is let through after the pause; what becomes of it decides for the others. */
-  function checkCircuit() {
+  /** The request that was let through after the pause. */
+  let probe: Promise<void> | undefined
+
+  /**
+   * One is let through after the pause, and what becomes of it decides for the others. These wait:
+   * refused meanwhile, one of a copy that asks several things at once would end the copy, so the
+   * probe too, and nothing would ever get through again.
+   * @returns of the probe: to be called at its end
+   */
+  async function passCircuit(): Promise<(() => void) | undefined> {
+    for (;;) {
+      demandWhole()
+      if (failures < MOST_FAILURES) return undefined
+      if (!probe) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        probe = promise
+        return () => {
+          probe = undefined
+          resolve()
+        }
+      }
+      await probe
+    }
+  }
+
+  function demandWhole() {
     const left = brokenUntil - clock()
     if (left > 0) {
       throw new AppError(
         'remote_unreachable',
         `${host} failed ${failures} times in a row and is left alone for ${toSeconds(left)} s`,
-        { problem: 'paused', retryAfter: toSeconds(left) },
+        {
+          problem: 'paused',
+          retryAfter: toSeconds(left),
+          ...because('remote_paused', { host, seconds: toSeconds(left) }),
+        },
       )
     }
-    if (failures >= MOST_FAILURES) brokenUntil = clock() + PAUSE_MS
   }
 
   function pause(until: number) {
@@ -87,7 +115,12 @@ export function createThrottle({
       throw new AppError(
         'rate_limited',
         `${host} wants no more requests for ${toSeconds(pause)} s`,
-        { problem: 'overloaded', registry: host, retryAfter: toSeconds(pause) },
+        {
+          problem: 'overloaded',
+          registry: host,
+          retryAfter: toSeconds(pause),
+          ...because('remote_wait', { host, seconds: toSeconds(pause) }),
+        },
       )
     }
     const at = Math.max(clock(), pausedUntil, nextAt)
@@ -95,27 +128,37 @@ export function createThrottle({
     if (at > clock()) await sleep(at - clock(), signal)
   }
 
+  /** Runs a request, and counts what becomes of it. */
+  async function judged<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      const result = await work()
+      failures = 0
+      brokenUntil = 0
+      spacing = spacing * 0.9 < Math.max(5, leastSpacing) ? leastSpacing : spacing * 0.9
+      return result
+    } catch (error) {
+      // Too many requests is an answer of a healthy server, a refusal too.
+      if (isWorthRetrying(error) && !isAppError(error, 'rate_limited')) {
+        if (++failures >= MOST_FAILURES) brokenUntil = clock() + PAUSE_MS
+      } else if (isAppError(error)) {
+        failures = 0
+        brokenUntil = 0
+      }
+      throw error
+    }
+  }
+
   return {
     run(lane, work, call) {
       const turn = lanes[lane].run(async (share) => {
         call.signal?.throwIfAborted()
-        checkCircuit()
-        await waitForTurn(call, share)
+        const endProbe = await passCircuit()
         try {
-          const result = await work()
-          failures = 0
-          brokenUntil = 0
-          spacing = spacing * 0.9 < Math.max(5, leastSpacing) ? leastSpacing : spacing * 0.9
-          return result
-        } catch (error) {
-          // Too many requests is an answer of a healthy server, a refusal too.
-          if (isWorthRetrying(error) && !isAppError(error, 'rate_limited')) {
-            if (++failures >= MOST_FAILURES) brokenUntil = clock() + PAUSE_MS
-          } else if (isAppError(error)) {
-            failures = 0
-            brokenUntil = 0
-          }
-          throw error
+          call.signal?.throwIfAborted()
+          await waitForTurn(call, share)
+          return await judged(work)
+        } finally {
+          endProbe?.()
         }
       })
       return abortable(turn, call.signal)

@@ -66,8 +66,9 @@ const SENTENCES: Record<RemoteProblem, (host: string) => string> = {
   not_http: (host) => `${host} does not speak HTTP on that port, or the answer is broken`,
 }
 
-export function remoteFailure(problem: RemoteProblem, message: string): AppError {
-  return new AppError('remote_unreachable', message, { problem })
+export function remoteFailure(problem: RemoteProblem, message: string, host?: string): AppError {
+  const reason = host === undefined ? {} : because(`remote_${problem}`, { host })
+  return new AppError('remote_unreachable', message, { problem, ...reason })
 }
 
 function failureOf(problem: RemoteProblem, host: string): AppError {
@@ -91,7 +92,7 @@ export function toRemoteFailure(error: unknown, host: string, caCertificate?: st
   const problem = PROBLEMS[code] ?? (/CERT|_CA$/.test(code) ? 'certificate_untrusted' : undefined)
   if (problem) return failureOf(problem, host)
   const shown = /^\w{1,60}$/.test(code) ? ` (${code})` : ''
-  return remoteFailure('closed', `the request to ${host} failed${shown}`)
+  return remoteFailure('closed', `the request to ${host} failed${shown}`, host)
 }
 
 /** True when the request cannot have reached the server. */

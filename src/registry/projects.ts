@@ -289,7 +289,7 @@ async function demandFreeAlias(tx: Tx, alias: string, project: number): Promise<
     throw new AppError(
       'invalid_input',
       'the alias must have 1 to 256 letters, digits, ".", "_", "~" or "-", and must not look like an id of ours: not up to 15 digits alone',
-      { field: 'alias' },
+      { field: 'alias', ...because('alias_invalid', {}) },
     )
   }
   const others = [await liveProject(tx, alias, 'alias'), await liveProject(tx, alias, 'name')]
@@ -309,7 +309,7 @@ function demandQuota(quota: number): void {
     throw new AppError(
       'invalid_input',
       `the quota ${quota} is not valid: use -1 for no limit, or at least 1 byte`,
-      { field: 'quota' },
+      { field: 'quota', ...because('quota_invalid', {}) },
     )
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError, isAppError } from '../lib/errors.ts'
+import { because } from '../lib/reasons.ts'
 import { isRepositoryPath, type RepositoryName } from '../oci/reference.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
 import { LIVE, statement } from '../store/db/prepared.ts'
@@ -243,6 +244,7 @@ export function createRepositories(deps: {
       if (!isRepositoryPath(name.path)) {
         throw new AppError('name_invalid', `"${name.path}" is not a repository name`, {
           field: 'name',
+          ...because('repository_name_invalid', { name: name.path }),
         })
       }
       const project = await lockProject(tx, name.project)
@@ -250,7 +252,11 @@ export function createRepositories(deps: {
         throw new AppError('project_unknown', `project "${name.project}" does not exist`)
       const row = await insert(tx, project, name.path, change, actor)
       if (row) return row
-      throw new AppError('conflict', `a repository "${name.full}" exists already`)
+      throw new AppError(
+        'conflict',
+        `a repository "${name.full}" exists already`,
+        because('name_taken', { name: name.full }),
+      )
     },
 
     async update(tx, name, change, version) {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type AppError, isAppError } from '../../lib/errors.ts'
+import { AppError, isAppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type {
   Inventory,
   Listed,
@@ -8,7 +9,6 @@ import type {
   ProviderInventory,
 } from '../inventory.ts'
 import type { ProviderContext } from '../provider.ts'
-import { remoteFault } from '../remote-error.ts'
 import { callJson } from './api-call.ts'
 import { isWithin, namespaceOf } from './endpoint.ts'
 import { callOf, PAGE_SIZE } from './harbor-api.ts'
@@ -198,9 +198,10 @@ async function* readPages<T>(
   if (isShrunk || (isWhole && seen < total)) {
     yield {
       items: null,
-      problem: remoteFault(
-        'answer',
+      problem: new AppError(
+        'remote_error',
         `the answer to ${doing} changed while it was read; the next run goes on`,
+        { problem: 'answer', ...because('remote_list_changed', {}) },
       ),
     }
   }

@@ -50,7 +50,7 @@ export const jfrogInventory: ProviderInventory = (of) => {
       } catch (error) {
         if (!isNoSearch(error)) throw error
         closed.add(found.key)
-        yield { items: [], note: error.message }
+        yield { items: [], note: error.message, noteSays: error.details.reason }
       }
     }
     for (let last: string | undefined; ; ) {

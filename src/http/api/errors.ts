@@ -50,8 +50,8 @@ const API_ERRORS: Record<ErrorCode, readonly [status: number, title: string]> = 
 export function problemResponse(error: AppError, context: RequestContext): Response {
   const [status, title] = API_ERRORS[error.code]
   const { problems, field, retryAfter, reason, headers: own } = error.details
-  const errors = problems?.map((problem) => ({ field: problem.field, message: problem.message }))
-  const named = field === undefined ? undefined : [{ field, message: error.message }]
+  const errors = problems?.map(({ field, message, says }) => ({ field, message, says }))
+  const named = field === undefined ? undefined : [{ field, message: error.message, says: reason }]
   const body = Buffer.from(
     JSON.stringify({
       type: `urn:entrepot:problem:${error.code}`,

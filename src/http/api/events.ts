@@ -11,6 +11,7 @@ import { Job } from './jobs.ts'
 import { createLiveStreams, type LiveEvent } from './live-stream.ts'
 import { RegistryView, viewOf } from './registry-schemas.ts'
 import { type Endpoint, route, streamEndpoint } from './route.ts'
+import { RunnerView, runnerViewOf } from './runners.ts'
 import { sessionTokenOf } from './session-cookie.ts'
 import { TransferView, transferView } from './transfer-schemas.ts'
 
@@ -26,6 +27,7 @@ const Data = {
   job: Job,
   sync: SyncView.extend({ registry: z.string() }),
   registry: RegistryView,
+  runner: RunnerView,
 }
 
 export const eventRoutes = {
@@ -34,12 +36,12 @@ export const eventRoutes = {
     method: 'GET',
     path: '/events',
     summary:
-      'Follow transfers, jobs, syncs and registries as Server-Sent Events; what you may not read is left out',
+      'Follow transfers, jobs, syncs, registries and runners as Server-Sent Events; what you may not read is left out',
     permission: 'signed-in',
     on: 'system',
-    output: z.union([Data.transfer, Data.job, Data.sync, Data.registry]).openapi({
+    output: z.union([Data.transfer, Data.job, Data.sync, Data.registry, Data.runner]).openapi({
       description:
-        'The `data` of an event `transfer`, `job`, `sync` or `registry`: the object as it is now. ' +
+        'The `data` of an event `transfer`, `job`, `sync`, `registry` or `runner`: the object as it is now. ' +
         '`ready` comes first; `refresh` says that events may have been missed, as after `Last-Event-ID`: ' +
         'read again what you show.',
     }),
@@ -86,6 +88,13 @@ export function liveEvents(deps: Deps): { endpoints: Endpoint[]; watch: LiveWatc
     if (sees.allowed) {
       for (const job of batch.jobs) {
         events.push({ event: 'job', data: textOf(job, () => Data.job.parse(job)) })
+      }
+    }
+    const manages = await authorizer.authorize(principal, 'runner:manage', { kind: 'system' })
+    if (manages.allowed) {
+      for (const runner of batch.runners) {
+        const view = () => Data.runner.parse(runnerViewOf(runner))
+        events.push({ event: 'runner', data: textOf(runner, view) })
       }
     }
     const reads = await authorizer.authorize(principal, 'registry:read', { kind: 'system' })

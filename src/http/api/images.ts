@@ -58,9 +58,11 @@ export const SyncView = z
       .array(z.object({ repository: z.string(), reason: z.string(), says }))
       .openapi({ description: 'The first of them' }),
     error: z.string().nullable(),
+    errorSays: says,
     note: z.string().nullable().openapi({
       description: 'Why it was read by `/v2` and not by the API of the registry; null: it was not',
     }),
+    noteSays: says,
     errorCode: z.enum(['CREATE_JOB_FAILED', 'REQUEST_API_ERROR', 'SERVER_ERROR']).nullable(),
     createdAt: time,
     startedAt: time.nullable(),

@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi'
 import { AppError } from '../../lib/errors.ts'
+import { because, type Says } from '../../lib/reasons.ts'
 import { readWhole } from '../body.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
@@ -60,6 +61,7 @@ export function parseInput<S extends z.ZodType>(
 interface Problem {
   field: string
   message: string
+  says: Says
 }
 
 function problemsOf(issue: z.core.$ZodIssue, input: unknown): Problem[] {
@@ -68,10 +70,42 @@ function problemsOf(issue: z.core.$ZodIssue, input: unknown): Problem[] {
     return issue.keys.map((key) => ({
       field: [...path, key.slice(0, 100)].join('.'),
       message: 'is not known here',
+      says: because('field_unknown', {}).reason,
     }))
   }
-  const missing = path.length > 0 && valueAt(input, path) === undefined
-  return [{ field: path.join('.'), message: missing ? 'is required' : sentenceOf(issue) }]
+  const field = path.join('.')
+  if (path.length > 0 && valueAt(input, path) === undefined) {
+    return [{ field, message: 'is required', says: because('field_required', {}).reason }]
+  }
+  return [{ field, message: sentenceOf(issue), says: reasonOf(issue) }]
+}
+
+/** The same for the console. */
+function reasonOf(issue: z.core.$ZodIssue): Says {
+  if (issue.code === 'invalid_value') {
+    return because('field_one_of', { values: issue.values.map(String).join(', ') }).reason
+  }
+  if (issue.code === 'too_small') {
+    const least = Number(issue.minimum)
+    if (issue.origin === 'number' || issue.origin === 'int') {
+      return because('field_at_least', { least }).reason
+    }
+    return least > 1 ? because('field_short', { least }).reason : because('field_empty', {}).reason
+  }
+  if (issue.code === 'too_big') {
+    const most = Number(issue.maximum)
+    if (issue.origin === 'string') return because('field_long', { most }).reason
+    const isNumber = issue.origin === 'number' || issue.origin === 'int'
+    return isNumber
+      ? because('field_at_most', { most }).reason
+      : because('field_many', { most }).reason
+  }
+  const own = issue.code === 'custom' ? issue.params?.reason : undefined
+  return isSays(own) ? own : because('field_invalid', {}).reason
+}
+
+function isSays(value: unknown): value is Says {
+  return typeof value === 'object' && value !== null && 'name' in value && 'params' in value
 }
 
 /** The library's sentences begin with the kind of problem, which the reader does not need. */

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { ApiDeps } from './api.ts'
 import { listReply } from './pages.ts'
 import { type Endpoint, endpoint, NOTHING, route } from './route.ts'
@@ -55,7 +56,13 @@ export function memberEndpoints({ accounts }: ApiDeps): Endpoint[] {
 
   async function accountOf(project: number, asked: string): Promise<number> {
     const found = await members.candidate(project, asked)
-    if (found === undefined) throw new AppError('not_found', `there is no account "${asked}"`)
+    if (found === undefined) {
+      throw new AppError(
+        'not_found',
+        `there is no account "${asked}"`,
+        because('account_unknown', { name: asked }),
+      )
+    }
     return found
   }
 

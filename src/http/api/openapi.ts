@@ -2,6 +2,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import packageJson from '../../../package.json'
 import { ruleOf } from '../../accounts/permissions.ts'
 import type { ApiRoute } from './route.ts'
+import { says } from './schemas.ts'
 
 /** The prefix of every path. */
 export const BASE = '/api/v1'
@@ -21,7 +22,9 @@ const Problem = z
     }),
     params: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
     requestId: z.string().openapi({ description: 'Stands in the log' }),
-    errors: z.array(z.object({ field: z.string().optional(), message: z.string() })).optional(),
+    errors: z
+      .array(z.object({ field: z.string().optional(), message: z.string(), says }))
+      .optional(),
   })
   .openapi('Problem')
 

@@ -4,6 +4,7 @@ import { registryDetails } from '../../hub/registries/audit-details.ts'
 import type { RegistryRecord } from '../../hub/registries/record.ts'
 import { registryUnknown } from '../../hub/registries/uses.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { ApiDeps } from './api.ts'
 import { given } from './input.ts'
 import { afterInvalid, listReply, readPage } from './pages.ts'
@@ -248,5 +249,8 @@ function seqAfter(after: string | undefined): number | undefined {
 
 function noProject(name: string, field: string): AppError {
   const shown = JSON.stringify(name.slice(0, 255))
-  return new AppError('invalid_input', `there is no project ${shown}`, { field })
+  return new AppError('invalid_input', `there is no project ${shown}`, {
+    field,
+    ...because('project_unknown', { name: name.slice(0, 255) }),
+  })
 }

@@ -21,6 +21,7 @@ const ReportView = z
     at: time,
     ok: z.boolean(),
     reason: z.string().openapi({ description: 'What failed first and what to do; empty: nothing' }),
+    says,
     steps: z.array(
       z.object({
         step: z.enum(CHECK_STEPS),
@@ -167,7 +168,8 @@ export function registryBrowseEndpoints({ registries, checks, browse }: ApiDeps)
     endpoint(registryBrowseRoutes.health, async ({ params: { registry: id } }) => {
       const registry = await registries.get(id)
       if (!registry) throw registryUnknown(id)
-      const { checkedAt, health, healthReason, healthSteps, credentialExpiresAt } = registry
+      const { checkedAt, health, healthReason, healthSays, healthSteps, credentialExpiresAt } =
+        registry
       if (checkedAt === null) {
         throw new AppError('not_found', `registry "${registry.name}" was not tested yet`)
       }
@@ -176,6 +178,7 @@ export function registryBrowseEndpoints({ registries, checks, browse }: ApiDeps)
           at: checkedAt,
           ok: health === 'ok',
           reason: healthReason,
+          says: healthSays,
           steps: healthSteps as ConnectionReport['steps'],
           credentialExpiresAt,
         },

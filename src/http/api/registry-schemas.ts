@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { Principal } from '../../accounts/principal.ts'
 import { PROVIDER_NAMES } from '../../client/provider.ts'
 import type { RegistryRecord } from '../../hub/registries/record.ts'
-import { text, time, version } from './schemas.ts'
+import { says, text, time, version } from './schemas.ts'
 
 /* How the own API shows a registry, and what it takes. */
 
@@ -63,6 +63,7 @@ export const RegistryView = z
     runnerHoldsSecret: z.boolean().openapi({ description: 'This server cannot open the secret' }),
     health: z.enum(['unknown', 'checking', 'ok', 'failing']),
     healthReason: z.string(),
+    healthSays: says,
     checkedAt: time.nullable(),
     lastSuccessAt: time.nullable(),
     credentialExpiresAt: time.nullable().openapi({ description: 'null: not known, or never' }),

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { RunnerRecord } from '../../hub/runners/runners.ts'
 import { runnerUnknown } from '../../hub/runners/runners.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { ApiDeps } from './api.ts'
 import { afterInvalid, listReply, readPage } from './pages.ts'
 import { type Endpoint, endpoint, NOTHING, route } from './route.ts'
@@ -12,7 +13,7 @@ import { page, pageOf, text, time } from './schemas.ts'
 const params = { runner: text(64).openapi({ example: 'edge-1' }) }
 const forAdmins = { permission: 'runner:manage', on: 'system' } as const
 
-const RunnerView = z
+export const RunnerView = z
   .object({
     id: z.string().openapi({
       description: 'What `runner` and `connect_cluster_id` of a registry name',
@@ -133,7 +134,10 @@ export function runnerEndpoints({ runners: { runners }, registry }: ApiDeps): En
     const project = await registry.projects.get(name)
     if (project) return project.id
     const shown = JSON.stringify(name.slice(0, 255))
-    throw new AppError('invalid_input', `there is no project ${shown}`, { field: 'project' })
+    throw new AppError('invalid_input', `there is no project ${shown}`, {
+      field: 'project',
+      ...because('project_unknown', { name: name.slice(0, 255) }),
+    })
   }
 
   return [
@@ -145,7 +149,7 @@ export function runnerEndpoints({ runners: { runners }, registry }: ApiDeps): En
         (count) => runners.list({ after: from, limit: count }),
         ({ seq }) => String(seq),
       )
-      return listReply({ ...found, items: found.items.map(viewOf) })
+      return listReply({ ...found, items: found.items.map(runnerViewOf) })
     }),
 
     endpoint(runnerRoutes.create, async ({ body, principal, audit }) => {
@@ -156,13 +160,13 @@ export function runnerEndpoints({ runners: { runners }, registry }: ApiDeps): En
           audit(tx, { resource: id, details: { name }, ...(project ? { project } : {}) }),
       )
       return {
-        body: { runner: viewOf(runner), token, expiresAt },
+        body: { runner: runnerViewOf(runner), token, expiresAt },
         location: `/runners/${runner.id}`,
       }
     }),
 
     endpoint(runnerRoutes.get, async ({ params: { runner: id } }) => ({
-      body: viewOf(await read(id)),
+      body: runnerViewOf(await read(id)),
     })),
 
     endpoint(runnerRoutes.inviteAgain, async ({ params: { runner: id }, audit }) => {
@@ -174,7 +178,7 @@ export function runnerEndpoints({ runners: { runners }, registry }: ApiDeps): En
 
     endpoint(runnerRoutes.revoke, async ({ params: { runner: id }, audit }) => {
       await runners.revoke(id, (tx, { name }) => audit(tx, { resource: id, details: { name } }))
-      return { body: viewOf(await read(id)) }
+      return { body: runnerViewOf(await read(id)) }
     }),
 
     endpoint(runnerRoutes.remove, async ({ params: { runner: id }, audit }) => {
@@ -184,6 +188,6 @@ export function runnerEndpoints({ runners: { runners }, registry }: ApiDeps): En
   ]
 }
 
-function viewOf({ project, ...runner }: RunnerRecord): z.input<typeof RunnerView> {
+export function runnerViewOf({ project, ...runner }: RunnerRecord): z.input<typeof RunnerView> {
   return { ...runner, project: project?.name ?? null }
 }

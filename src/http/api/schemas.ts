@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { because } from '../../lib/reasons.ts'
 
 /*
  * What several resources share. Times are epoch milliseconds, sizes bytes, as in the database.
@@ -22,6 +23,7 @@ export const text = (max: number) =>
     .max(max, `must have at most ${max} characters`)
     .refine((value) => !CONTROL.test(value) && value.isWellFormed(), {
       error: 'must not have control characters',
+      params: because('field_control', {}),
     })
 
 /** An id in a path; one that cannot exist is refused before the database is asked. */
@@ -64,10 +66,11 @@ export const pageOf = <T extends z.ZodType>(item: T) =>
   })
 
 /** Of a sentence that the console has words for. */
-export const says = z
-  .object({
-    name: z.string(),
-    params: z.record(z.string(), z.union([z.string(), z.number()])),
-  })
+export const saysValue = z.object({
+  name: z.string(),
+  params: z.record(z.string(), z.union([z.string(), z.number()])),
+})
+
+export const says = saysValue
   .optional()
   .openapi({ description: 'The same for programs, as `reason` of errors' })

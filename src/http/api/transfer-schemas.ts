@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { Transfer } from '../../hub/transfers/transfer.ts'
-import { digest, id, text, time } from './schemas.ts'
+import { digest, id, says, saysValue, text, time } from './schemas.ts'
 
 /* Transfers as `/api/v1` takes and shows them. */
 
@@ -97,7 +97,8 @@ export const TransferView = z
     bytes: z.object({ total: z.int(), sent: z.int(), skipped: z.int(), mounted: z.int() }),
     speed: z.int().openapi({ description: 'Bytes per second, lately' }),
     notes: z.array(z.string()).openapi({ description: 'What was left out, and why' }),
-    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    noteSays: z.array(saysValue).openapi({ description: 'The same for programs, in that order' }),
+    error: z.object({ code: z.string(), message: z.string(), says }).nullable(),
     waitsUntil: time.nullable().openapi({ description: 'When a queued one is tried again' }),
     createdAt: time,
     startedAt: time.nullable(),

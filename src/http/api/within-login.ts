@@ -1,5 +1,6 @@
 import type { Principal } from '../../accounts/principal.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 
 /**
  * When something ends that is made on the strength of a sign-in: a token that soon expires is no way
@@ -13,5 +14,6 @@ export function withinLogin({ login }: Principal, wanted: number | null): number
   if (wanted <= limit) return wanted
   throw new AppError('denied', 'the new token may not outlive what you signed in with', {
     field: 'expiresAt',
+    ...because('outlives_login', {}),
   })
 }

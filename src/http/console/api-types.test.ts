@@ -1,10 +1,7 @@
 import { expect, test } from 'bun:test'
 import type { z } from '@hono/zod-openapi'
 import type * as Hub from '../../console/web/api/hub.ts'
-import type * as Problems from '../../console/web/api/problems.ts'
 import type * as Console from '../../console/web/api/types.ts'
-import type { ErrorCode } from '../../lib/errors.ts'
-import type { Reasons } from '../../lib/reasons.ts'
 import { accessKeyRoutes } from '../api/access-keys.ts'
 import { artifactContentRoutes } from '../api/artifact-contents.ts'
 import { artifactRoutes } from '../api/artifacts.ts'
@@ -38,15 +35,6 @@ import { userRoutes } from '../api/users.ts'
 function answers<Expected>(route: { output: z.ZodType<Expected>; name: string }): string {
   return route.name
 }
-
-/** Compiles only where both are the same. */
-type Same<A, B> = [A, B] extends [B, A] ? true : never
-
-test('the console has a text for every failure', () => {
-  const codes: Same<Problems.ErrorCode, ErrorCode> = true
-  const reasons: Same<Problems.Reasons, Reasons> = true
-  expect([codes, reasons]).toEqual([true, true])
-})
 
 test('the console reads what the routes answer', () => {
   const compared = [

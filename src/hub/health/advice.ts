@@ -51,7 +51,7 @@ const SAYS: Record<string, Reason> = {
 }
 
 export function reasonOf(error: unknown): CheckStep['says'] {
-  if (!isAppError(error)) return undefined
+  if (!isAppError(error)) return because('check_unforeseen', {}).reason
   if (error.code === 'address_refused') return because('check_address_refused', {}).reason
   // These say what to do besides.
   const name = SAYS[String(error.details.problem)]

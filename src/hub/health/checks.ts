@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { isAppError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { Connections } from '../connections.ts'
 import type { RegistryRecord } from '../registries/record.ts'
@@ -50,13 +51,16 @@ export function createChecks({
       asked?.throwIfAborted()
       if (limit.aborted) {
         const seconds = LIMIT_MS / 1000
-        return failedReport(clock(), 'SERVER_ERROR', `the test took longer than ${seconds} s`)
+        const reason = `the test took longer than ${seconds} s`
+        const { reason: says } = because('check_too_long', { seconds })
+        return failedReport(clock(), 'SERVER_ERROR', reason, says)
       }
       log.error('connection test failed', { error })
       return failedReport(
         clock(),
         'SERVER_ERROR',
         'the test failed; the log of the server says why',
+        because('check_unforeseen', {}).reason,
       )
     }
   }
@@ -65,8 +69,10 @@ export function createChecks({
     const isElsewhere = registry.runnerKey !== null || registry.connectClusterId !== 'local'
     if (!isElsewhere) return tryOut(await registries.open(registry.id), signal)
     if (byRunner) return byRunner(registry, signal)
-    const reason = `the runner "${registry.connectClusterId}" is not connected`
-    return failedReport(clock(), 'CREATE_JOB_FAILED', reason)
+    const name = registry.connectClusterId
+    const { reason: says } = because('runner_silent', { name })
+    const reason = `the runner "${name}" is not connected`
+    return failedReport(clock(), 'CREATE_JOB_FAILED', reason, says)
   }
 
   return {
@@ -80,7 +86,7 @@ export function createChecks({
         report = await reportOn(opened, signal)
       } catch (error) {
         if (!isAppError(error) || error.code === 'not_found') throw error
-        report = failedReport(clock(), 'SERVER_ERROR', error.message)
+        report = failedReport(clock(), 'SERVER_ERROR', error.message, error.details.reason)
       }
       await remember(db, opened, report)
       return report
@@ -97,6 +103,7 @@ async function remember(db: Db, registry: RegistryRecord, report: ConnectionRepo
         health: report.ok ? 'ok' : 'failing',
         health_reason: report.reason,
         health_code: report.code,
+        health_says: report.says === undefined ? null : JSON.stringify(report.says),
         health_steps: JSON.stringify(report.steps),
         checked_at: report.at,
         credential_expires_at: report.credentialExpiresAt,

@@ -1,3 +1,5 @@
+import type { Says } from '../../lib/reasons.ts'
+
 /** In the order in which they are tried; what cannot be reached any more is `skipped`. */
 export const CHECK_STEPS = [
   'resolve',
@@ -24,7 +26,7 @@ export interface CheckStep {
   /** What to do about it; empty when there is nothing to do. */
   advice: string
   /** The same for the console, where it has words for it: see `because`. */
-  says?: { name: string; params: Record<string, string | number> } | undefined
+  says?: Says | undefined
 }
 
 /** What a test of a connection found. */
@@ -36,6 +38,8 @@ export interface ConnectionReport {
   reason: string
   /** HSS's word for the reason; null when all is well. */
   code: 'CREATE_JOB_FAILED' | 'REQUEST_API_ERROR' | 'SERVER_ERROR' | null
+  /** The same for the console. */
+  says?: Says | undefined
   steps: CheckStep[]
   /** Where the credential itself says it, epoch milliseconds. */
   credentialExpiresAt: number | null
@@ -46,8 +50,9 @@ export function failedReport(
   at: number,
   code: 'CREATE_JOB_FAILED' | 'SERVER_ERROR',
   reason: string,
+  says?: Says,
 ): ConnectionReport {
-  return { at, ok: false, reason, code, steps: [], credentialExpiresAt: null }
+  return { at, ok: false, reason, code, says, steps: [], credentialExpiresAt: null }
 }
 
 export function reportOf(
@@ -62,6 +67,7 @@ export function reportOf(
     ok: !failed,
     reason,
     code: failed ? 'REQUEST_API_ERROR' : null,
+    says: failed?.says,
     steps,
     credentialExpiresAt,
   }

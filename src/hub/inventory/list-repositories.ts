@@ -1,5 +1,6 @@
 import type { Listed, ListedRepository } from '../../client/inventory.ts'
 import type { RemoteRegistry } from '../../client/remote-registry.ts'
+import type { Says } from '../../lib/reasons.ts'
 
 const LIST_BATCH = 500
 
@@ -7,8 +8,10 @@ const LIST_BATCH = 500
 export interface ListingResult {
   /** Why it has gaps: what it lacks may be there. */
   problem?: string | undefined
+  problemSays?: Says | undefined
   /** Why it is not by the registry's own API. */
   note?: string | undefined
+  noteSays?: Says | undefined
 }
 
 /** Lists what can be listed, by the batch. */
@@ -32,7 +35,12 @@ export async function listRepositories(
   return result
 }
 
-function gather(result: ListingResult, { problem, note }: Listed<unknown>): void {
-  result.problem ??= problem?.message
-  result.note ??= note
+function gather(result: ListingResult, { problem, note, noteSays }: Listed<unknown>): void {
+  if (problem && result.problem === undefined) {
+    result.problem = problem.message
+    result.problemSays = problem.details.reason
+  }
+  if (note === undefined || result.note !== undefined) return
+  result.note = note
+  result.noteSays = noteSays
 }

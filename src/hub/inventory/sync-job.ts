@@ -7,10 +7,11 @@ import { AppError, isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
 import { createLimit } from '../../lib/limit.ts'
 import type { Log } from '../../lib/log.ts'
+import { because, type Says } from '../../lib/reasons.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { OpenedRegistry, Registries } from '../registries/registries.ts'
 import { isRunnerAway, LOCAL, runnerAway } from '../runners/identity.ts'
-import { countImages } from './images.ts'
+import { countImages } from './count-images.ts'
 import { createLocalSource, type InventorySource, type ReadByRunner } from './inventory-source.ts'
 import { seeUnchanged } from './repository-rows.ts'
 import { requestSync, syncJobType } from './request-sync.ts'
@@ -84,11 +85,13 @@ async function createRun(
       return createLocalSource(local, opened.registry, row, signal)
     }
     if (deps.byRunner) return deps.byRunner(registry, row, signal)
-    throw runnerAway(`the registry is reached through "${registry.connectClusterId}" alone`)
+    const runner = registry.connectClusterId
+    const { reason } = because('runner_silent', { name: runner })
+    throw runnerAway(`the registry is reached through "${runner}" alone`, reason)
   }
 
   async function list(source: InventorySource): Promise<void> {
-    const { problem, note } = await source.list()
+    const { problem, problemSays, note, noteSays } = await source.list()
     const { count } = await db.query
       .selectFrom('registry_repository')
       .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -99,7 +102,9 @@ async function createRun(
       listed_at: clock(),
       repositories_total: Number(count),
       list_error: problem?.slice(0, 1_000) ?? null,
+      list_error_says: jsonOf(problemSays),
       note: note?.slice(0, 1_000) ?? null,
+      note_says: jsonOf(noteSays),
     })
   }
 
@@ -144,6 +149,7 @@ async function createRun(
     let images = 0
     let manifestsRead = 0
     let note: string | undefined
+    let noteSays: Says | undefined
     let problem: unknown
     try {
       if (isUnchanged) {
@@ -154,6 +160,7 @@ async function createRun(
         manifestsRead = result.manifestsRead
         problem = result.error
         note = result.note
+        noteSays = result.noteSays
       }
     } catch (error) {
       signal.throwIfAborted()
@@ -167,8 +174,8 @@ async function createRun(
     const error = problem === undefined ? undefined : sentenceOf(problem)
     const says = isAppError(problem) ? problem.details.reason : undefined
     if (error !== undefined) log.info('repository not synced', { sync: row.id, repository, error })
-    const told = { registry: row.registry, repository, images, manifestsRead, error, says, note }
-    if (!(await noteDone(db, run, told))) {
+    const told = { repository, images, manifestsRead, error, says, note, noteSays }
+    if (!(await noteDone(db, run, { registry: row.registry, ...told }))) {
       stop.abort(takenOver())
       throw takenOver()
     }
@@ -183,7 +190,7 @@ async function createRun(
       await db.engine.lockRows(registry, 'noKeyUpdate').execute()
       const current = await tx
         .selectFrom('image_sync')
-        .select(['repositories_failed', 'repositories_total', 'list_error'])
+        .select(['repositories_failed', 'repositories_total', 'list_error', 'list_error_says'])
         .where('id', '=', row.id)
         .executeTakeFirst()
       if (!current) return
@@ -197,6 +204,7 @@ async function createRun(
         run: null,
         finished_at: now,
         error: failure?.error.message.slice(0, 1_000) ?? gaps,
+        error_says: failure ? jsonOf(failure.error.details.reason) : current.list_error_says,
         error_code: failure?.code ?? (allFailed ? 'REQUEST_API_ERROR' : null),
       })
       if (!ours) return
@@ -237,7 +245,12 @@ async function createRun(
       const pauses = (current?.pauses ?? 0) + 1
       if (pauses < MOST_PAUSES) {
         const wait = Math.min(retryDelay(BACK_OFF, pauses, error), MOST_WAIT_MS)
-        const told = { state: 'queued', pauses, error: error.message.slice(0, 1_000) } as const
+        const told = {
+          state: 'queued',
+          pauses,
+          error: error.message.slice(0, 1_000),
+          error_says: jsonOf(error.details.reason),
+        } as const
         const ours = await db.transaction((tx) => writeSync(tx, run, told))
         if (ours) throw new Postponed(now + wait, error.message)
         return
@@ -256,6 +269,8 @@ async function createRun(
     return found !== undefined
   }
 }
+
+const jsonOf = (says: Says | undefined) => (says === undefined ? null : JSON.stringify(says))
 
 function takenOver(): AppError {
   return new AppError('unavailable', 'the sync is done elsewhere, or over')

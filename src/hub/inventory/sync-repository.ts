@@ -2,6 +2,7 @@ import type { ListedTag } from '../../client/inventory.ts'
 import type { RemoteRegistry } from '../../client/remote-registry.ts'
 import { isAppError } from '../../lib/errors.ts'
 import { createLimit } from '../../lib/limit.ts'
+import type { Says } from '../../lib/reasons.ts'
 import { isAccessoryTag } from '../../oci/accessory.ts'
 import { isRunnerAway } from '../runners/identity.ts'
 import { createImageReader } from './read-image.ts'
@@ -19,6 +20,7 @@ export interface RepositoryResult {
   error: unknown
   /** Why it was read by `/v2` and not by the registry's own API. */
   note?: string | undefined
+  noteSays?: Says | undefined
 }
 
 /**
@@ -36,6 +38,7 @@ export async function syncRepository(
   let images = 0
   let failed: unknown
   let note: string | undefined
+  let noteSays: Says | undefined
 
   async function syncTags(listed: readonly ListedTag[]): Promise<void> {
     const known = await store.known(listed.map(({ tag }) => tag))
@@ -86,12 +89,13 @@ export async function syncRepository(
     if (wantsPause(page.problem)) throw page.problem
     failed ??= page.problem
     note ??= page.note
+    noteSays ??= page.noteSays
     const byName = new Map(page.items.map((item) => [item.tag, item]))
     const tags = [...byName.values()].filter(({ tag }) => !isAccessoryTag(tag))
     for (let at = 0; at < tags.length; at += BATCH) await syncTags(tags.slice(at, at + BATCH))
   }
   if (failed === undefined) await store.settle()
-  return { images, manifestsRead: reader.fetched(), error: failed, note }
+  return { images, manifestsRead: reader.fetched(), error: failed, note, noteSays }
 }
 
 /** The registry as a whole does not answer now; the other repositories would fare no better. */

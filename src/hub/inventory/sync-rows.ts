@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { ListedRepository } from '../../client/inventory.ts'
-import type { ErrorDetails } from '../../lib/errors.ts'
+import type { Says } from '../../lib/reasons.ts'
 import type { Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
 import { keepRegistry } from './repository-rows.ts'
@@ -23,7 +23,7 @@ export interface FailedRepository {
   repository: string
   reason: string
   /** The same for the console, where it has words for it: see `because`. */
-  says?: ErrorDetails['reason']
+  says?: Says
 }
 
 /** undefined: it is over, or gone with its registry. */
@@ -131,6 +131,7 @@ export function noteDone(
     error,
     says,
     note,
+    noteSays,
   }: {
     registry: string
     repository: string
@@ -139,6 +140,7 @@ export function noteDone(
     error: string | undefined
     says?: FailedRepository['says'] | undefined
     note?: string | undefined
+    noteSays?: Says | undefined
   },
 ): Promise<boolean> {
   return db.transaction(
@@ -153,7 +155,16 @@ export function noteDone(
           pauses: 0,
           ...(note === undefined
             ? {}
-            : { note: eb.fn.coalesce('note', eb.val(note.slice(0, REASON_LENGTH))) }),
+            : {
+                note: eb.fn.coalesce('note', eb.val(note.slice(0, REASON_LENGTH))),
+                // The same one: what was noted first stays.
+                note_says: eb
+                  .case()
+                  .when('note', 'is', null)
+                  .then(noteSays === undefined ? null : JSON.stringify(noteSays))
+                  .else(eb.ref('note_says'))
+                  .end(),
+              }),
         }))
         .where('id', '=', id)
         .where('run', '=', run)
@@ -195,6 +206,11 @@ export function noteDone(
     },
     { durable: false },
   )
+}
+
+/** What a column of a sentence for the console holds. */
+export function saysOf(text: string | null): Says | undefined {
+  return text === null ? undefined : (JSON.parse(text) as Says)
 }
 
 export function reasonsOf({ reasons }: Pick<SyncRow, 'reasons'>): FailedRepository[] {

@@ -3,6 +3,8 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { SyncRow } from '../inventory/sync-rows.ts'
+import { AWAY_AFTER_MS } from '../runners/identity.ts'
+import { type RunnerRecord, readRunners } from '../runners/runners.ts'
 import { type Transfer, transferOf } from '../transfers/transfer.ts'
 import { selectTransfers } from '../transfers/transfer-rows.ts'
 import { type LiveKind, type MarkedRow, MOST_ROWS, readChangedRows } from './changed-rows.ts'
@@ -14,6 +16,7 @@ export interface LiveBatch {
   syncs: SyncRow[]
   /** Ids; who may see them is asked of each listener. */
   registries: string[]
+  runners: RunnerRecord[]
 }
 
 export interface LiveListener {
@@ -67,11 +70,13 @@ export function createLiveWatch(deps: {
   async function look(): Promise<MarkedRow[] | 'missed'> {
     const now = clock()
     const before = lookedAt
-    const rows = await readChangedRows(db.query, now - OVERLAP_MS)
+    const rows = await readChangedRows(db.query, now - OVERLAP_MS, now - AWAY_AFTER_MS)
     const known = told
     told = new Map(rows.map((row) => [keyOf(row), row.mark]))
     lookedAt = now
-    const isGone = [...known.keys()].some((key) => key.startsWith('registry ') && !told.has(key))
+    const isGone = [...known.keys()].some(
+      (key) => /^(registry|runner) /.test(key) && !told.has(key),
+    )
     // Half of the overlap is left for rows that come to light late.
     const isLate = before === undefined || now - before > OVERLAP_MS / 2
     if (isGone || isLate) return 'missed'
@@ -82,12 +87,13 @@ export function createLiveWatch(deps: {
 
   async function batchOf(rows: readonly MarkedRow[]): Promise<LiveBatch> {
     const ids = (kind: LiveKind) => rows.filter((row) => row.kind === kind).map(({ id }) => id)
-    const [transfers, jobs, syncs] = await Promise.all([
+    const [transfers, jobs, syncs, runners] = await Promise.all([
       readTransfers(ids('transfer').map(Number)),
       readJobs(ids('job').map(Number)),
       readSyncs(ids('sync').map(Number)),
+      readRunnersOf(ids('runner')),
     ])
-    return { transfers, jobs, syncs, registries: ids('registry') }
+    return { transfers, jobs, syncs, registries: ids('registry'), runners }
   }
 
   async function readTransfers(ids: number[]): Promise<Transfer[]> {
@@ -103,6 +109,10 @@ export function createLiveWatch(deps: {
   async function readSyncs(ids: number[]): Promise<SyncRow[]> {
     if (ids.length === 0) return []
     return db.query.selectFrom('image_sync').selectAll().where('id', 'in', ids).execute()
+  }
+
+  async function readRunnersOf(ids: string[]): Promise<RunnerRecord[]> {
+    return ids.length === 0 ? [] : readRunners(db.query, clock(), { ids })
   }
 
   async function run(): Promise<void> {

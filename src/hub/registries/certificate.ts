@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 
 const MAX_LENGTH = 131_072
 const MOST = 64
@@ -14,7 +15,11 @@ export function parseCertificates(pem: string): string | undefined {
   if (pem.length > MAX_LENGTH) throw invalid(`must have at most ${MAX_LENGTH} characters`)
   const blocks = blocksOf(pem)
   if (blocks.some(({ kind }) => kind.includes('PRIVATE KEY'))) {
-    throw invalid('holds a private key, which must stay where it is; send the certificate alone')
+    throw invalid(
+      'holds a private key, which must stay where it is; send the certificate alone',
+      undefined,
+      'registry_certificate_private',
+    )
   }
   const other = blocks.find(({ kind }) => kind !== 'CERTIFICATE' && kind !== 'TRUSTED CERTIFICATE')
   if (other) throw invalid(`holds a ${other.kind}; send certificates alone`)
@@ -45,7 +50,13 @@ function canonical(text: string, place: number): string {
   }
 }
 
-function invalid(rule: string, cause?: unknown): AppError {
-  const field = 'caCertificate'
-  return new AppError('invalid_input', `the CA certificate ${rule}`, { field }, cause)
+function invalid(
+  rule: string,
+  cause?: unknown,
+  reason:
+    | 'registry_certificate_invalid'
+    | 'registry_certificate_private' = 'registry_certificate_invalid',
+): AppError {
+  const details = { field: 'caCertificate', ...because(reason, {}) }
+  return new AppError('invalid_input', `the CA certificate ${rule}`, details, cause)
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Db, Tx } from '../../store/db/database.ts'
 import { LOCAL } from '../runners/identity.ts'
 import type { RegistryRecord } from './record.ts'
@@ -26,7 +27,10 @@ export async function promote(tx: Tx, registry: RegistryRecord): Promise<void> {
     throw new AppError(
       'invalid_input',
       `"${registry.name}" cannot be the default: only its runner can speak to it, and pipelines everywhere need the default`,
-      { field: 'isDefault' },
+      {
+        field: 'isDefault',
+        ...because('registry_default_by_runner', { name: registry.name }),
+      },
     )
   }
   await pointTo(tx, registry.id)

@@ -1,4 +1,5 @@
 import { PROVIDER_NAMES, type ProviderName } from '../../client/provider.ts'
+import type { Says } from '../../lib/reasons.ts'
 import type { Row } from '../../store/db/schema.ts'
 import type { RegistryHealth } from '../../store/db/schema-hub.ts'
 
@@ -45,6 +46,8 @@ export interface RegistryRecord {
   apiVersion: 'V1' | 'V2'
   health: RegistryHealth
   healthReason: string
+  /** The same for the console. */
+  healthSays: Says | undefined
   healthCode: Row<'registry'>['health_code']
   /** Of the last test, as its writer knows them. */
   healthSteps: unknown[]
@@ -111,6 +114,7 @@ function recordOf(row: RecordRow): RegistryRecord {
     apiVersion: row.api_version,
     health: row.health,
     healthReason: row.health_reason,
+    healthSays: row.health_says === null ? undefined : (JSON.parse(row.health_says) as Says),
     healthCode: row.health_code,
     healthSteps: JSON.parse(row.health_steps) as unknown[],
     checkedAt: row.checked_at,

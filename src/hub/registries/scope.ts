@@ -1,4 +1,5 @@
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Queryable, Tx } from '../../store/db/database.ts'
 import { LIVE } from '../../store/db/prepared.ts'
 import { listRegistries } from './list.ts'
@@ -49,7 +50,11 @@ export async function resolveRegistry(
   asked: string | undefined,
 ): Promise<RegistryRecord> {
   if (asked?.toLowerCase() === SELF) {
-    throw new AppError('invalid_input', `"${SELF}" is this Entrepot itself, no external registry`)
+    throw new AppError(
+      'invalid_input',
+      `"${SELF}" is this Entrepot itself, no external registry`,
+      because('registry_is_self', { name: SELF }),
+    )
   }
   const inScope = await listRegistries(on, { project: project.id })
   if (asked === undefined) return defaultOf(on, project, inScope)
@@ -63,14 +68,20 @@ export async function resolveRegistry(
     throw new AppError(
       'invalid_input',
       `several registries of project "${project.name}" are called "${asked}"; name one by its id: ${ids}`,
-      { field: 'registry' },
+      {
+        field: 'registry',
+        ...because('registry_ambiguous', { name: asked, project: project.name }),
+      },
     )
   }
   const shown = asked.slice(0, 128)
   throw new AppError(
     'not_found',
     `there is no registry "${shown}" for project "${project.name}"; ${tell(inScope)}`,
-    { field: 'registry' },
+    {
+      field: 'registry',
+      ...because('registry_unknown', { name: shown, project: project.name }),
+    },
   )
 }
 
@@ -86,11 +97,15 @@ async function defaultOf(
     throw new AppError(
       'denied',
       `the default registry is not for project "${project.name}"; ${tell(inScope)}`,
-      { field: 'registry' },
+      {
+        field: 'registry',
+        ...because('registry_default_elsewhere', { project: project.name }),
+      },
     )
   }
   throw new AppError('not_found', `there is no default registry; ${tell(inScope)}`, {
     field: 'registry',
+    ...because('registry_default_missing', {}),
   })
 }
 

@@ -73,7 +73,9 @@ export function checkSettings(
     throw invalid('provider', `the provider must be one of ${PROVIDER_NAMES.join(', ')}`)
   }
   const address = sent.address === undefined ? previous?.address : parseAddress(sent.address)
-  if (address === undefined) throw invalid('address', 'the address is missing')
+  if (address === undefined) {
+    throw invalid('address', 'the address is missing', because('field_required', {}))
+  }
   const moved = previous !== undefined && address !== previous.address
   const asked = sent.region ?? (moved && provider === 'swr' ? '' : previous?.region)
   return {
@@ -114,7 +116,9 @@ export function checkSettings(
 /** @throws AppError invalid_input */
 export function checkName(raw: string): string {
   const name = textOf('name', raw.trim(), 128)
-  if (name === '') throw invalid('name', 'the name must have 1 to 128 characters')
+  if (name === '') {
+    throw invalid('name', 'the name must have 1 to 128 characters', because('field_required', {}))
+  }
   if (name.toLowerCase() === SELF) {
     throw invalid(
       'name',
@@ -131,6 +135,7 @@ export function checkSecret(secret: string): void {
     throw invalid(
       'secret',
       'the secret key must have at most 16384 characters and no control characters',
+      because('field_long', { most: 16_384 }),
     )
   }
 }
@@ -163,7 +168,11 @@ export function demandSecretAgain(previous: RegistryRecord, next: CheckedSetting
 
 function regionFor(provider: ProviderName, address: string, region: string): string {
   if (region !== '' && !/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/.test(region)) {
-    throw invalid('region', 'the region must be 1 to 64 letters, digits and "-", as cn-east-3')
+    throw invalid(
+      'region',
+      'the region must be 1 to 64 letters, digits and "-", as cn-east-3',
+      because('registry_region_invalid', {}),
+    )
   }
   if (region !== '') return region
   if (provider === 'ecr') {
@@ -188,12 +197,17 @@ function namespaceOf(namespace: string): string {
   throw invalid(
     'namespace',
     'the namespace must be what stands before an image name: lower-case letters and digits with single ".", "_" or "-" between them, parts joined by "/"',
+    because('registry_namespace_invalid', {}),
   )
 }
 
 function accessKeyOf(key: string): string {
   if (key.includes(':')) {
-    throw invalid('accessKey', 'the access key must not hold ":", which ends the name in a login')
+    throw invalid(
+      'accessKey',
+      'the access key must not hold ":", which ends the name in a login',
+      because('registry_key_colon', {}),
+    )
   }
   return textOf('accessKey', key, 512)
 }
@@ -209,6 +223,7 @@ function cronOf(text: string): string | null {
   throw invalid(
     'syncCron',
     'the times of syncs must be five cron fields that come true some day, as "30 */6 * * *"',
+    because('registry_cron_invalid', {}),
   )
 }
 
@@ -224,12 +239,17 @@ function timeZoneOf(text: string): string {
   throw invalid(
     'syncTimeZone',
     'the time zone must be one of the IANA, as "Asia/Shanghai" or "UTC"',
+    because('registry_time_zone_invalid', {}),
   )
 }
 
 function textOf(field: string, text: string, most: number, control = CONTROL): string {
   if ([...text].length <= most && !control.test(text) && text.isWellFormed()) return text
-  throw invalid(field, `${field} must have at most ${most} characters and no control characters`)
+  throw invalid(
+    field,
+    `${field} must have at most ${most} characters and no control characters`,
+    [...text].length > most ? because('field_long', { most }) : because('field_control', {}),
+  )
 }
 
 function invalid(field: string, message: string, reason: ErrorDetails = {}): AppError {

@@ -238,6 +238,7 @@ const later = (before: number | null, now: number) => Math.max(now, (before ?? 0
 const UNTESTED = {
   health: 'unknown',
   health_reason: '',
+  health_says: null,
   health_code: null,
   health_steps: '[]',
   credential_expires_at: null,
@@ -291,7 +292,7 @@ async function handOver(
       throw new AppError(
         'invalid_input',
         `the successor ${JSON.stringify(successor.slice(0, 64))} is no other registry`,
-        { field: 'successor' },
+        { field: 'successor', ...because('registry_successor_unknown', {}) },
       )
     }
     await promote(tx, next)

@@ -15,7 +15,7 @@ import { copyImage } from '../transfers/copy-image.ts'
 import { parsePlatform } from '../transfers/platforms.ts'
 import { createRecorder } from '../transfers/recorder.ts'
 import type { PerformDeps } from './perform-task.ts'
-import { plainText } from './wire-values.ts'
+import { plainText, saysOf } from './wire-values.ts'
 
 const TELL_MS = 1_000
 /** Of a token's life: what begins with it shall not outlive it. */
@@ -61,6 +61,7 @@ export async function performCopy(
     const progress = progressOf()
     if (!progress) return
     await tell(task, 'pages', { page: { kind: 'progress', progress } }, z.undefined(), signal)
+        noteSays: progress.noteSays.map(saysOf),
   }
 
   let telling: Promise<void> = Promise.resolve()

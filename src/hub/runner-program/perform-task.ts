@@ -8,6 +8,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { GuardedFetch } from '../../lib/guarded-fetch.ts'
 import type { Log } from '../../lib/log.ts'
+import { because } from '../../lib/reasons.ts'
 import { checkConnection } from '../health/check-connection.ts'
 import { listRepositories } from '../inventory/list-repositories.ts'
 import type { RepositoryStore } from '../inventory/repository-store.ts'
@@ -23,7 +24,7 @@ import {
 } from '../runners/protocol.ts'
 import { openLogin } from '../runners/sealed-login.ts'
 import { performCopy } from './perform-copy.ts'
-import { failureOf, imageOf, partsOf, plainText, reportOf, timeOf } from './wire-values.ts'
+import { failureOf, imageOf, partsOf, plainText, reportOf, saysOf, timeOf } from './wire-values.ts'
 
 /** A test is for somebody who looks at it: it does not wait long for a registry to recover. */
 const CHECK_PATIENCE = { tries: 2, longestWait: 3_000 }
@@ -130,7 +131,11 @@ export function createPerformTask(deps: PerformDeps): PerformTask {
       asked.throwIfAborted()
       if (!limit.aborted) throw error
       const seconds = CHECK_LIMIT_MS / 1000
-      throw new AppError('unavailable', `the test took longer than ${seconds} s`)
+      throw new AppError(
+        'unavailable',
+        `the test took longer than ${seconds} s`,
+        because('check_too_long', { seconds }),
+      )
     }
   }
 
@@ -175,7 +180,7 @@ export function createPerformTask(deps: PerformDeps): PerformTask {
     }
     const remote = await remoteFor(work.sync, registry)
     if (work.kind === 'list') {
-      const { problem, note } = await listRepositories(
+      const { problem, problemSays, note, noteSays } = await listRepositories(
         remote,
         registry.namespace,
         signal,
@@ -195,7 +200,9 @@ export function createPerformTask(deps: PerformDeps): PerformTask {
         ...(problem === undefined ? {} : { problem: plainText(problem, 1_000) }),
         ...(note === undefined ? {} : { note: plainText(note, 1_000) }),
       }
+        ...(problemSays === undefined ? {} : { problemSays: saysOf(problemSays) }),
     }
+        ...(noteSays === undefined ? {} : { noteSays: saysOf(noteSays) }),
     const store = storeOf(task, signal)
     const result = await syncRepository({ store, registry: remote }, work.repository, signal)
     const { images, manifestsRead, error } = result

@@ -1,4 +1,5 @@
 import { isAppError } from '../../lib/errors.ts'
+import type { Says } from '../../lib/reasons.ts'
 import type { CheckStep, ConnectionReport } from '../health/report.ts'
 import type { TaggedImage } from '../inventory/repository-store.ts'
 import { Failure, PAGE_BYTES, type RunnerFailure, type RunnerPage } from '../runners/protocol.ts'
@@ -21,12 +22,13 @@ export function failureOf(error: unknown): RunnerFailure {
     return { code: 'internal', message: 'the runner failed in an unforeseen way; see its log' }
   }
   const code = Failure.shape.code.safeParse(error.code)
-  const { problem, retryAfter } = error.details
+  const { problem, retryAfter, reason } = error.details
   return {
     code: code.success ? code.data : 'internal',
     message: plainText(error.message, 2_000),
     ...(typeof problem === 'string' ? { problem: plainText(problem, 64) } : {}),
     ...(retryAfter === undefined ? {} : { retryAfter: whole(Math.min(retryAfter, 86_400)) }),
+    ...(reason === undefined ? {} : { says: saysOf(reason) }),
   }
 }
 
@@ -35,6 +37,7 @@ export function reportOf(report: ConnectionReport) {
     ...report,
     at: whole(report.at),
     reason: plainText(report.reason, 2_000),
+    says: report.says && saysOf(report.says),
     credentialExpiresAt: timeOf(report.credentialExpiresAt ?? undefined) ?? null,
     steps: report.steps.map(
       (step): CheckStep => ({
@@ -42,9 +45,18 @@ export function reportOf(report: ConnectionReport) {
         ms: step.ms === null ? null : whole(Math.min(step.ms, 3_600_000)),
         message: plainText(step.message, 2_000),
         advice: plainText(step.advice, 2_000),
+        says: step.says && saysOf(step.says),
       }),
     ),
   }
+}
+
+export function saysOf({ name, params }: Says): Says {
+  const shown = Object.entries(params).map(([key, value]) => [
+    key,
+    typeof value === 'string' ? plainText(value, 500) : value,
+  ])
+  return { name, params: Object.fromEntries(shown) }
 }
 
 export function imageOf({ tag, digest, facts, pushedAt }: TaggedImage): WireImage {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Db } from '../../store/db/database.ts'
 import { AWAY_AFTER_MS, runnerAway } from './identity.ts'
 import type { CopyProgress, RunnerFailure, RunnerResult } from './protocol.ts'
@@ -40,18 +41,34 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
       )
       .where('id', '=', runner)
       .executeTakeFirst()
-    if (!row) throw runnerAway(`there is no runner "${runner}" any more; name another one`)
-    if (row.state === 'invited') throw runnerAway(`the runner "${runner}" has not enrolled yet`)
-    if (row.state === 'revoked') throw runnerAway(`the runner "${runner}" was revoked`)
+    const name = { name: runner }
+    if (!row) {
+      throw runnerAway(
+        `there is no runner "${runner}" any more; name another one`,
+        because('runner_unknown', name).reason,
+      )
+    }
+    if (row.state === 'invited') {
+      const { reason } = because('runner_not_enrolled', name)
+      throw runnerAway(`the runner "${runner}" has not enrolled yet`, reason)
+    }
+    if (row.state === 'revoked') {
+      const { reason } = because('runner_revoked', name)
+      throw runnerAway(`the runner "${runner}" was revoked`, reason)
+    }
     // Nobody would take it, so who waits would wait for ever.
     if (row.carrier !== runner) {
-      throw runnerAway(`the registry is not with the runner "${runner}" any more`)
+      throw runnerAway(
+        `the registry is not with the runner "${runner}" any more`,
+        because('runner_moved', name).reason,
+      )
     }
     const silent = clock() - (row.last_seen_at ?? 0)
     if (silent <= AWAY_AFTER_MS) return
     const since = new Date(row.last_seen_at ?? 0).toISOString()
     throw runnerAway(
       `the runner "${runner}" was last heard of at ${since}; see whether its program runs and reaches this server`,
+      because('runner_silent', name).reason,
     )
   }
 
@@ -82,10 +99,15 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
       if (task?.progress) onProgress?.(task.progress)
       if (!task) {
         await demandThere(asked)
-        throw runnerAway(`the runner "${runner}" does not do it any more`)
+        const { reason } = because('runner_given_up', { name: runner })
+        throw runnerAway(`the runner "${runner}" does not do it any more`, reason)
       }
       if (isHopeless(task)) {
-        throw new AppError('internal', `the runner "${runner}" ended at this again and again`)
+        throw new AppError(
+          'internal',
+          `the runner "${runner}" ended at this again and again`,
+          because('runner_given_up', { name: runner }),
+        )
       }
       // One that was lost with the runner waits for it, but not for ever.
       if (task.state === 'queued' || pause >= LONGEST_LOOK_MS) await demandThere(asked)
@@ -118,9 +140,11 @@ export function createAskRunner({ db, clock }: { db: Db; clock: Clock }): AskRun
 }
 
 /** As if it had happened here. */
-export function failureOf({ code, message, problem, retryAfter }: RunnerFailure): AppError {
+export function failureOf(failure: RunnerFailure): AppError {
+  const { code, message, problem, retryAfter, says } = failure
   return new AppError(code, message, {
     ...(problem === undefined ? {} : { problem }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(says === undefined ? {} : { reason: says }),
   })
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { CheckByRunner } from '../health/checks.ts'
 import { failedReport } from '../health/report.ts'
@@ -35,7 +36,13 @@ export function createByRunner(deps: { db: Db; clock: Clock }): ByRunner {
       .select('key_id')
       .where('id', '=', runner)
       .executeTakeFirst()
-    if (row && row.key_id !== runnerKey) throw new AppError('denied', newKeyReason(runner))
+    if (row && row.key_id !== runnerKey) {
+      throw new AppError(
+        'denied',
+        newKeyReason(runner),
+        because('runner_new_key', { name: runner }),
+      )
+    }
   }
 
   return {
@@ -58,11 +65,12 @@ export function createByRunner(deps: { db: Db; clock: Clock }): ByRunner {
         if (limit.aborted) {
           const seconds = CHECK_LIMIT_MS / 1000
           const reason = `the runner "${runner}" did not finish the test within ${seconds} s`
-          return failedReport(now, 'CREATE_JOB_FAILED', reason)
+          const { reason: says } = because('runner_slow', { name: runner, seconds })
+          return failedReport(now, 'CREATE_JOB_FAILED', reason, says)
         }
         if (!isAppError(error)) throw error
         const code = isRunnerAway(error) ? 'CREATE_JOB_FAILED' : 'SERVER_ERROR'
-        return failedReport(now, code, error.message)
+        return failedReport(now, code, error.message, error.details.reason)
       }
     },
 
@@ -120,7 +128,8 @@ function createSource(
     async list() {
       const result = await run({ kind: 'list', sync }, '')
       if (result.kind !== 'listed') throw odd(runner, result)
-      return { problem: result.problem, note: result.note }
+      const { problem, problemSays, note, noteSays } = result
+      return { problem, problemSays, note, noteSays }
     },
     async read({ repository }) {
       const result = await run({ kind: 'read', sync, repository }, repository)

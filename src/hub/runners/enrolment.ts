@@ -2,6 +2,7 @@ import { calculateJwkThumbprint, importJWK } from 'jose'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import { newSecret } from '../../lib/ids.ts'
+import { because } from '../../lib/reasons.ts'
 import { hashSecret } from '../../lib/secrets.ts'
 import type { Also, Db, Tx } from '../../store/db/database.ts'
 import { lockDefault } from '../registries/default.ts'
@@ -107,8 +108,14 @@ export async function enrol(
     }
     // What the program before was doing goes back.
     await releaseTasks(tx, id)
-    const reason = newKeyReason(id)
-    await failRegistries(tx, { runner: id, code: 'SERVER_ERROR', reason, now, exceptKey: keyId })
+    await failRegistries(tx, {
+      runner: id,
+      code: 'SERVER_ERROR',
+      reason: newKeyReason(id),
+      says: because('runner_new_key', { name: id }).reason,
+      now,
+      exceptKey: keyId,
+    })
     await also?.(tx, { id, name })
     return { id, name }
   })

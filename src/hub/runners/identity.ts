@@ -1,4 +1,5 @@
 import { AppError, isAppError } from '../../lib/errors.ts'
+import { because, type Says } from '../../lib/reasons.ts'
 
 /** What stands for this installation itself where a runner is named. */
 export const LOCAL = 'local'
@@ -12,12 +13,13 @@ export function checkRunnerId(id: string): void {
     throw new AppError(
       'invalid_input',
       'the id of a runner must be 1 to 64 letters, digits, ".", "_" and "-", and begin with a letter or digit',
-      { field: 'id' },
+      { field: 'id', ...because('runner_id_invalid', {}) },
     )
   }
   if (RESERVED.includes(id.toLowerCase())) {
     throw new AppError('invalid_input', `"${id}" has a meaning of its own; choose another id`, {
       field: 'id',
+      ...because('runner_id_reserved', { name: id }),
     })
   }
 }
@@ -26,8 +28,8 @@ export function checkRunnerId(id: string): void {
 export const AWAY_AFTER_MS = 60_000
 
 /** Nobody does the work of a runner but the runner, and that is not there. */
-export function runnerAway(message: string): AppError {
-  return new AppError('unavailable', message, { problem: 'runner' })
+export function runnerAway(message: string, reason: Says): AppError {
+  return new AppError('unavailable', message, { problem: 'runner', reason })
 }
 
 export function isRunnerAway(error: unknown): boolean {

@@ -1,4 +1,5 @@
-import { AppError } from '../../lib/errors.ts'
+import { AppError, type ErrorDetails } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Queryable } from '../../store/db/database.ts'
 import { LOCAL } from './identity.ts'
 import { PublicKey, type RunnerPublicKey } from './protocol.ts'
@@ -39,7 +40,10 @@ async function keyOf(
     return { publicKey: PublicKey.parse(JSON.parse(row.public_key)), keyId: row.key_id }
   }
   const why = row.state === 'revoked' ? 'was revoked' : 'has not enrolled yet'
-  throw invalid(`the runner "${runner}" ${why}, so nothing can be encrypted to it`)
+  throw invalid(
+    `the runner "${runner}" ${why}, so nothing can be encrypted to it`,
+    because(row.state === 'revoked' ? 'runner_revoked' : 'runner_not_enrolled', { name: runner }),
+  )
 }
 
 /**
@@ -63,10 +67,13 @@ export async function demandRunner(
     .where('id', '=', runner)
     .executeTakeFirst()
   if (!row) throw await unknownRunner(on, runner)
-  if (row.state === 'revoked') throw invalid(`the runner "${runner}" was revoked`)
+  if (row.state === 'revoked') {
+    throw invalid(`the runner "${runner}" was revoked`, because('runner_revoked', { name: runner }))
+  }
   if (row.project !== null && (projects === 'all' || projects.some((id) => id !== row.project))) {
     throw invalid(
       `the runner "${runner}" serves one project alone, and this registry is for others too`,
+      because('runner_other_project', { name: runner }),
     )
   }
   if (runnerKey && runnerKey !== row.key_id) {
@@ -85,9 +92,12 @@ export async function knownRunners(on: Queryable, project?: number): Promise<str
 
 async function unknownRunner(on: Queryable, runner: string): Promise<AppError> {
   const known = await knownRunners(on)
-  return invalid(`there is no runner ${JSON.stringify(runner)}; there are ${known.join(', ')}`)
+  return invalid(
+    `there is no runner ${JSON.stringify(runner)}; there are ${known.join(', ')}`,
+    because('runner_unknown', { name: runner.slice(0, 128) }),
+  )
 }
 
-function invalid(message: string): AppError {
-  return new AppError('invalid_input', message, { field: 'connectClusterId' })
+function invalid(message: string, reason: ErrorDetails): AppError {
+  return new AppError('invalid_input', message, { field: 'connectClusterId', ...reason })
 }

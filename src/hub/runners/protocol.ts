@@ -48,6 +48,12 @@ export const CredentialHash = z.string().regex(/^[0-9a-f]{64}$/, 'must be a sha2
 
 export const ProgramVersion = plain(64)
 
+/** The same as a sentence beside it, for the console. */
+const Told = z.strictObject({
+  name: z.string().regex(/^\w{1,64}$/),
+  params: z.record(z.string().regex(/^\w{1,32}$/), z.union([plain(500), z.number()])),
+})
+
 /** How work failed, as an `AppError` of the hub's would tell it. */
 export const Failure = z.strictObject({
   code: z.enum([
@@ -75,6 +81,7 @@ export const Failure = z.strictObject({
   /** See `AnswerProblem` and `RemoteProblem`. */
   problem: plain(64).optional(),
   retryAfter: whole.max(86_400).optional(),
+  says: Told.optional(),
 })
 
 /** A registry as its runner needs it; only the runner can open `secret`. */
@@ -196,6 +203,7 @@ export const Progress = z.strictObject({
   bytesMounted: whole,
   speed: whole,
   notes: z.array(plain(500)).max(20),
+  noteSays: z.array(Told).max(20).optional(),
 })
 
 /** For `/v2` of the hub, for the one repository that a copy is about. */
@@ -224,6 +232,7 @@ const Report = z.strictObject({
   at: time,
   ok: z.boolean(),
   reason: plain(2_000),
+  says: Told.optional(),
   code: z.enum(['CREATE_JOB_FAILED', 'REQUEST_API_ERROR', 'SERVER_ERROR']).nullable(),
   steps: z
     .array(
@@ -233,12 +242,7 @@ const Report = z.strictObject({
         ms: whole.max(3_600_000).nullable(),
         message: plain(2_000),
         advice: plain(2_000),
-        says: z
-          .strictObject({
-            name: z.string().regex(/^\w{1,64}$/),
-            params: z.record(z.string().regex(/^\w{1,32}$/), z.union([plain(500), z.number()])),
-          })
-          .optional(),
+        says: Told.optional(),
       }),
     )
     .max(CHECK_STEPS.length),
@@ -252,8 +256,10 @@ export const Result = z.discriminatedUnion('kind', [
     kind: z.literal('listed'),
     /** Why the list has gaps. */
     problem: plain(1_000).optional(),
+    problemSays: Told.optional(),
     /** Why it is not by the registry's own API. */
     note: plain(1_000).optional(),
+    noteSays: Told.optional(),
   }),
   z.strictObject({
     kind: z.literal('read'),

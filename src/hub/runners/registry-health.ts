@@ -1,3 +1,4 @@
+import type { Says } from '../../lib/reasons.ts'
 import type { Queryable } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
 
@@ -12,12 +13,14 @@ export async function failRegistries(
     runner,
     code,
     reason,
+    says,
     now,
     exceptKey,
   }: {
     runner: string
     code: NonNullable<Row<'registry'>['health_code']>
     reason: string
+    says: Says
     now: number
     exceptKey?: string
   },
@@ -27,6 +30,7 @@ export async function failRegistries(
     .set({
       health: 'failing',
       health_reason: reason,
+      health_says: JSON.stringify(says),
       health_code: code,
       health_steps: '[]',
       checked_at: now,

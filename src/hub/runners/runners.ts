@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Also, Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
 import { lockDefault } from '../registries/default.ts'
@@ -100,7 +101,10 @@ export function createRunners({ db, clock }: { db: Db; clock: Clock }): Runners 
       } catch (error) {
         if (!db.engine.isUniqueViolation(error)) throw error
         const message = `there is a runner "${id}" already; its program can be enrolled again`
-        throw new AppError('conflict', message, { field: 'id' })
+        throw new AppError('conflict', message, {
+          field: 'id',
+          ...because('runner_taken', { name: id }),
+        })
       }
     },
 
@@ -125,7 +129,8 @@ export function createRunners({ db, clock }: { db: Db; clock: Clock }): Runners 
         await tx.deleteFrom('runner_enrolment').where('runner', '=', id).execute()
         await tx.deleteFrom('runner_task').where('runner', '=', id).execute()
         const reason = `the runner "${id}" was revoked; name another one, or enrol it again`
-        await failRegistries(tx, { runner: id, code: 'CREATE_JOB_FAILED', reason, now })
+        const { reason: says } = because('runner_revoked', { name: id })
+        await failRegistries(tx, { runner: id, code: 'CREATE_JOB_FAILED', reason, says, now })
         await also?.(tx, { name })
       })
     },
@@ -146,6 +151,10 @@ export function createRunners({ db, clock }: { db: Db; clock: Clock }): Runners 
           throw new AppError(
             'in_use',
             `the runner "${id}" carries the work for ${told.join(', ')}${more}; give these another one first`,
+            because('runner_in_use', {
+              name: id,
+              registries: users.map((user) => user.name).join(', '),
+            }),
           )
         }
         await tx.deleteFrom('runner').where('id', '=', id).execute()
@@ -159,11 +168,18 @@ export function runnerUnknown(id: string): AppError {
   return new AppError('not_found', `there is no runner ${JSON.stringify(id.slice(0, 64))}`)
 }
 
-async function readRunners(
+/** In the order of creation. */
+export async function readRunners(
   on: Queryable,
   now: number,
-  { id, after, limit }: { id?: string; after?: number | undefined; limit?: number },
+  page: {
+    id?: string
+    ids?: readonly string[]
+    after?: number | undefined
+    limit?: number
+  },
 ): Promise<RunnerRecord[]> {
+  const { id, ids, after, limit } = page
   let query = on
     .selectFrom('runner as r')
     .leftJoin('project as p', 'p.id', 'r.project')
@@ -190,6 +206,7 @@ async function readRunners(
     ])
     .orderBy('r.seq')
   if (id !== undefined) query = query.where('r.id', '=', id)
+  if (ids !== undefined) query = query.where('r.id', 'in', ids)
   if (after !== undefined) query = query.where('r.seq', '>', after)
   if (limit !== undefined) query = query.limit(limit)
   const rows = await query.execute()

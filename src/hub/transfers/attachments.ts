@@ -1,5 +1,6 @@
+import { because } from '../../lib/reasons.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
-import type { CopySide } from './copy-types.ts'
+import type { CopyObserver, CopySide } from './copy-types.ts'
 import type { SourceTree } from './source-tree.ts'
 
 /*
@@ -25,7 +26,7 @@ export async function addAttachments(
   tree: SourceTree,
   { registry, repository }: CopySide,
   digests: readonly Digest[],
-  { signal, note }: { signal?: AbortSignal | undefined; note?: (sentence: string) => void },
+  { signal, note }: { signal?: AbortSignal | undefined; note?: CopyObserver['note'] },
 ): Promise<AttachedTag[]> {
   const tags: AttachedTag[] = []
   const seen = new Set<Digest>(digests)
@@ -63,7 +64,10 @@ export async function addAttachments(
   let level = [...digests]
   for (let depth = 0; level.length > 0; depth++) {
     if (depth === DEPTH_LIMIT) {
-      note?.(`what is attached more than ${DEPTH_LIMIT} levels deep was left out`)
+      note?.(
+        `what is attached more than ${DEPTH_LIMIT} levels deep was left out`,
+        because('note_too_deep', { most: DEPTH_LIMIT }).reason,
+      )
       break
     }
     const next: Digest[] = []

@@ -1,5 +1,6 @@
 import { AppError } from '../../lib/errors.ts'
 import { createLimit } from '../../lib/limit.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { type AttachedTag, addAttachments } from './attachments.ts'
 import type { CopyRequest, CopyResult } from './copy-types.ts'
@@ -48,7 +49,11 @@ async function resolve({ source, signal }: CopyRequest): Promise<Digest> {
   if (reference.kind === 'digest') return reference.digest
   const found = await registry.resolveManifest(repository, reference, { signal })
   if (found) return found.digest
-  throw new AppError('manifest_unknown', `${label} has no tag "${reference.tag}"`)
+  throw new AppError(
+    'manifest_unknown',
+    `${label} has no tag "${reference.tag}"`,
+    because('remote_manifest_absent', { name: label, reference: reference.tag }),
+  )
 }
 
 /** Told before anything is sent, since that may take hours. It is asked again at the end. */
@@ -62,6 +67,7 @@ async function demandTag(request: CopyRequest, digest: Digest): Promise<void> {
   throw new AppError(
     'conflict',
     `tag "${target.tag}" of ${target.label} is there with another digest, ${found.digest}, and was not to be overwritten`,
+    because('transfer_tag_taken', { name: target.tag, where: target.label }),
   )
 }
 
@@ -76,6 +82,7 @@ async function attachedTo(
   if (root !== asked) {
     observer?.note?.(
       'the index was written anew for the chosen platforms, so what was attached to the old one was left out',
+      because('note_index_rewritten', {}).reason,
     )
   }
   return addAttachments(tree, source, digests, {

@@ -1,3 +1,4 @@
+import type { Says } from '../../lib/reasons.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Reference } from '../../oci/reference.ts'
 import type { Registry } from '../../oci/registry.ts'
@@ -47,7 +48,7 @@ export interface CopyObserver {
   /** `bytes`: how many of the blob the target has by now. */
   blob?(digest: Digest, state: BlobState, bytes: number): void
   /** What was left out, and why; for people. */
-  note?(sentence: string): void
+  note?(sentence: string, says: Says): void
 }
 
 /** What a copy that was cut off left to the next one. */

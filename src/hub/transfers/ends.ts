@@ -1,6 +1,7 @@
 import type { Authorizer } from '../../accounts/authorize.ts'
 import type { Principal } from '../../accounts/principal.ts'
-import { AppError } from '../../lib/errors.ts'
+import { AppError, type ErrorDetails } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import {
   isRepositoryPath,
   isTag,
@@ -64,7 +65,13 @@ export async function resolveTransfer(
   const from = await endOf(access, project, source.registry)
   const sourceRepository = repositoryOf(from, source.repository, 'source.repository')
   const reference = parseReference(source.reference ?? 'latest')
-  if (!reference) throw invalid('source.reference', 'must be a tag or a digest')
+  if (!reference) {
+    throw invalid(
+      'source.reference',
+      'must be a tag or a digest',
+      because('tag_invalid', { name: (source.reference ?? '').slice(0, 140) }),
+    )
+  }
 
   const to = await endOf(access, project, target.registry)
   demandOneWay(from, to)
@@ -74,7 +81,9 @@ export async function resolveTransfer(
   const bare = prefix === '' ? last : `${prefix}/${last}`
   const targetRepository = repositoryOf(to, target.repository ?? bare, 'target.repository')
   const tag = target.tag ?? (reference.kind === 'tag' ? reference.tag : null)
-  if (tag !== null && !isTag(tag)) throw invalid('target.tag', 'must be a tag')
+  if (tag !== null && !isTag(tag)) {
+    throw invalid('target.tag', 'must be a tag', because('tag_invalid', { name: tag }))
+  }
 
   const resolved = {
     project,
@@ -110,7 +119,9 @@ export async function demandTransfer(
   const { source, target } = transfer
   if (source.registry !== null || target.registry !== null) {
     const project = await access.projects.get(transfer.project)
-    if (!project) throw new AppError('project_unknown', 'the project of the transfer is gone')
+    if (!project) {
+      throw new AppError('project_unknown', 'the project of the transfer is gone')
+    }
     await demandUse(access, principal, project)
     for (const { registry } of [source, target]) {
       if (registry !== null) await access.registries.resolve(project, registry)
@@ -156,7 +167,11 @@ async function projectOf(
   ].flatMap((repository) => (repository === undefined ? [] : [projectIn(repository)]))
   const names = named === undefined ? ours : [named]
   if (names.length === 0) {
-    throw invalid('project', 'is needed: it says in whose scope the registries are')
+    throw invalid(
+      'project',
+      'is needed: it says in whose scope the registries are',
+      because('field_required', {}),
+    )
   }
   for (const name of names) {
     const project = await projects.get(name)
@@ -169,7 +184,10 @@ async function projectOf(
   throw new AppError(
     'project_unknown',
     `project "${(names[0] ?? '').slice(0, 255)}" does not exist, or you may not see it`,
-    { field: 'project' },
+    {
+      field: 'project',
+      ...because('project_unknown', { name: (names[0] ?? '').slice(0, 255) }),
+    },
   )
 }
 
@@ -198,6 +216,7 @@ function demandOneWay(from: End, to: End): void {
   throw new AppError(
     'denied',
     `only the runner "${far.runner}" can speak to the registry "${far.name}", and it copies to and from this Entrepot alone; copy to "${SELF}" first, and from there`,
+    because('transfer_only_by_runner', { name: far.runner, registry: far.name }),
   )
 }
 
@@ -211,15 +230,21 @@ const endIn = ({ registry, name }: End, repository: string): TransferEnd => ({
 function repositoryOf({ registry }: End, text: string, field: string): string {
   const full = registry === null ? parseRepositoryName(text)?.full : text
   if (full !== undefined && isRepositoryPath(full)) return full
-  throw invalid(field, `"${text.slice(0, 255)}" is not a repository name`)
+  const name = text.slice(0, 255)
+  const reason = because('repository_name_invalid', { name })
+  throw invalid(field, `"${name}" is not a repository name`, reason)
 }
 
 function demandDifferent({ source, target }: Pick<ResolvedTransfer, 'source' | 'target'>): void {
   const same = source.registry === target.registry && source.repository === target.repository
   if (!same || source.reference !== target.tag) return
-  throw invalid('target', 'is where the image is already; give another tag or repository')
+  throw invalid(
+    'target',
+    'is where the image is already; give another tag or repository',
+    because('transfer_same_place', {}),
+  )
 }
 
-function invalid(field: string, message: string): AppError {
-  return new AppError('invalid_input', `"${field}" ${message}`, { field })
+function invalid(field: string, message: string, reason: ErrorDetails): AppError {
+  return new AppError('invalid_input', `"${field}" ${message}`, { field, ...reason })
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { JsonObject } from '../../oci/json.ts'
 import { isJsonObject } from '../../oci/json.ts'
 import type { Descriptor } from '../../oci/manifest.ts'
@@ -22,7 +23,7 @@ export function parsePlatform(text: string): Platform {
     throw new AppError(
       'invalid_input',
       `"${text.slice(0, 80)}" is not a platform; write linux/amd64 or linux/arm/v7`,
-      { field: 'platforms' },
+      { field: 'platforms', ...because('platform_invalid', { name: text.slice(0, 80) }) },
     )
   }
   return { os, architecture, ...(variant === undefined ? {} : { variant }) }
@@ -96,6 +97,9 @@ function platformMissing(platform: Platform, children: readonly Descriptor[]): A
   return new AppError(
     'not_found',
     `the image has nothing for ${formatPlatform(platform)}; it has ${list}`,
-    { field: 'platforms' },
+    {
+      field: 'platforms',
+      ...because('platform_missing', { name: formatPlatform(platform), known: list }),
+    },
   )
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
+import type { Says } from '../../lib/reasons.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { BlobState, CopyCheckpoint, CopyObserver } from './copy-types.ts'
 import type { BlobProgress } from './transfer.ts'
@@ -31,6 +32,8 @@ export interface RecordedProgress {
   /** Bytes per second over the last seconds. */
   speed: number
   notes: string[]
+  /** The same for the console. */
+  noteSays: Says[]
 }
 
 export interface TransferRecorder {
@@ -63,7 +66,7 @@ export function createRecorder({
   const done = new Map<Digest, (typeof DONE)[number]>()
   const sessions = new Map<Digest, string>()
   const begun = new Set<Digest>()
-  const notes: string[] = []
+  const notes = new Map<string, Says>()
   const samples: { at: number; bytes: number }[] = []
   let digest: Digest | undefined
   let manifests = 0
@@ -139,8 +142,8 @@ export function createRecorder({
         blob.bytes = bytes
         if (state === 'running') begun.add(which)
       },
-      note(sentence) {
-        if (notes.length < SHOWN_NOTES && !notes.includes(sentence)) notes.push(sentence)
+      note(sentence, says) {
+        if (notes.size < SHOWN_NOTES) notes.set(sentence, says)
       },
     },
     checkpoint: {
@@ -171,7 +174,8 @@ export function createRecorder({
         bytesSkipped: sum('skipped'),
         bytesMounted: sum('mounted'),
         speed: speed(),
-        notes: [...notes],
+        notes: [...notes.keys()],
+        noteSays: [...notes.values()],
       }
     },
     checkpointText: () =>

@@ -1,5 +1,6 @@
 import { AppError } from '../../lib/errors.ts'
 import { createLimit } from '../../lib/limit.ts'
+import { because } from '../../lib/reasons.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import {
   type Descriptor,
@@ -150,6 +151,7 @@ export function createSourceTree(source: CopySide, signal: AbortSignal | undefin
     throw new AppError(
       'manifest_unknown',
       `${label} has no ${digest}, which its index lists; choose the platforms that it has`,
+      because('transfer_incomplete', { name: label }),
     )
   }
 
@@ -244,5 +246,9 @@ function rewrittenIndex(content: ManifestContent, kept: readonly Descriptor[]): 
 }
 
 function gone(label: string, digest: Digest): AppError {
-  return new AppError('manifest_unknown', `${label} has no manifest ${digest}`)
+  return new AppError(
+    'manifest_unknown',
+    `${label} has no manifest ${digest}`,
+    because('remote_manifest_absent', { name: label, reference: digest }),
+  )
 }

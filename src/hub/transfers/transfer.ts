@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Says } from '../../lib/reasons.ts'
 import type { Row } from '../../store/db/schema.ts'
 
 /* A transfer as it is stored and shown. */
@@ -13,6 +14,11 @@ export const transferOptions = z.object({
 
 export type TransferOptions = z.output<typeof transferOptions>
 export type TransferState = Row<'transfer'>['state']
+
+const saysSchema = z.object({
+  name: z.string(),
+  params: z.record(z.string(), z.union([z.string(), z.number()])),
+})
 
 const blobProgress = z.object({
   digest: z.string(),
@@ -47,7 +53,9 @@ export interface Transfer {
   /** Bytes per second. */
   speed: number
   notes: string[]
-  error: { code: string; message: string } | null
+  /** The same for the console, in that order. */
+  noteSays: Says[]
+  error: { code: string; message: string; says?: Says | undefined } | null
   /** Epoch milliseconds, like the others. */
   waitsUntil: number | null
   createdAt: number
@@ -89,7 +97,17 @@ export function transferOf(row: Row<'transfer'> & { project_name: string }): Tra
     },
     speed: row.speed,
     notes: z.array(z.string()).parse(JSON.parse(row.notes)),
-    error: row.error === null ? null : { code: row.error_code ?? 'internal', message: row.error },
+    noteSays: z.array(saysSchema).parse(JSON.parse(row.note_says)),
+    error:
+      row.error === null
+        ? null
+        : {
+            code: row.error_code ?? 'internal',
+            message: row.error,
+            ...(row.error_says === null
+              ? {}
+              : { says: saysSchema.parse(JSON.parse(row.error_says)) }),
+          },
     waitsUntil: row.waits_until,
     createdAt: row.created_at,
     startedAt: row.started_at,

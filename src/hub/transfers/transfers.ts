@@ -3,6 +3,7 @@ import type { Principal } from '../../accounts/principal.ts'
 import type { JobQueue } from '../../jobs/queue.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Also, Db, Tx } from '../../store/db/database.ts'
 import { type AskedTransfer, resolveTransfer, type TransferAccess } from './ends.ts'
 import { type Transfer, type TransferState, transferOf } from './transfer.ts'
@@ -154,6 +155,7 @@ export function createTransfers({
           throw new AppError(
             'conflict',
             `transfer ${id} is ${state}, so there is nothing to cancel`,
+            because('transfer_over', {}),
           )
         }
         if (job !== null) await queue.cancel(tx, job)
@@ -177,6 +179,7 @@ export function createTransfers({
         throw new AppError(
           'denied',
           `transfer ${id} was asked for by ${transfer.requestedBy.name}, who alone can have it done again; ask for one of your own`,
+          because('transfer_not_yours', { name: transfer.requestedBy.name }),
         )
       }
       await db.transaction(async (tx) => {
@@ -186,13 +189,20 @@ export function createTransfers({
           throw new AppError(
             'conflict',
             `transfer ${id} is ${state}; only what failed or was cancelled can be done again`,
+            because('transfer_over', {}),
           )
         }
         const job = await queue.enqueue(tx, transferJobType, { transfer: id })
         await tx
           .updateTable('transfer')
           .set({ state: 'queued', job: job ?? null, run: null, digest: null, failures: 0 })
-          .set({ error: null, error_code: null, waits_until: null, finished_at: null })
+          .set({
+            error: null,
+            error_code: null,
+            error_says: null,
+            waits_until: null,
+            finished_at: null,
+          })
           .set({ updated_at: clock() })
           .where('id', '=', id)
           .execute()

@@ -1,4 +1,5 @@
-import { AppError } from '../../lib/errors.ts'
+import { AppError, type ErrorDetails } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { HandoutRequest } from './handout-types.ts'
 import { distributedImage, imageIn, readImage, type WrittenImage } from './image-name.ts'
 import { checkRule, NAMING_CASES, nameBuild } from './naming-rules.ts'
@@ -36,16 +37,24 @@ function writtenFor(request: HandoutRequest, image: string, now: number): Writte
   const written = readImage(image)
   if (purpose !== 'build') {
     if (written.tag !== undefined || written.digest !== undefined) return written
-    throw wrong('image', `say which "${image}" it should be: ${image}:tag or ${image}@sha256:…`)
+    throw wrong(
+      'image',
+      `say which "${image}" it should be: ${image}:tag or ${image}@sha256:…`,
+      because('image_needs_tag', { name: image }),
+    )
   }
   if (written.digest !== undefined) {
-    throw wrong('image', 'an image that is yet to be built has no digest')
+    throw wrong(
+      'image',
+      'an image that is yet to be built has no digest',
+      because('image_name_invalid', { name: image }),
+    )
   }
   if (written.tag !== undefined) return written
   const facts = { ...build, image: written.name, project: project.name, environment, at: now }
   return nameBuild(facts, rules)
 }
 
-function wrong(field: string, message: string): AppError {
-  return new AppError('invalid_input', message, { field })
+function wrong(field: string, message: string, reason: ErrorDetails = {}): AppError {
+  return new AppError('invalid_input', message, { field, ...reason })
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import { isRepositoryPath, isTag } from '../../oci/reference.ts'
 import { cleanPath, type RegistryPlace, registryHostOf } from './registry-host.ts'
@@ -26,9 +27,10 @@ export function readImage(text: string): WrittenImage {
   const hasTag = colon > named.lastIndexOf('/')
   const name = hasTag ? named.slice(0, colon) : named
   const tag = hasTag ? named.slice(colon + 1) : undefined
-  if (name === '' || more.length > 0) throw wrong(`"${text}" is no name of an image`)
-  if (tag !== undefined && !isTag(tag)) throw wrong(`"${tag}" cannot be a tag`)
-  if (digest !== undefined && !parseDigest(digest)) throw wrong(`"${digest}" is no digest`)
+  if (name === '' || more.length > 0) throw wrong(text, `"${text}" is no name of an image`)
+  if (tag !== undefined && !isTag(tag)) throw wrong(tag, `"${tag}" cannot be a tag`, 'tag_invalid')
+  if (digest !== undefined && !parseDigest(digest))
+    throw wrong(digest, `"${digest}" is no digest`, 'digest_invalid')
   return { name, tag, digest }
 }
 
@@ -39,18 +41,19 @@ export function readImage(text: string): WrittenImage {
 export function imageIn(place: RegistryPlace, image: WrittenImage): string {
   const { host, path } = registryHostOf(place)
   const name = cleanPath(image.name)
-  if (!isRepositoryPath(name)) throw wrong(notAName(image.name))
+  if (!isRepositoryPath(name)) throw wrong(image.name, notAName(image.name))
   const repository = [path, cleanPath(place.namespace), name]
     .filter((part) => part !== '')
     .join('/')
   if (!isRepositoryPath(repository)) {
     throw wrong(
+      repository,
       `"${repository}" cannot be in the name of an image; look at the registry's namespace`,
     )
   }
   const full = `${host}/${repository}`
   if (full.length > MOST) {
-    throw wrong(`"${full}" has ${full.length} characters; clients take ${MOST} at most`)
+    throw wrong(full, `"${full}" has ${full.length} characters; clients take ${MOST} at most`)
   }
   const tag = image.tag === undefined ? '' : `:${image.tag}`
   const digest = image.digest === undefined ? '' : `@${image.digest}`
@@ -67,9 +70,13 @@ export function distributedImage(source: string, tag?: string): WrittenImage {
   const name = written.name.slice(written.name.lastIndexOf('/') + 1)
   const kept = tag ?? written.tag
   if (kept === undefined) {
-    throw wrong(`"${source}" has no tag to keep; say which one the copy should have`)
+    throw wrong(
+      source,
+      `"${source}" has no tag to keep; say which one the copy should have`,
+      'image_needs_tag',
+    )
   }
-  if (!isTag(kept)) throw wrong(`"${kept}" cannot be a tag`)
+  if (!isTag(kept)) throw wrong(kept, `"${kept}" cannot be a tag`, 'tag_invalid')
   return { name, tag: kept }
 }
 
@@ -84,6 +91,14 @@ function notAName(name: string): string {
   )
 }
 
-function wrong(message: string): AppError {
-  return new AppError('invalid_input', message, { field: 'image' })
+function wrong(
+  name: string,
+  message: string,
+  reason:
+    | 'image_name_invalid'
+    | 'image_needs_tag'
+    | 'tag_invalid'
+    | 'digest_invalid' = 'image_name_invalid',
+): AppError {
+  return new AppError('invalid_input', message, { field: 'image', ...because(reason, { name }) })
 }

@@ -45,6 +45,8 @@ export interface RegistryTable {
   health: Generated<RegistryHealth>
   /** For people; empty when there is nothing to say. */
   health_reason: Generated<string>
+  /** JSON: the same for the console, where it has words for it. */
+  health_says: string | null
   health_code: 'CREATE_JOB_FAILED' | 'REQUEST_API_ERROR' | 'SERVER_ERROR' | null
   /** JSON: the steps of the last test. */
   health_steps: Generated<string>

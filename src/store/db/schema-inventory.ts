@@ -95,3 +95,7 @@ export interface ImageSyncTable {
   started_at: number | null
   finished_at: number | null
 }
+  /** JSON, as the others: the same for the console. */
+  note_says: string | null
+  list_error_says: string | null
+  error_says: string | null

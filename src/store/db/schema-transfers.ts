@@ -42,11 +42,15 @@ export interface TransferTable {
   speed: Generated<number>
   /** JSON: sentences on what was left out. */
   notes: Generated<string>
+  /** JSON: the same for the console, in that order. */
+  note_says: Generated<string>
   /** JWE: what the next run goes on with. Open uploads are capabilities. */
   checkpoint: string | null
   /** A sentence; of the last run that failed. */
   error: string | null
   error_code: string | null
+  /** JSON: the same for the console. */
+  error_says: string | null
   /** Runs that failed in a row without a byte getting through. */
   failures: Generated<number>
   /** When a queued one is tried again; null: as soon as may be. */

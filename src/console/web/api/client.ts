@@ -2,6 +2,7 @@
  * The one way to the server: `/api/v1`, with the session's cookie and, for changes, the header that
  * other sites cannot send. Every failure is an `ApiError` with the server's own sentence.
  */
+import type { Says } from '../../../lib/reasons.ts'
 
 const BASE = '/api/v1'
 
@@ -15,7 +16,7 @@ export class ApiError extends Error {
   readonly reason: string | undefined
   readonly params: Record<string, string | number>
   readonly requestId: string | undefined
-  readonly fields: readonly { field?: string; message: string }[]
+  readonly fields: readonly FieldProblem[]
 
   constructor(status: number, problem: Problem) {
     super(problem.detail)
@@ -28,13 +29,19 @@ export class ApiError extends Error {
   }
 }
 
+export interface FieldProblem {
+  field?: string
+  message: string
+  says?: Says
+}
+
 interface Problem {
   detail: string
   code: string
   reason?: string
   params?: Record<string, string | number>
   requestId?: string
-  errors?: { field?: string; message: string }[]
+  errors?: FieldProblem[]
 }
 
 let csrfToken = 'none'

@@ -1,5 +1,7 @@
 /* What `/api/v1` answers of registries of others; compared with the routes as `types.ts` is. */
 
+import type { Says } from '../../../lib/reasons.ts'
+
 export type Provider =
   | 'acr'
   | 'acr-enterprise'
@@ -39,6 +41,8 @@ export interface Registry {
   notes: string
   health: Health
   healthReason: string
+  /** The same in a form that can be translated. */
+  healthSays?: Says | undefined
   checkedAt: number | null
   lastSuccessAt: number | null
   credentialExpiresAt: number | null
@@ -71,13 +75,14 @@ export interface CheckStep {
   message: string
   advice: string
   /** The same in a form that can be translated. */
-  says?: { name: string; params: Record<string, string | number> } | undefined
+  says?: Says | undefined
 }
 
 export interface ConnectionReport {
   at: number
   ok: boolean
   reason: string
+  says?: Says | undefined
   steps: CheckStep[]
   credentialExpiresAt: number | null
 }
@@ -144,7 +149,8 @@ export interface Transfer {
   /** Bytes per second. */
   speed: number
   notes: string[]
-  error: { code: string; message: string } | null
+  noteSays: Says[]
+  error: { code: string; message: string; says?: Says | undefined } | null
   waitsUntil: number | null
   createdAt: number
   startedAt: number | null
@@ -181,10 +187,12 @@ export interface ImageSync {
   repositoriesFailed: number
   images: number
   manifestsRead: number
-  failures: { repository: string; reason: string; says?: CheckStep['says'] }[]
+  failures: { repository: string; reason: string; says?: Says | undefined }[]
   error: string | null
+  errorSays?: Says | undefined
   errorCode: 'CREATE_JOB_FAILED' | 'REQUEST_API_ERROR' | 'SERVER_ERROR' | null
   note: string | null
+  noteSays?: Says | undefined
   createdAt: number
   startedAt: number | null
   finishedAt: number | null

@@ -1,4 +1,4 @@
-import type { ImageSync, Registry, Transfer } from '../api/hub.ts'
+import type { ImageSync, Registry, Runner, Transfer } from '../api/hub.ts'
 import type { Job, Page } from '../api/types.ts'
 
 /*
@@ -11,6 +11,7 @@ interface Told {
   job: Job
   sync: ImageSync & { registry: string }
   registry: Registry
+  runner: Runner
 }
 
 type Kind = keyof Told
@@ -20,7 +21,7 @@ export const ONE_TRANSFER = '/transfers/one'
 
 const SOON_MS = 1_000
 const MOST_REMEMBERED = 1_000
-const KINDS: readonly Kind[] = ['transfer', 'job', 'sync', 'registry']
+const KINDS: readonly Kind[] = ['transfer', 'job', 'sync', 'registry', 'runner']
 
 type Key = readonly unknown[]
 
@@ -107,6 +108,11 @@ export function createPatcher(queries: ReadData): Patcher {
       // Whether it is new, or the default in place of another one, the list alone tells.
       soon('/registries')
     },
+    runner(runner) {
+      if (!replace('/runners', runner)) return
+      soon('/runners')
+      soon('/overview')
+    },
   }
 
   return {
@@ -118,6 +124,7 @@ export function createPatcher(queries: ReadData): Patcher {
         ONE_TRANSFER,
         '/jobs',
         '/registries',
+        '/runners',
         '/images',
         '/overview',
       ]) {

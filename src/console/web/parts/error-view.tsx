@@ -2,6 +2,7 @@ import { Alert, Button, Space } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useFormat } from '../format.ts'
 import { type Said, sayProblem } from './said.ts'
+import { Original, Quoted } from './server-said.tsx'
 
 /** A title and a sentence in the reader's language; the server's own one is a click away. */
 export function ErrorView({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
@@ -23,14 +24,7 @@ export function Explanation({ said: { sentence, original, requestId } }: { said:
   return (
     <Space orientation="vertical" size={4}>
       {sentence && <span className="broken">{sentence}</span>}
-      {original && (
-        <details>
-          <summary>{t('problem.original')}</summary>
-          <span className="broken" lang="en">
-            {original}
-          </span>
-        </details>
-      )}
+      {original && (sentence ? <Original text={original} /> : <Quoted text={original} />)}
       {requestId && (
         <small>
           {t('problem.requestId')} <code className="mono">{requestId}</code>

@@ -3,6 +3,7 @@ import { type ReactNode, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError } from '../api/client.ts'
 import { ErrorView, useSay } from './error-view.tsx'
+import { useServerSaid } from './server-said.tsx'
 import { whenSlow } from './when-slow.ts'
 
 export interface FormModalProps<T> {
@@ -51,18 +52,20 @@ export function FormModal<T extends object>(props: FormModalProps<T>) {
 }
 
 export function useFieldErrors<T>(form: FormInstance<T>, error: unknown): void {
-  const { i18n } = useTranslation()
   const sentence = useSay()(error).sentence
+  const say = useServerSaid()
+  const told =
+    error instanceof ApiError
+      ? error.fields.map(({ field, message, says }) => {
+          // What is said of the one field that is wrong is what is said of all.
+          const same = message === error.message && sentence !== undefined
+          return { field, text: same ? sentence : say({ text: message, says }) }
+        })
+      : []
+  const key = JSON.stringify(told)
   useEffect(() => {
-    if (!(error instanceof ApiError)) return
     const known = form.getFieldsValue() as object
-    const fields = error.fields.filter(({ field }) => field !== undefined && field in known)
-    form.setFields(
-      fields.map(({ field, message }) => {
-        // What is said of the one field that is wrong is what is said of all.
-        const same = message === error.message && i18n.language !== 'en'
-        return { name: field, errors: [same && sentence ? sentence : message] }
-      }) as never,
-    )
-  }, [form, error, sentence, i18n])
+    const fields = (JSON.parse(key) as typeof told).filter(({ field }) => field && field in known)
+    form.setFields(fields.map(({ field, text }) => ({ name: field, errors: [text] })) as never)
+  }, [form, key])
 }

@@ -1,4 +1,5 @@
 import type { TFunction } from 'i18next'
+import type { Says } from '../../../lib/reasons.ts'
 import { ApiError } from '../api/client.ts'
 import type { Format } from '../format.ts'
 
@@ -32,11 +33,7 @@ export function sayProblem(error: unknown, { t, language, format }: Language): S
       code === 'quota_exceeded' && typeof value === 'number' ? format.bytes(value) : value,
     ]),
   )
-  const role = typeof params.role === 'string' ? lookUp(t, 'roles', params.role) : undefined
-  const sentence =
-    reason === undefined
-      ? undefined
-      : lookUp(t, 'reasons', reason, role ? { ...shown, role } : shown)
+  const sentence = reason === undefined ? undefined : sayReason(t, { name: reason, params: shown })
   const said = message || undefined
   // The server speaks English.
   if (language === 'en') return { title, sentence: said, original: undefined, requestId }
@@ -44,11 +41,12 @@ export function sayProblem(error: unknown, { t, language, format }: Language): S
 }
 
 /** undefined: there are no words for it in this language. */
-export function sayReason(
-  t: TFunction,
-  { name, params }: { name: string; params: Record<string, string | number> },
-): string | undefined {
-  return lookUp(t, 'reasons', name, params)
+export function sayReason(t: TFunction, { name, params }: Says): string | undefined {
+  const role = typeof params.role === 'string' ? lookUp(t, 'roles', params.role) : undefined
+  const text = lookUp(t, 'reasons', name, role ? { ...params, role } : params)
+  const { said } = params
+  if (text === undefined || typeof said !== 'string') return text
+  return `${text}${t('problem.answered', { replace: { said } })}`
 }
 
 /** A text whose key comes from the server; undefined: there is none. */

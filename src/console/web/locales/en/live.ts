@@ -71,6 +71,7 @@ export const live = {
     anyPlatform: 'All platforms',
     anyRegistry: 'All registries',
     anySize: 'Any size',
+    byPlainApi: 'Read in the plain way of all registries, not by its own API:',
     cron: 'Cron expression',
     cronHint: 'Minute, hour, day, month, day of the week',
     daily: 'All registries are read every day at 01:00 UTC anyway.',

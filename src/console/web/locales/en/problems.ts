@@ -1,6 +1,8 @@
-import type { ErrorCode, OwnErrorCode, Reasons } from '../../api/problems.ts'
+import type { ErrorCode } from '../../../../lib/error-code.ts'
+import type { Reason } from '../../../../lib/reasons.ts'
 
-type Code = ErrorCode | OwnErrorCode
+/** The browser itself says two besides. */
+type Code = ErrorCode | 'unreachable' | 'wrong_credentials'
 
 const errors = {
   address_refused: 'This address may not be asked',
@@ -45,7 +47,12 @@ const errors = {
 
 export const problems = {
   errors: errors as Record<Code, string>,
-  problem: { original: 'As the server says it', requestId: 'Request' },
+  problem: {
+    answered: 'It answered: “{{said}}”',
+    original: 'As the server says it',
+    requestId: 'Request',
+    saidSo: 'The server says:',
+  },
   /** The server's own sentences are in English already. */
-  reasons: {} as Partial<Record<keyof Reasons, string>>,
+  reasons: {} as Partial<Record<Reason, string>>,
 }

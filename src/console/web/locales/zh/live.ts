@@ -73,6 +73,7 @@ export const live: Pick<Texts, 'live' | 'transfers' | 'inventory'> = {
     anyPlatform: '所有平台',
     anyRegistry: '所有镜像仓库',
     anySize: '任意大小',
+    byPlainApi: '未能使用镜像仓库自己的 API，已改用标准接口读取：',
     cron: 'Cron 表达式',
     cronHint: '分钟、小时、日、月、星期',
     daily: '所有镜像仓库每天 01:00（UTC）都会同步。',

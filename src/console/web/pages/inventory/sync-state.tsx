@@ -7,7 +7,7 @@ import type { ImageSync, Registry, SyncState as State } from '../../api/hub.ts'
 import type { Page } from '../../api/types.ts'
 import { useLivePace } from '../../live/live.ts'
 import { inOrder } from '../../parts/in-order.ts'
-import { sayReason } from '../../parts/said.ts'
+import { ServerSaid } from '../../parts/server-said.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { Time } from '../../parts/values.tsx'
 import { whenSlow } from '../../parts/when-slow.ts'
@@ -129,43 +129,31 @@ export function SyncFailures({ sync }: { sync: ImageSync }) {
   )
 }
 
-/** Of the registry as a whole; the server's own sentence is English. */
-function SyncProblem({ sync: { error, errorCode, state } }: { sync: ImageSync }) {
+/** Of the registry as a whole. */
+function SyncProblem({ sync: { error, errorSays, errorCode, state } }: { sync: ImageSync }) {
   const { t, i18n } = useTranslation()
   if (!error) return null
-  if (i18n.language === 'en') return <div>{error}</div>
-  return (
-    <>
-      {errorCode
+  const frame =
+    i18n.language === 'en'
+      ? ''
+      : errorCode
         ? t(`inventory.failedAs.${errorCode}`)
         : state === 'partial'
           ? t('inventory.incomplete')
-          : t('inventory.paused')}
-      <Original text={error} />
-    </>
+          : t('inventory.paused')
+  return (
+    <div>
+      {frame && <div>{frame}</div>}
+      <ServerSaid text={error} says={errorSays} />
+    </div>
   )
 }
 
 function RepositoryFailure({ failure }: { failure: ImageSync['failures'][number] }) {
   const { repository, reason, says } = failure
-  const { t, i18n } = useTranslation()
-  const said = i18n.language === 'en' || !says ? undefined : sayReason(t, says)
   return (
     <li>
-      <span className="mono">{repository}</span>: {said ?? reason}
-      {said && <Original text={reason} />}
+      <span className="mono">{repository}</span>: <ServerSaid text={reason} says={says} />
     </li>
-  )
-}
-
-function Original({ text }: { text: string }) {
-  const { t } = useTranslation()
-  return (
-    <details>
-      <summary>{t('problem.original')}</summary>
-      <span className="broken" lang="en">
-        {text}
-      </span>
-    </details>
   )
 }

@@ -7,6 +7,7 @@ import type { Registry } from '../../api/hub.ts'
 import { List, useFilters, useList } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { SearchBox } from '../../parts/search-box.tsx'
+import { useServerSaid } from '../../parts/server-said.tsx'
 import { Time } from '../../parts/values.tsx'
 import { useSession } from '../../session.ts'
 import { HealthTag } from './health-tag.tsx'
@@ -19,6 +20,7 @@ export function RegistriesPage() {
   const { name, provider } = useSearch({ from: '/shell/signed-in/registries' })
   const isAdmin = useSession().account?.admin === true
   const filter = useFilters()
+  const say = useServerSaid()
   const navigate = useNavigate()
   const list = useList<Registry>({ path: '/registries', query: { nameHas: name, provider } })
   const [leaving, setLeaving] = useState<Registry>()
@@ -82,7 +84,7 @@ export function RegistriesPage() {
                 </Space>
                 {row.healthReason && (
                   <div className="cell-note three-lines" title={row.healthReason}>
-                    {row.healthReason}
+                    {say({ text: row.healthReason, says: row.healthSays })}
                   </div>
                 )}
               </div>

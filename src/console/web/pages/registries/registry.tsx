@@ -7,6 +7,7 @@ import { ApiError, get, path } from '../../api/client.ts'
 import type { ConnectionReport, Registry } from '../../api/hub.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
+import { ServerSaid } from '../../parts/server-said.tsx'
 import { Time } from '../../parts/values.tsx'
 import { useSession } from '../../session.ts'
 import { Browse } from './browse.tsx'
@@ -95,7 +96,12 @@ function Details({ registry }: { registry: Registry }) {
         </Space>
       </PageHead>
       {registry.health === 'failing' && registry.healthReason && (
-        <Alert type="error" showIcon title={registry.healthReason} style={{ marginBottom: 12 }} />
+        <Alert
+          type="error"
+          showIcon
+          title={<ServerSaid text={registry.healthReason} says={registry.healthSays} />}
+          style={{ marginBottom: 12 }}
+        />
       )}
       <Tabs
         activeKey={tabs.some(({ key }) => key === tab) ? tab : 'overview'}

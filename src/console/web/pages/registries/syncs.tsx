@@ -6,6 +6,7 @@ import type { ImageSync, Registry } from '../../api/hub.ts'
 import { useFormat } from '../../format.ts'
 import { useLivePace } from '../../live/live.ts'
 import { List, useList } from '../../parts/list.tsx'
+import { ServerSaid } from '../../parts/server-said.tsx'
 import { Time } from '../../parts/values.tsx'
 import { useSession } from '../../session.ts'
 import { SyncFailures, SyncNow, SyncProgress, SyncTag } from '../inventory/sync-state.tsx'
@@ -49,7 +50,11 @@ export function Syncs({ registry }: { registry: Registry }) {
           rowExpandable: (sync) => sync.failures.length > 0 || Boolean(sync.error ?? sync.note),
           expandedRowRender: (sync) => (
             <>
-              {sync.note && <p className="cell-note">{sync.note}</p>}
+              {sync.note && (
+                <div className="cell-note">
+                  {t('inventory.byPlainApi')} <ServerSaid text={sync.note} says={sync.noteSays} />
+                </div>
+              )}
               <SyncFailures sync={sync} />
             </>
           ),

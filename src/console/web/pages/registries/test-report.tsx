@@ -4,6 +4,7 @@ import type { CheckStep, ConnectionReport } from '../../api/hub.ts'
 import { useFormat } from '../../format.ts'
 import { inOrder } from '../../parts/in-order.ts'
 import { sayReason } from '../../parts/said.ts'
+import { ServerSaid } from '../../parts/server-said.tsx'
 import { Time } from '../../parts/values.tsx'
 
 const COLORS: Record<CheckStep['result'], string> = {
@@ -17,7 +18,7 @@ const COLORS: Record<CheckStep['result'], string> = {
 export function TestReport({ report }: { report: ConnectionReport }) {
   const { t } = useTranslation()
   const say = useSayStep()
-  const { at, ok, reason, steps, credentialExpiresAt } = report
+  const { at, ok, reason, says, steps, credentialExpiresAt } = report
   const failed = steps.find(({ result }) => result === 'failed')
   return (
     <section aria-label={t('hub.test.run')}>
@@ -25,7 +26,9 @@ export function TestReport({ report }: { report: ConnectionReport }) {
         type={ok ? 'success' : 'error'}
         showIcon
         title={ok ? t('hub.test.well') : t('hub.test.failed')}
-        description={(failed && say(failed)) ?? (reason || undefined)}
+        description={
+          (failed && say(failed)) ?? (reason ? <ServerSaid text={reason} says={says} /> : undefined)
+        }
       />
       <p className="cell-note">
         {t('hub.test.at')} <Time at={at} />
@@ -55,8 +58,16 @@ function Step({ step: whole }: { step: CheckStep }) {
       <div style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
         <strong>{t(`hub.test.steps.${step}`)}</strong>
         {said && <div title={[message, advice].filter(Boolean).join('; ')}>{said}</div>}
-        {!said && message && <div>{message}</div>}
-        {!said && advice && <div className="cell-note">{advice}</div>}
+        {!said && message && (
+          <div>
+            <ServerSaid text={message} />
+          </div>
+        )}
+        {!said && advice && (
+          <div className="cell-note">
+            <ServerSaid text={advice} />
+          </div>
+        )}
       </div>
       <div className="nowrap">
         {ms !== null && <span className="cell-note">{format.duration(ms)} </span>}

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import { path, post, remove } from '../../api/client.ts'
 import type { Runner, RunnerInvitation, RunnerState } from '../../api/hub.ts'
 import { useFormat } from '../../format.ts'
+import { useLivePace } from '../../live/live.ts'
 import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { List, useList } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
@@ -13,7 +14,7 @@ import { Time } from '../../parts/values.tsx'
 import { InvitationShown, type ShownInvitation } from './invitation-shown.tsx'
 import { NewRunner } from './new-runner.tsx'
 
-const REFRESH_MS = 3_000
+const ASK_MS = 3_000
 const COLORS: Record<RunnerState, string> = {
   invited: 'blue',
   online: 'green',
@@ -25,7 +26,8 @@ const COLORS: Record<RunnerState, string> = {
 export function RunnersPage() {
   const { t } = useTranslation()
   const format = useFormat()
-  const list = useList<Runner>({ path: '/runners', every: REFRESH_MS })
+  const every = useLivePace(ASK_MS)
+  const list = useList<Runner>({ path: '/runners', every })
   const [creating, setCreating] = useState(false)
   const [shown, setShown] = useState<ShownInvitation>()
   return (

@@ -7,6 +7,7 @@ import { useFormat } from '../../format.ts'
 import { useLivePace } from '../../live/live.ts'
 import { List, useFilters, useList } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
+import { ServerSaid } from '../../parts/server-said.tsx'
 import { Source } from '../../parts/source.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { Time } from '../../parts/values.tsx'
@@ -67,7 +68,11 @@ export function JobsPage() {
             render: (_, job) => (
               <>
                 <span className="mono">{job.name}</span>
-                {job.error && <div className="cell-note">{job.error.slice(0, 200)}</div>}
+                {job.error && (
+                  <div className="cell-note">
+                    <ServerSaid text={job.error.slice(0, 200)} />
+                  </div>
+                )}
               </>
             ),
           },

@@ -9,8 +9,8 @@ import { useFormat } from '../../format.ts'
 import { useLivePace } from '../../live/live.ts'
 import { ONE_TRANSFER } from '../../live/patcher.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
-import { inOrder } from '../../parts/in-order.ts'
 import { PageHead } from '../../parts/page-head.tsx'
+import { ServerSaid } from '../../parts/server-said.tsx'
 import { DigestText, Size, Time } from '../../parts/values.tsx'
 import { BlobList } from './blob-list.tsx'
 import { TransferActions } from './transfer-actions.tsx'
@@ -42,7 +42,7 @@ export function TransferPage() {
 
 function Details({ transfer }: { transfer: Transfer }) {
   const { t } = useTranslation()
-  const { source, error, notes } = transfer
+  const { source, error, notes, noteSays } = transfer
   const { total } = transfer.bytes
   return (
     <>
@@ -64,7 +64,7 @@ function Details({ transfer }: { transfer: Transfer }) {
       <Outcome transfer={transfer} />
       {error && (
         <div style={{ marginBottom: 16 }}>
-          <ErrorView error={new ApiError(400, { code: error.code, detail: error.message })} />
+          <ErrorView error={problemOf(error)} />
         </div>
       )}
       {notes.length > 0 && (
@@ -73,8 +73,10 @@ function Details({ transfer }: { transfer: Transfer }) {
           style={{ marginBottom: 16 }}
           title={
             <ul style={{ margin: 0, paddingInlineStart: 20 }}>
-              {inOrder(notes, (note) => (
-                <li lang="en">{note}</li>
+              {notes.map((note, i) => (
+                <li key={note}>
+                  <ServerSaid text={note} says={noteSays[i]} />
+                </li>
               ))}
             </ul>
           }
@@ -90,6 +92,11 @@ function Details({ transfer }: { transfer: Transfer }) {
       </div>
     </>
   )
+}
+
+function problemOf({ code, message, says }: NonNullable<Transfer['error']>): ApiError {
+  const reason = says && { reason: says.name, params: says.params }
+  return new ApiError(400, { code, detail: message, ...reason })
 }
 
 /** What an end, or a pause, means for the target. */
