@@ -54,6 +54,7 @@ export async function performCopy(
         ...progress,
         digest: recorder.digest() ?? null,
         notes: progress.notes.map((note) => plainText(note, 500)),
+        noteSays: progress.noteSays.map(saysOf),
       }
     )
   }
@@ -61,7 +62,6 @@ export async function performCopy(
     const progress = progressOf()
     if (!progress) return
     await tell(task, 'pages', { page: { kind: 'progress', progress } }, z.undefined(), signal)
-        noteSays: progress.noteSays.map(saysOf),
   }
 
   let telling: Promise<void> = Promise.resolve()

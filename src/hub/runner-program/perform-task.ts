@@ -8,7 +8,6 @@ import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { GuardedFetch } from '../../lib/guarded-fetch.ts'
 import type { Log } from '../../lib/log.ts'
-import { because } from '../../lib/reasons.ts'
 import { checkConnection } from '../health/check-connection.ts'
 import { listRepositories } from '../inventory/list-repositories.ts'
 import type { RepositoryStore } from '../inventory/repository-store.ts'
@@ -25,6 +24,7 @@ import {
 import { openLogin } from '../runners/sealed-login.ts'
 import { performCopy } from './perform-copy.ts'
 import { failureOf, imageOf, partsOf, plainText, reportOf, saysOf, timeOf } from './wire-values.ts'
+import { because } from '../../lib/reasons.ts'
 
 /** A test is for somebody who looks at it: it does not wait long for a registry to recover. */
 const CHECK_PATIENCE = { tries: 2, longestWait: 3_000 }
@@ -198,11 +198,11 @@ export function createPerformTask(deps: PerformDeps): PerformTask {
       return {
         kind: 'listed',
         ...(problem === undefined ? {} : { problem: plainText(problem, 1_000) }),
-        ...(note === undefined ? {} : { note: plainText(note, 1_000) }),
-      }
         ...(problemSays === undefined ? {} : { problemSays: saysOf(problemSays) }),
-    }
+        ...(note === undefined ? {} : { note: plainText(note, 1_000) }),
         ...(noteSays === undefined ? {} : { noteSays: saysOf(noteSays) }),
+      }
+    }
     const store = storeOf(task, signal)
     const result = await syncRepository({ store, registry: remote }, work.repository, signal)
     const { images, manifestsRead, error } = result

@@ -187,21 +187,6 @@ async function createRun(
     const now = clock()
     const values = await columns()
     await writeRun(
-  /** @throws AppError conflict when what the runner says that it brought is not here */
-  async function demandArrived(root: string | null): Promise<void> {
-    const { repository, name, tag } = transfer.target
-    const { platforms, index } = optionsOf(row)
-    // The digest of an index that was written anew is known to who wrote it alone.
-    const isNew = index === 'rewrite' && platforms.length > 0
-    const digest = parseDigest((isNew ? root : told?.digest) ?? '')
-    if (!digest) throw new AppError('conflict', 'the runner does not say what it has copied')
-    await verifyArrived(
-      { registry: deps.ownRegistry(principal), repository, label: `${name}:${repository}` },
-      { digest, tag, platforms: isNew ? [] : platforms.map(parsePlatform) },
-      signal,
-    )
-  }
-
       db,
       { id, run },
       {
@@ -210,12 +195,12 @@ async function createRun(
         state,
         error: error?.message ?? null,
         error_code: error?.code ?? null,
+        error_says: saysOf(error),
         speed: 0,
         finished_at: now,
       },
     )
   }
-        error_says: saysOf(error),
 
   async function fail(error: unknown): Promise<void> {
     await writing.catch(() => {})
@@ -244,12 +229,12 @@ async function createRun(
         failures: next.failures,
         error: next.error.message,
         error_code: next.error.code,
+        error_says: saysOf(next.error),
         waits_until: next.until,
       },
     )
     if (written) throw new Postponed(next.until, next.error.message)
   }
-        error_says: saysOf(next.error),
 }
 
 function requestOf(
@@ -286,18 +271,18 @@ function columnsOf(progress: RecordedProgress | CopyProgress) {
     bytes_mounted: progress.bytesMounted,
     speed: progress.speed,
     notes: JSON.stringify(progress.notes),
-  }
-}
-
-/** One that cannot be opened, as the key was changed, costs no more than what it knew. */
-async function openCheckpoint(sealer: Sealer, sealed: string): Promise<string | undefined> {
     note_says: JSON.stringify(progress.noteSays ?? []),
-  return sealer.openText(sealed).catch(() => undefined)
+  }
 }
 
 function saysOf(error: AppError | undefined): string | null {
   const reason = error?.details.reason
   return reason === undefined ? null : JSON.stringify(reason)
+}
+
+/** One that cannot be opened, as the key was changed, costs no more than what it knew. */
+async function openCheckpoint(sealer: Sealer, sealed: string): Promise<string | undefined> {
+  return sealer.openText(sealed).catch(() => undefined)
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

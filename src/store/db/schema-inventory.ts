@@ -81,12 +81,16 @@ export interface ImageSyncTable {
   manifests_read: Generated<number>
   /** Why it was read by `/v2` and not by the registry's own API; null: it was not. */
   note: string | null
+  /** JSON, as the others: the same for the console. */
+  note_says: string | null
   /** Why the list of repositories has gaps; null: it has none. */
   list_error: string | null
+  list_error_says: string | null
   /** JSON: the first of the failures, `{repository, reason}`. */
   reasons: Generated<string>
   /** A sentence; of what ended it, or held it up. */
   error: string | null
+  error_says: string | null
   error_code: 'CREATE_JOB_FAILED' | 'REQUEST_API_ERROR' | 'SERVER_ERROR' | null
   /** Pauses in a row without a repository getting done. */
   pauses: Generated<number>
@@ -95,7 +99,3 @@ export interface ImageSyncTable {
   started_at: number | null
   finished_at: number | null
 }
-  /** JSON, as the others: the same for the console. */
-  note_says: string | null
-  list_error_says: string | null
-  error_says: string | null
