@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { because } from '../lib/reasons.ts'
 import type { Db, Tx } from '../store/db/database.ts'
+import { unlessFull } from './unless-full.ts'
 
 /*
  * Failed sign-ins, as rows, so that all processes count together. Two counters: of an account
@@ -115,17 +116,15 @@ export function createLoginGuard(deps: {
       const now = clock()
       const good = rows.get(keys.good)
       if (!rows.has(keys.pair) && good && now - good.window_start < DAY_MS) return
-      await db.transaction(
-        async (tx) => {
-          await tx.deleteFrom('login_failure').where('key', '=', keys.pair).execute()
-          await tx
-            .insertInto('login_failure')
-            .values({ key: keys.good, failures: 0, window_start: now, blocked_until: 0 })
-            .onConflict((conflict) => conflict.column('key').doUpdateSet({ window_start: now }))
-            .execute()
-        },
-        { durable: false },
-      )
+      const note = async (tx: Tx) => {
+        await tx.deleteFrom('login_failure').where('key', '=', keys.pair).execute()
+        await tx
+          .insertInto('login_failure')
+          .values({ key: keys.good, failures: 0, window_start: now, blocked_until: 0 })
+          .onConflict((conflict) => conflict.column('key').doUpdateSet({ window_start: now }))
+          .execute()
+      }
+      await unlessFull(() => db.transaction(note, { durable: false }))
     },
     async sweep() {
       const now = clock()

@@ -2,10 +2,11 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
 import { hashSecret } from '../lib/secrets.ts'
-import type { Db } from '../store/db/database.ts'
+import type { Db, Tx } from '../store/db/database.ts'
 import { mayEnter, stateColumns, stateOf } from './account-states.ts'
 import { keepNewest } from './keep-newest.ts'
 import type { Principal } from './principal.ts'
+import { unlessFull } from './unless-full.ts'
 
 /** Every `docker login` makes one and no logout gives it back: the oldest make room. */
 const MAX_PER_ACCOUNT = 100
@@ -88,15 +89,13 @@ export function createRefreshTokens(deps: {
         .executeTakeFirst()
       if (!row) throw refused()
       if (row.token_expires_at < now + lifetimeMs - DAY_MS) {
-        await db.transaction(
-          (tx) =>
-            tx
-              .updateTable('refresh_token')
-              .set({ expires_at: now + lifetimeMs })
-              .where('id', '=', row.token_id)
-              .execute(),
-          { durable: false },
-        )
+        const extend = (tx: Tx) =>
+          tx
+            .updateTable('refresh_token')
+            .set({ expires_at: now + lifetimeMs })
+            .where('id', '=', row.token_id)
+            .execute()
+        await unlessFull(() => db.transaction(extend, { durable: false }))
       }
       const { id, kind, name, isAdmin, epoch, expiresAt } = stateOf(row)
       return {

@@ -1,10 +1,12 @@
 import { createOperations } from '../http/operations.ts'
 import { startServer } from '../http/server.ts'
 import { systemClock } from '../lib/clock.ts'
+import { isAppError } from '../lib/errors.ts'
 import { renderMetrics } from '../lib/metrics-text.ts'
 import type { ProcessContext, RunningProcess } from '../lib/process.ts'
 import { loadTls, watchTls } from '../lib/tls.ts'
 import { createPulls } from '../registry/pulls.ts'
+import type { LocalRegistry } from '../registry/registry.ts'
 import { createFaces } from './faces.ts'
 import { buildParts, databaseAnswers } from './parts.ts'
 
@@ -24,6 +26,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
     authenticator: accounts.authenticator,
     ready: () => supervisor?.ready() ?? ready(),
     databaseAnswers: () => databaseAnswers(db),
+    whyReadOnly: () => whyReadOnly(parts.registry),
     metrics: async () =>
       renderMetrics((await supervisor?.snapshots()) ?? [await metrics.snapshot()]),
     settings: { metricsPublic: config.metrics.public, metricsToken: config.metrics.token },
@@ -60,5 +63,15 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
       await activity.stop()
       await db.close()
     },
+  }
+}
+
+async function whyReadOnly({ uploads }: LocalRegistry): Promise<string | undefined> {
+  try {
+    await uploads.demandRoom(0)
+    return undefined
+  } catch (error) {
+    if (isAppError(error, 'storage_full')) return error.message
+    throw error
   }
 }

@@ -7,6 +7,8 @@ export interface OperationsDeps {
   /** True while this installation can do its work. */
   ready(): Promise<boolean>
   databaseAnswers(): Promise<boolean>
+  /** Why nothing can be pushed although all else works; undefined: it can. */
+  whyReadOnly(): Promise<string | undefined>
   /** Text format of Prometheus. */
   metrics(): Promise<string>
   settings: { metricsPublic: boolean; metricsToken: string | undefined }
@@ -23,6 +25,12 @@ export function createOperations(deps: OperationsDeps): Face {
     return principal.isAdmin
   }
 
+  /** Pulls go on from a full disk: who says no here is sent none. */
+  async function state(): Promise<string> {
+    const why = await deps.whyReadOnly()
+    return why === undefined ? 'ready' : `ready, but to read only: ${why}`
+  }
+
   return {
     async handle(context) {
       switch (context.path) {
@@ -34,7 +42,7 @@ export function createOperations(deps: OperationsDeps): Face {
           return text(200, 'ok')
         case '/readyz':
           context.route = 'readyz'
-          if (await deps.ready()) return text(200, 'ready')
+          if (await deps.ready()) return text(200, await state())
           return text(
             503,
             (await deps.databaseAnswers())

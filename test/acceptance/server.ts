@@ -15,6 +15,8 @@ export type Credentials = { readonly username: string; readonly password: string
 export type ServerOptions = {
   /** Extra `ENTREPOT_…` settings. */
   readonly env?: Readonly<Record<string, string>>
+  /** A folder of the test's own, instead of a new one; that which it lies in is removed at the end. */
+  readonly dataDir?: string
   /** Starts on the data folder (and port and password) of a server that has stopped. */
   readonly after?: Server
   /** Serves HTTPS with a certificate that the server makes for itself. */
@@ -186,7 +188,9 @@ export const startProcess = async (options: ServerOptions = {}): Promise<Server>
   const url = `${options.tls ? 'https' : 'http'}://${host}`
   // A folder inside the temporary one: making it, for its owner only, is up to the server.
   const dataDir =
-    after?.dataDir ?? join(await mkdtemp(join(tmpdir(), 'entrepot-acceptance-')), 'data')
+    after?.dataDir ??
+    options.dataDir ??
+    join(await mkdtemp(join(tmpdir(), 'entrepot-acceptance-')), 'data')
   const admin = after?.admin ??
     options.admin ?? { username: 'admin', password: `Aa1-${crypto.randomUUID()}` }
 

@@ -2,6 +2,7 @@ import type { Authenticator } from '../../accounts/authenticate.ts'
 import { anonymous, type GrantedScope, type Principal } from '../../accounts/principal.ts'
 import type { RefreshTokens } from '../../accounts/refresh-tokens.ts'
 import type { RegistryTokens } from '../../accounts/registry-tokens.ts'
+import { unlessFull } from '../../accounts/unless-full.ts'
 import { AppError } from '../../lib/errors.ts'
 import { errorResponse } from './errors.ts'
 import { readForm } from './form.ts'
@@ -113,7 +114,9 @@ export function createTokenEndpoint(deps: {
       info.service,
     )
     const refreshToken = asked.offline
-      ? (asked.refreshToken ?? (await refreshTokens.issue(principal, info.service)))
+      ? (asked.refreshToken ??
+        // Without it the client keeps the password instead, and can pull from a full disk.
+        (await unlessFull(() => refreshTokens.issue(principal, info.service))))
       : undefined
     const body = {
       token,

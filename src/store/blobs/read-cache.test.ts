@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { AppError } from '../../lib/errors.ts'
 import { openReadCache, type ReadCache } from './read-cache.ts'
 
 let folder: string
@@ -97,4 +98,24 @@ test('what a process that died left half is removed after a while', async () => 
   age(dead, 2 * 3_600_000)
   await cache.fill('ab/2', 100, async () => bytes(100))
   expect(existsSync(dead)).toBeFalse()
+})
+
+test('beside a full disk what nobody uses goes, and the copy is tried once more', async () => {
+  const idle = (await cache.fill('ab/1', 300, async () => bytes(300))) ?? ''
+  age(idle, 3_600_000)
+  let tries = 0
+  const fullAtFirst = async () => {
+    if (++tries === 1) throw new AppError('storage_full', 'full')
+    return bytes(100)
+  }
+  expect(await cache.fill('ab/2', 100, fullAtFirst)).toBeString()
+  expect(existsSync(idle)).toBe(false)
+  // What is in use stays, so there is nothing to try again with.
+  const full = cache.fill('ab/3', 100, async () => {
+    tries++
+    throw new AppError('storage_full', 'full')
+  })
+  await expect(full).rejects.toThrow('full')
+  expect(tries).toBe(3)
+  expect(files()).toHaveLength(1)
 })

@@ -10,6 +10,7 @@ import {
   utimes,
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
 import type { ByteRange } from '../../oci/range.ts'
 import { onDisk } from './file-errors.ts'
@@ -28,6 +29,9 @@ const IN_USE_MS = 60_000
 const ABANDONED_MS = 3_600_000
 /** How much may be added before the folder is measured again, as a share of its limit. */
 const MEASURE_SHARE = 0.05
+const FULL =
+  'the disk through which the registry passes blobs of its bucket is full; an administrator of the ' +
+  'system has to make room'
 const PIECE_BYTES = 32 * 1024 * 1024
 const AT_ONCE = 4
 
@@ -37,6 +41,7 @@ export interface ReadCache {
   /**
    * Makes the copy, once for all who ask; undefined when there are no such bytes. Large ones are
    * asked for in pieces, several at once, since nothing can be sent before the last one came.
+   * @throws AppError storage_full where the disk is, also without the copies that nobody uses
    */
   fill(key: string, size: number, source: Source): Promise<string | undefined>
 }
@@ -57,7 +62,7 @@ async function copyPiece(file: FileHandle, piece: ByteRange, source: Source): Pr
   let at = piece.start
   for await (const chunk of stream) {
     for (let done = 0; done < chunk.length; ) {
-      const wrote = await onDisk(() => file.write(chunk, done, chunk.length - done, at))
+      const wrote = await onDisk(() => file.write(chunk, done, chunk.length - done, at), FULL)
       done += wrote.bytesWritten
       at += wrote.bytesWritten
     }
@@ -82,9 +87,9 @@ export function openReadCache({
   async function copy(key: string, size: number, source: Source): Promise<string | undefined> {
     await makeRoom(size)
     const path = pathOf(key)
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await onDisk(() => mkdir(dirname(path), { recursive: true, mode: 0o700 }), FULL)
     const unfinished = `${path}.${newHex(8)}${UNFINISHED}`
-    const file = await onDisk(() => open(unfinished, 'wx', 0o600))
+    const file = await onDisk(() => open(unfinished, 'wx', 0o600), FULL)
     const pieces = piecesOf(size).values()
     // False once a piece was not there or broke off: the others need not go on.
     let isWhole = true
@@ -111,18 +116,35 @@ export function openReadCache({
   async function makeRoom(size: number): Promise<void> {
     unmeasured += size
     if (unmeasured < limitBytes * MEASURE_SHARE) return
+    await keepWithin(limitBytes, size)
+  }
+
+  /** Returns how many bytes were given back. */
+  async function keepWithin(limit: number, size: number): Promise<number> {
     unmeasured = 0
     const copies = await measure()
+    let removed = 0
     let total = copies.reduce((sum, found) => sum + found.size, size)
     const now = Date.now()
     for (const { path, size: bytes, usedAt } of copies.sort((a, b) => a.usedAt - b.usedAt)) {
       const isGivenUp = path.endsWith(UNFINISHED) && usedAt < now - ABANDONED_MS
-      if (!isGivenUp && (total <= limitBytes || usedAt > now - IN_USE_MS)) continue
+      if (!isGivenUp && (total <= limit || usedAt > now - IN_USE_MS)) continue
       await unlink(path).catch(() => {})
       total -= bytes
+      removed += bytes
     }
     // Nothing may be removed yet: look again with the next one.
-    if (total > limitBytes) unmeasured = Number.POSITIVE_INFINITY
+    if (total > limit) unmeasured = Number.POSITIVE_INFINITY
+    return removed
+  }
+
+  /** The disk may be full of other things than ours. Copies are what it needs least. */
+  async function copyOntoFullDisk(
+    failure: unknown,
+    ...copied: Parameters<typeof copy>
+  ): Promise<string | undefined> {
+    if (!isAppError(failure, 'storage_full') || (await keepWithin(0, 0)) === 0) throw failure
+    return copy(...copied)
   }
 
   async function measure(): Promise<{ path: string; size: number; usedAt: number }[]> {
@@ -160,7 +182,9 @@ export function openReadCache({
       if (found !== undefined) return found
       const already = running.get(key)
       if (already) return already
-      const made = copy(key, size, source).finally(() => running.delete(key))
+      const made = copy(key, size, source)
+        .catch((error: unknown) => copyOntoFullDisk(error, key, size, source))
+        .finally(() => running.delete(key))
       running.set(key, made)
       return made
     },

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { AppError } from '../../lib/errors.ts'
+import { AppError, isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
-import type { BlobAppender, BlobPosition, BlobStore } from './blob-store.ts'
+import type { BlobAppender, BlobPosition, BlobSource, BlobStore } from './blob-store.ts'
 import { openReadCache } from './read-cache.ts'
 import { type AppenderStart, openS3Appender, tailObject } from './s3-appender.ts'
 import { createS3Bucket } from './s3-bucket.ts'
@@ -183,15 +183,21 @@ export function openS3Store(settings: S3Settings, { folder }: { folder: string }
           ? undefined
           : { kind: 'file', file: new Blob([]) }
       }
-      const isPart = end - start + 1 < size
-      if (isPart && end - start < IN_MEMORY_BYTES && !(await cache.find(key, size))) {
+      const inMemory = async (): Promise<BlobSource | undefined> => {
         const bytes = await readBytes(bucket, name, { start, end })
         return bytes && { kind: 'file', file: new Blob([bytes]) }
       }
-      const path = await cache.fill(key, size, (piece) => streamRange(bucket, name, piece))
-      return path === undefined
-        ? undefined
-        : { kind: 'file', file: Bun.file(path).slice(start, end + 1) }
+      const isPart = end - start + 1 < size
+      const isSmall = end - start < IN_MEMORY_BYTES
+      if (isPart && isSmall && !(await cache.find(key, size))) return inMemory()
+      try {
+        const path = await cache.fill(key, size, (piece) => streamRange(bucket, name, piece))
+        if (path === undefined) return undefined
+        return { kind: 'file', file: Bun.file(path).slice(start, end + 1) }
+      } catch (error) {
+        if (isSmall && isAppError(error, 'storage_full')) return inMemory()
+        throw error
+      }
     },
 
     async stream(key, size) {
