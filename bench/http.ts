@@ -1,4 +1,5 @@
 import { createReplyParser, type Reply } from './reply-parser.ts'
+import { openSocket, type Socket, waitBegins, waitEnds } from './sockets.ts'
 
 /** Where requests go, and as whom. */
 export type Endpoint = {
@@ -37,98 +38,101 @@ type Waiting = {
   reject(error: Error): void
 }
 
+/** Room for the head of an answer and a small body; what is larger is mostly dropped unseen. */
+const received = Buffer.allocUnsafe(16 * 1024)
+/** Only a connection that was left alone for so long may have been closed for it. */
+const IDLE_MS = 1000
+
 let connections = 0
 
 /**
- * A keep-alive connection of raw TCP: no pool, no header object, no stream.
+ * A keep-alive connection of raw TCP: no pool, no header object, no stream, and bodies that are
+ * only counted are never copied out of the kernel.
  *
  * `Bun.fetch` and `node:http` would spend more CPU on a request than a fast server does, and on a
  * machine of two cores that would be measured as the server being slow.
  */
 export async function connect(endpoint: Endpoint): Promise<Connection> {
   const ports = [endpoint.port, ...(endpoint.replicas ?? [])]
+  const port = ports[connections++ % ports.length] ?? endpoint.port
   const parser = createReplyParser()
   let waiting: Waiting | null = null
   let broken: Error | null = null
-
-  const port = ports[connections++ % ports.length] ?? endpoint.port
-  let socket: Bun.Socket | null = await open()
+  let lastUsed = performance.now()
+  let socket = await open()
 
   return { exchange, close }
 
-  async function open(): Promise<Bun.Socket> {
-    const opened = await Bun.connect({
-      hostname: endpoint.host,
-      port,
-      socket: {
-        data(_socket, data) {
-          receive(data)
-        },
-        drain() {
-          write()
-        },
-        close() {
-          // Bun gives a connection ten seconds for its first request, and preparing takes longer.
-          if (waiting === null) socket = null
-          else fail(new Error('the server closed the connection'))
-        },
-        error(_socket, error) {
-          fail(error)
-        },
-      },
-    })
-    opened.setNoDelay(true)
-    return opened
+  function open(): Promise<Socket> {
+    return openSocket(endpoint.host, port, onReady)
   }
 
   async function exchange(request: Exchange): Promise<Reply> {
     if (broken !== null) throw broken
     if (waiting !== null) throw new Error('a request is under way already')
-    socket ??= await open()
+    // Servers give a connection a while for its first request, and preparing takes longer.
+    if (performance.now() - lastUsed > IDLE_MS && socket.hasEnded()) {
+      socket.close()
+      socket = await open()
+    }
     return new Promise((resolve, reject) => {
       parser.expect({ bodyless: request.bodyless === true, keep: request.keep === true })
       waiting = { request, piece: 0, offset: 0, resolve, reject }
-      write()
+      waitBegins()
+      write(waiting)
     })
   }
 
-  function write(): void {
-    if (waiting === null || socket === null) return
-    const pieces = waiting.request.pieces
+  function onReady(): void {
+    if (waiting !== null) write(waiting)
+    if (waiting !== null) receive()
+  }
+
+  function write(current: Waiting): void {
+    const { pieces, onSent } = current.request
     for (;;) {
-      const piece = pieces[waiting.piece]
+      const piece = pieces[current.piece]
       if (piece === undefined) return
-      const size = piece.length - waiting.offset
-      const written = socket.write(piece, waiting.offset, size)
-      if (written < 0) {
+      const sent = socket.send(piece, current.offset)
+      if (sent === 'later') return
+      if (sent === 'closed') {
+        // What the server said before it closed tells more than that it did.
+        receive()
         fail(new Error('the connection is closed'))
         return
       }
-      if (written < size) {
-        waiting.offset += written
-        return
-      }
-      waiting.piece += 1
-      waiting.offset = 0
-      if (waiting.piece === pieces.length) waiting.request.onSent?.()
+      current.offset += sent
+      if (current.offset < piece.length) continue
+      current.piece += 1
+      current.offset = 0
+      if (current.piece === pieces.length) onSent?.()
     }
   }
 
-  function receive(data: Buffer): void {
-    if (waiting === null) {
-      fail(new Error('bytes arrived that nobody asked for'))
-      return
+  /** Until the answer is complete or nothing more is there. */
+  function receive(): void {
+    for (let reply: Reply | null = null; reply === null && waiting !== null; ) {
+      const unseen = parser.droppable()
+      const got = unseen > 0 ? socket.drop(unseen) : socket.receive(received)
+      if (got === 'later') return
+      if (got === 'closed') {
+        fail(new Error('the server closed the connection'))
+        return
+      }
+      try {
+        reply = unseen > 0 ? parser.drop(got) : parser.feed(received.subarray(0, got))
+      } catch (error) {
+        fail(error instanceof Error ? error : new Error(String(error)))
+        return
+      }
+      if (reply !== null) finish(waiting, reply)
     }
-    let reply: Reply | null
-    try {
-      reply = parser.feed(data)
-    } catch (error) {
-      fail(error instanceof Error ? error : new Error(String(error)))
-      return
-    }
-    if (reply === null) return
-    const { request, piece, resolve, reject } = waiting
+  }
+
+  function finish({ request, piece, resolve, reject }: Waiting, reply: Reply): void {
     waiting = null
+    waitEnds()
+    lastUsed = performance.now()
     // An answer before the body was sent leaves the connection in the middle of a request.
     if (piece < request.pieces.length) broken = new Error('answered before the body was sent')
     if (reply.status === request.status && broken === null) resolve(reply)
@@ -138,13 +142,15 @@ export async function connect(endpoint: Endpoint): Promise<Connection> {
   function fail(error: Error): void {
     broken ??= error
     const current = waiting
+    if (current === null) return
     waiting = null
-    current?.reject(broken)
+    waitEnds()
+    current.reject(broken)
   }
 
   function close(): void {
-    broken ??= new Error('closed')
-    socket?.end()
+    fail(new Error('closed'))
+    socket.close()
   }
 }
 

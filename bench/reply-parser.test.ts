@@ -75,3 +75,41 @@ test('an answer without any length is an error', () => {
     'without a length',
   )
 })
+
+test('a body that nobody keeps may be dropped unseen, but for what came with its head', () => {
+  const parser = createReplyParser()
+  parser.expect({ bodyless: false, keep: false })
+  expect(parser.droppable()).toBe(0)
+  expect(parser.feed(Buffer.from(sized.slice(0, -4)))).toBeNull()
+  expect(parser.droppable()).toBe(4)
+  expect(parser.drop(1)).toBeNull()
+  expect(parser.drop(3)).toMatchObject({ status: 200, length: 11 })
+})
+
+test('what is kept, chunked or an error has to be seen', () => {
+  const errorAnswer = sized.replace('200 OK', '500 Oh')
+  for (const [text, keep] of [
+    [sized, true],
+    [chunked, false],
+    [errorAnswer, false],
+  ] as const) {
+    const parser = createReplyParser()
+    parser.expect({ bodyless: false, keep })
+    parser.feed(Buffer.from(text.slice(0, -4)))
+    expect(parser.droppable()).toBe(0)
+    expect(() => parser.drop(1)).toThrow('have to be seen')
+  }
+})
+
+test('what was fed may be written over', () => {
+  const parser = createReplyParser()
+  parser.expect({ bodyless: false, keep: true })
+  const buffer = Buffer.alloc(8)
+  let reply: Reply | null = null
+  for (let at = 0; at < sized.length; at += buffer.length) {
+    const piece = sized.slice(at, at + buffer.length)
+    buffer.write(piece, 'latin1')
+    reply = parser.feed(buffer.subarray(0, piece.length))
+  }
+  expect(reply?.body.toString()).toBe('hello world')
+})

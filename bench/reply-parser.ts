@@ -13,15 +13,19 @@ export type Reply = {
 export type ReplyParser = {
   /** Says what the next answer belongs to: `bodyless` for HEAD, `keep` to get the body. */
   expect(options: { bodyless: boolean; keep: boolean }): void
-  /** Takes what arrived; gives the answer when it is complete. */
+  /** Takes what arrived; gives the answer when it is complete. Keeps nothing of `data` itself. */
   feed(data: Buffer): Reply | null
+  /** How many of the next bytes nobody has to see: those of a body that is only counted. */
+  droppable(): number
+  /** Takes note of so many of them; gives the answer when it is complete. */
+  drop(bytes: number): Reply | null
 }
 
 /**
  * Reads answers of one keep-alive connection without pipelining.
  *
  * Bodies of a known length are counted and never touched, so that a pull costs the generator
- * nothing but the `read` calls. The chunked form is here for the lists of Go servers.
+ * nothing but calls of the system. The chunked form is here for the lists of Go servers.
  */
 export function createReplyParser(): ReplyParser {
   let bodyless = false
@@ -32,13 +36,14 @@ export function createReplyParser(): ReplyParser {
   let chunks: ChunkReader | null = null
   let kept: Buffer[] = []
 
-  return { expect, feed }
+  return { expect, feed, droppable, drop }
 
   function expect(options: { bodyless: boolean; keep: boolean }): void {
     bodyless = options.bodyless
     keep = options.keep
     pending = null
     reply = null
+    remaining = 0
     chunks = null
     kept = []
   }
@@ -48,7 +53,7 @@ export function createReplyParser(): ReplyParser {
     const joined: Buffer = pending === null ? data : Buffer.concat([pending, data])
     const end = joined.indexOf(headEnd)
     if (end < 0) {
-      pending = joined
+      pending = Buffer.from(joined)
       return null
     }
     pending = null
@@ -69,6 +74,17 @@ export function createReplyParser(): ReplyParser {
     return readBody(reply, rest)
   }
 
+  function droppable(): number {
+    return reply === null || keep || chunks !== null ? 0 : remaining
+  }
+
+  function drop(bytes: number): Reply | null {
+    if (reply === null || bytes > droppable()) throw new Error('these bytes have to be seen')
+    remaining -= bytes
+    reply.length += bytes
+    return remaining === 0 ? reply : null
+  }
+
   function readBody(current: Reply, data: Buffer): Reply | null {
     let complete: boolean
     if (chunks !== null) {
@@ -86,7 +102,7 @@ export function createReplyParser(): ReplyParser {
 
   function take(current: Reply, piece: Buffer): void {
     current.length += piece.length
-    if (keep) kept.push(piece)
+    if (keep) kept.push(Buffer.from(piece))
   }
 }
 

@@ -2,6 +2,7 @@ import type { Authorizer } from '../accounts/authorize.ts'
 import type { Principal } from '../accounts/principal.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { shareReads } from '../lib/shared-reads.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { ByteRange } from '../oci/range.ts'
 import type { RepositoryName } from '../oci/reference.ts'
@@ -82,7 +83,7 @@ export function createBlobs(deps: {
 }): Blobs {
   const { db, store, clock, repositories, authorizer } = deps
 
-  const find = prepare(db, (asked: { project: string; path: string; digest: Digest }) =>
+  const findNow = prepare(db, (asked: { project: string; path: string; digest: Digest }) =>
     db.query
       .selectFrom('project')
       .innerJoin('repository', 'repository.project', 'project.id')
@@ -105,6 +106,11 @@ export function createBlobs(deps: {
       .where('repository.state', '=', LIVE)
       .where('repository_blob.digest', '=', asked.digest)
       .where('content.state', '=', LIVE),
+  )
+
+  const find = shareReads(
+    ({ project, path, digest }: Parameters<typeof findNow>[0]) => `${project} ${path} ${digest}`,
+    findNow,
   )
 
   const links = createBlobLinks({ db, clock })

@@ -1,3 +1,4 @@
+import { shareReads } from '../lib/shared-reads.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Db } from '../store/db/database.ts'
 import { LIVE, prepare } from '../store/db/prepared.ts'
@@ -34,20 +35,35 @@ export function prepareManifestReads(db: Db) {
     'manifest.size',
   ] as const
 
+  const headByDigest = prepare(db, (asked: Parameters<typeof byDigest>[0]) =>
+    byDigest(asked).select(head),
+  )
+  const headByTag = prepare(db, (asked: Parameters<typeof byTag>[0]) => byTag(asked).select(head))
+  const getByDigest = prepare(db, (asked: Parameters<typeof byDigest>[0]) =>
+    byDigest(asked)
+      .innerJoin('content_body', 'content_body.content', 'manifest.content')
+      .select([...head, 'content_body.bytes']),
+  )
+  const getByTag = prepare(db, (asked: Parameters<typeof byTag>[0]) =>
+    byTag(asked)
+      .innerJoin('content_body', 'content_body.content', 'manifest.content')
+      .select([...head, 'tag.id as tagId', 'content_body.bytes']),
+  )
+
   return {
-    headByDigest: prepare(db, (asked: Parameters<typeof byDigest>[0]) =>
-      byDigest(asked).select(head),
-    ),
-    headByTag: prepare(db, (asked: Parameters<typeof byTag>[0]) => byTag(asked).select(head)),
-    getByDigest: prepare(db, (asked: Parameters<typeof byDigest>[0]) =>
-      byDigest(asked)
-        .innerJoin('content_body', 'content_body.content', 'manifest.content')
-        .select([...head, 'content_body.bytes']),
-    ),
-    getByTag: prepare(db, (asked: Parameters<typeof byTag>[0]) =>
-      byTag(asked)
-        .innerJoin('content_body', 'content_body.content', 'manifest.content')
-        .select([...head, 'tag.id as tagId', 'content_body.bytes']),
-    ),
+    headByDigest: shareReads(digestKey, headByDigest),
+    headByTag: shareReads(tagKey, headByTag),
+    getByDigest: shareReads(digestKey, getByDigest),
+    getByTag: shareReads(tagKey, getByTag),
   }
+}
+
+/* None of the three can have a space in it. */
+
+function digestKey({ project, path, digest }: InRepository & { digest: Digest }): string {
+  return `${project} ${path} ${digest}`
+}
+
+function tagKey({ project, path, tag }: InRepository & { tag: string }): string {
+  return `${project} ${path} ${tag}`
 }
