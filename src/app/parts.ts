@@ -66,7 +66,10 @@ export async function buildParts(
     clock,
     authorizer: accounts.authorizer,
     projects: createProjects({ db, clock }),
-    settings: { sparse: config.manifests.sparse },
+    settings: {
+      sparse: config.manifests.sparse,
+      openUploadsPerAccount: config.uploads.openPerAccount,
+    },
     writer: `${name}-${newHex(8)}`,
     watch: createChartRecorder({ clock, log }),
     activity,

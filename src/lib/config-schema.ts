@@ -143,6 +143,15 @@ export const configSchema = z.object({
     expireAfter: duration({ min: '1h', max: '90d' }).prefault('168h').meta({
       description: 'Unfinished uploads are removed when nothing was added for this long.',
     }),
+    openPerAccount: integer({ min: 10, max: 1_000_000 })
+      .prefault(1_000)
+      .meta({
+        description:
+          'Uploads that a user or robot may have unfinished at the same time, about; all who did not ' +
+          'sign in count as one. Each that is pushed has one for a moment, so this is far above what ' +
+          'builds need. Where it is reached, those that were not used for an hour give way; then ' +
+          'no more can be begun (429).',
+      }),
   }),
   manifests: z.object({
     sparse: flag()

@@ -37,7 +37,7 @@ describe('where settings come from', () => {
     const { config, origins, warnings } = load()
     expect(config.listen.address).toEqual({ host: '127.0.0.1', port: 5000 })
     expect(config.data).toBe(join(folder, 'data'))
-    expect(config.uploads).toEqual({ idleTimeout: 300_000, expireAfter: 604_800_000 })
+    expect(config.uploads).toMatchObject({ idleTimeout: 300_000, expireAfter: 604_800_000 })
     expect(config.publicUrl).toBeUndefined()
     expect(origins.size).toBe(0)
     expect(warnings).toEqual([])

@@ -15,6 +15,9 @@ import { createRepositories, type Repositories } from './repositories.ts'
 import { createTags, type Tags } from './tags.ts'
 import { createUploads, type Uploads } from './uploads.ts'
 
+/** Unless the settings say otherwise. */
+const OPEN_UPLOADS_PER_ACCOUNT = 1_000
+
 /** Our own registry, for every face. */
 export interface LocalRegistry {
   projects: Projects
@@ -34,7 +37,7 @@ export function createRegistry(deps: {
   clock: Clock
   authorizer: Authorizer
   projects: Projects
-  settings: { sparse: boolean }
+  settings: { sparse: boolean; openUploadsPerAccount?: number }
   /** Names this process in the rows of uploads. */
   writer: string
   /** Keeps a read model of what is pushed. */
@@ -50,7 +53,11 @@ export function createRegistry(deps: {
     repositories,
     tags,
     blobs,
-    uploads: createUploads({ ...deps, blobs }),
+    uploads: createUploads({
+      ...deps,
+      blobs,
+      openPerAccount: deps.settings.openUploadsPerAccount ?? OPEN_UPLOADS_PER_ACCOUNT,
+    }),
     manifests: createManifests({
       ...deps,
       watch: deps.watch?.({ blobs }) ?? watchNothing,

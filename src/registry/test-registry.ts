@@ -24,6 +24,7 @@ export interface TestProcess extends LocalRegistry {
 
 export interface ProcessOptions {
   sparse?: boolean
+  openUploadsPerAccount?: number
   /** Puts something between the registry and its store. */
   store?: (store: BlobStore) => BlobStore
   /** Puts something between the registry and its database. */
@@ -82,7 +83,8 @@ export async function createTestRegistry(
 
   function open(own: ProcessOptions = {}): TestProcess {
     const merged = { ...options, ...own }
-    const { sparse = false, store: wrapStore, db: wrapDb, createWatch } = merged
+    const { sparse = false, openUploadsPerAccount, store: wrapStore, db: wrapDb } = merged
+    const { createWatch } = merged
     const connection = counted(database.open())
     const db = wrapDb ? wrapDb(connection) : connection
     const registry = createRegistry({
@@ -95,7 +97,7 @@ export async function createTestRegistry(
         settings: { anonymousWrite: true, projectCreators: 'all' },
       }),
       projects: createProjects({ db, clock }),
-      settings: { sparse },
+      settings: { sparse, ...(openUploadsPerAccount ? { openUploadsPerAccount } : {}) },
       writer: `process-${++processes}`,
       ...(createWatch ? { watch: createWatch(clock) } : {}),
     })

@@ -5,6 +5,7 @@ import { algorithmOf, type Digest, type DigestAlgorithm, hexOf } from '../oci/di
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Blobs } from './blobs.ts'
+import { createOpenUploads } from './open-uploads.ts'
 import { unknownKeys } from './orphans.ts'
 import type { Projects } from './projects.ts'
 import type { Pusher } from './repositories.ts'
@@ -18,6 +19,7 @@ import {
   type Upload,
   type UploadOwner,
 } from './upload-session.ts'
+import { createUploadSweep } from './upload-sweep.ts'
 import { openUploadWriter, type UploadWriter } from './upload-writer.ts'
 
 /** After these nothing was committed, so the bytes are still ours to remove. */
@@ -53,7 +55,10 @@ export interface FinishRequest {
 export interface Uploads {
   /** @throws AppError storage_full when so many bytes more would fill the disk */
   demandRoom(bytes: number): Promise<void>
-  /** Opens a session; nothing else comes into being. */
+  /**
+   * Opens a session; nothing else comes into being.
+   * @throws AppError rate_limited when the account has too many
+   */
   start(owner: UploadOwner, algorithm?: DigestAlgorithm): Promise<{ id: string }>
   /** @throws AppError upload_unknown */
   status(id: string, owner: UploadOwner): Promise<{ offset: number }>
@@ -88,12 +93,21 @@ export function createUploads(deps: {
   clock: Clock
   /** Names this process. */
   writer: string
+  /** Sessions that an account may have open. */
+  openPerAccount: number
 }): Uploads {
   const { db, store, blobs, projects, clock, writer: writerName } = deps
   const sessions = createUploadSessions({ db, clock, writer: writerName })
   const hashes = createHashCache()
   const writerDeps = { store, sessions, hashes }
   const room = createRoom({ store, clock })
+  const sweep = createUploadSweep({ db, clock, sessions, removeLeftover })
+  const openUploads = createOpenUploads({
+    db,
+    clock,
+    limit: deps.openPerAccount,
+    expire: (before, account) => sweep(before, { account }),
+  })
 
   /** Moves the body into the writer, renewing the claim while bytes arrive. */
   async function receive(
@@ -271,6 +285,7 @@ export function createUploads(deps: {
     demandRoom: room.demand,
 
     async start(owner, algorithm = 'sha256') {
+      await openUploads.demandPlace(owner.account)
       const id = newUuid()
       await sessions.create({ id, owner, algorithm, storageKey: store.newKey(), claimed: false })
       return { id }
@@ -327,25 +342,6 @@ export function createUploads(deps: {
       await removeLeftover(await sessions.cancel(id, owner))
     },
 
-    async sweep(before, signal) {
-      let swept = 0
-      while (!signal?.aborted) {
-        const rows = await db.query
-          .selectFrom('upload')
-          .selectAll()
-          .where('updated_at', '<', before)
-          .where('writer_until', '<', clock())
-          .orderBy('updated_at')
-          .limit(100)
-          .execute()
-        for (const row of rows) {
-          if (!(await sessions.expire(row))) continue
-          await removeLeftover(row)
-          swept++
-        }
-        if (rows.length < 100) break
-      }
-      return swept
-    },
+    sweep: (before, signal) => sweep(before, { signal }),
   }
 }

@@ -1,0 +1,74 @@
+import { AppError } from '../lib/errors.ts'
+import type { Db } from '../store/db/database.ts'
+
+/** Accounts whose allowance a process remembers. */
+const REMEMBERED = 10_000
+/** The share of what an account has left that one process gives away before it counts again. */
+const SHARE = 8
+/** What was not used for so long gives way when there are too many: its client is gone. */
+const IDLE_MS = 3_600_000
+
+export interface OpenUploads {
+  /**
+   * Asked before a session is opened.
+   * @param account null: all who did not sign in, together
+   * @throws AppError rate_limited when the account has as many as it may have
+   */
+  demandPlace(account: number | null): Promise<void>
+}
+
+/**
+ * How many upload sessions an account may have open: each is a row, and maybe bytes, that stay for
+ * days when nobody ends it. They are not counted at each push: a count gives a process some that it
+ * may open without looking, fewer the less there is left, so that several processes come near the
+ * limit together and pass it by little.
+ */
+export function createOpenUploads(deps: {
+  db: Db
+  limit: number
+  /** Removes sessions of the account that were not used since `before`. */
+  expire(before: number, account: number | null): Promise<number>
+  clock: () => number
+}): OpenUploads {
+  const { db, limit, expire, clock } = deps
+  const allowances = new Map<number | null, number>()
+
+  async function count(account: number | null): Promise<number> {
+    const { open } = await db.query
+      .selectFrom('upload')
+      .select((eb) => eb.fn.countAll<number>().as('open'))
+      .where('state', '=', 'open')
+      .where('account', account === null ? 'is' : '=', account)
+      .executeTakeFirstOrThrow()
+    return open
+  }
+
+  return {
+    async demandPlace(account) {
+      const allowed = allowances.get(account) ?? 0
+      if (allowed > 0) {
+        allowances.set(account, allowed - 1)
+        return
+      }
+      let open = await count(account)
+      if (open >= limit && (await expire(clock() - IDLE_MS, account)) > 0) {
+        open = await count(account)
+      }
+      if (open >= limit) throw tooMany(account, limit)
+      if (allowances.size >= REMEMBERED) allowances.clear()
+      allowances.set(account, Math.ceil((limit - open) / SHARE) - 1)
+    },
+  }
+}
+
+function tooMany(account: number | null, limit: number): AppError {
+  const who =
+    account === null ? 'all who did not sign in have together' : 'this account has already'
+  return new AppError(
+    'rate_limited',
+    `${who} ${limit} uploads open, which is the limit (uploads.openPerAccount); finish or cancel ` +
+      'some, or wait until those that nobody goes on with are an hour old; an administrator of ' +
+      'the system can raise it',
+    { retryAfter: 60 },
+  )
+}
