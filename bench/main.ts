@@ -54,6 +54,14 @@ async function main(args: string[]): Promise<void> {
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
+  await leave()
+}
+
+/** The engines run until this process is gone, and would keep it alive. */
+async function leave(): Promise<void> {
+  // All that was printed, also into a pipe.
+  await new Promise((written) => process.stdout.write('', written))
+  process.exit()
 }
 
 /** An interrupted run leaves no server and no gigabytes behind. */
