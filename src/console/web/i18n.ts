@@ -16,6 +16,12 @@ const TABLES: Record<Language, () => Promise<{ texts: Texts }>> = {
   zh: () => import('./locales/zh.ts'),
 }
 
+/** What comes later than the page; the server's own sentences are English. */
+const LATER: Record<Language, () => Promise<object>> = {
+  en: async () => ({}),
+  zh: async () => (await import('./locales/zh/reasons.ts')).reasons,
+}
+
 export async function speak(language: Language): Promise<void> {
   const { texts } = await TABLES[language]()
   if (!i18next.isInitialized) {
@@ -27,10 +33,15 @@ export async function speak(language: Language): Promise<void> {
       // React escapes what it shows.
       interpolation: { escapeValue: false },
       returnNull: false,
+      // What comes later is shown when it is there.
+      react: { bindI18nStore: 'added' },
     })
   } else {
     i18next.addResourceBundle(language, 'texts', texts, true, true)
     await i18next.changeLanguage(language)
   }
+  void LATER[language]().then((reasons) => {
+    i18next.addResourceBundle(language, 'texts', { reasons }, true, true)
+  })
   document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'
 }

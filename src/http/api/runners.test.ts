@@ -50,7 +50,8 @@ test('a runner is made with a token that is shown once', async () => {
   expect(read.text).not.toContain(token)
   await api.expect(409, 'POST', '/runners', { as, body: { id: 'edge-1' } })
   const refused = await api.expect(400, 'POST', '/runners', { as, body: { id: 'local' } })
-  expect(refused.body.errors).toEqual([{ field: 'id', message: expect.any(String) }])
+  const says = { name: 'runner_id_reserved', params: { name: 'local' } }
+  expect(refused.body.errors).toEqual([{ field: 'id', message: expect.any(String), says }])
   await api.expect(400, 'POST', '/runners', { as, body: { project: 'no-such' } })
 })
 
@@ -126,7 +127,11 @@ test('a registry names its runner, and errors name the field', async () => {
     body: { ...body, runner: 'no-such' },
   })
   expect(unknown.body.errors).toEqual([
-    { field: 'runner', message: expect.stringContaining('local, edge-1') },
+    {
+      field: 'runner',
+      message: expect.stringContaining('local, edge-1'),
+      says: { name: 'runner_unknown', params: { name: 'no-such' } },
+    },
   ])
   const made = await api.expect(201, 'POST', '/registries', {
     as,

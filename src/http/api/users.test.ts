@@ -151,7 +151,9 @@ describe('tokens', () => {
 
   test('wrong input', async () => {
     const create = (body: object) => api.call('POST', '/tokens', { as: 'alice', body })
-    expect((await create({})).body.errors).toEqual([{ field: 'name', message: 'is required' }])
+    expect((await create({})).body.errors).toEqual([
+      { field: 'name', message: 'is required', says: { name: 'field_required', params: {} } },
+    ])
     expect((await create({ name: ' ' })).status).toBe(400)
     expect((await create({ name: 'x', expiresAt: 5 })).body.errors[0]?.field).toBe('expiresAt')
     expect((await create({ name: 'x', account: 1 })).status).toBe(400)

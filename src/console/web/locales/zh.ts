@@ -15,4 +15,5 @@ export const texts: Texts = {
   ...accounts,
   ...system,
   ...problems,
+  reasons: {},
 }

@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
-import { Button, Card, Form, Input, Typography } from 'antd'
+import { Button, Card, Form, Input } from 'antd'
 import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError, keepCsrfToken, post } from '../api/client.ts'
@@ -48,10 +48,8 @@ export function SignInPage() {
       <main className="sign-in-form">
         <div style={{ textAlign: 'center', marginBottom: 24 }}>
           <img src={icon} alt="" width={56} height={56} />
-          <Typography.Title level={1} style={{ fontSize: 26, margin: '12px 0 4px' }}>
-            Entrepot
-          </Typography.Title>
-          <Typography.Text type="secondary">{window.location.host}</Typography.Text>
+          <h1>Entrepot</h1>
+          <span className="second">{window.location.host}</span>
         </div>
         <Card>
           <Form<Credentials>

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import { Card, Typography } from 'antd'
+import { Card } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { PageHead } from '../parts/page-head.tsx'
 import { Command } from '../parts/values.tsx'
@@ -24,9 +24,7 @@ export function StartPage() {
   return (
     <div className="page">
       <PageHead title={t('start.title')}>
-        <Typography.Paragraph type="secondary" style={{ margin: '4px 0 0' }}>
-          {t('start.intro')}
-        </Typography.Paragraph>
+        <p className="under-title">{t('start.intro')}</p>
       </PageHead>
       <Card>
         <ol style={{ margin: 0, paddingInlineStart: 20 }}>
@@ -45,9 +43,7 @@ export function StartPage() {
           )}
         </ol>
         {origin.startsWith('http:') && !/^(localhost|127\.)/.test(host) && (
-          <Typography.Paragraph type="secondary">
-            {t('start.insecure', { host })}
-          </Typography.Paragraph>
+          <p className="second">{t('start.insecure', { host })}</p>
         )}
       </Card>
     </div>

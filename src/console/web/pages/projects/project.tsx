@@ -1,5 +1,5 @@
 import { Link, Outlet, useLocation, useNavigate, useParams } from '@tanstack/react-router'
-import { Skeleton, Tabs, Tag, Typography } from 'antd'
+import { Skeleton, Tabs, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
@@ -61,14 +61,7 @@ export function ProjectPage() {
         }
         actions={<QuotaUse project={project} />}
       >
-        {project.description && (
-          <Typography.Paragraph
-            type="secondary"
-            style={{ margin: '4px 0 0', whiteSpace: 'pre-line' }}
-          >
-            {project.description}
-          </Typography.Paragraph>
-        )}
+        {project.description && <p className="under-title lines">{project.description}</p>}
       </PageHead>
       <Tabs
         activeKey={chosen}

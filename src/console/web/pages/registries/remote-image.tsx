@@ -6,7 +6,7 @@ import { get, path } from '../../api/client.ts'
 import type { RemoteImage } from '../../api/hub.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { DigestText, Size, Time } from '../../parts/values.tsx'
-import { CopyImage } from '../transfers/copy-image.tsx'
+import { CopyImage } from '../transfers/copy-image-late.tsx'
 
 interface Address {
   id: string

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { Card, Skeleton, Tabs, Typography } from 'antd'
+import { Card, Skeleton, Tabs } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { get, path } from '../../api/client.ts'
 import type { Chart } from '../../api/types.ts'
@@ -25,7 +25,7 @@ export function ChartView({ address, version }: { address: RepositoryAddress; ve
   const full = `${address.project}/${address.repository}`
   return (
     <Card title={`${name} ${chart.version}`}>
-      {chart.description && <Typography.Paragraph>{chart.description}</Typography.Paragraph>}
+      {chart.description && <p>{chart.description}</p>}
       <Command
         text={`helm install ${name} oci://${host}/${full} --version ${chart.version}${plain}`}
       />

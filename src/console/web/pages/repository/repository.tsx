@@ -1,5 +1,5 @@
 import { Link, Outlet, useLocation, useNavigate, useParams } from '@tanstack/react-router'
-import { Button, Skeleton, Tabs, Typography } from 'antd'
+import { Button, Skeleton, Tabs } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { remove } from '../../api/client.ts'
@@ -76,11 +76,11 @@ export function RepositoryPage() {
           )
         }
       >
-        <Typography.Paragraph type="secondary" style={{ margin: '4px 0 0' }}>
+        <p className="under-title">
           {repository.summary && <>{repository.summary} · </>}
           {t('repositories.figures', { tags: format.number(repository.tagCount) })} ·{' '}
           <Size bytes={repository.logicalBytes} />
-        </Typography.Paragraph>
+        </p>
       </PageHead>
       <Tabs
         activeKey={pathname.split('/')[5] ?? ''}

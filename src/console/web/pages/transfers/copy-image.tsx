@@ -9,19 +9,10 @@ import type { Page } from '../../api/types.ts'
 import { FormModal } from '../../parts/form-modal.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { ProjectName } from '../registries/project-names.tsx'
+import type { CopyImageProps, CopySource } from './copy-image-late.tsx'
 
 /** Entrepot itself, in place of the id of a registry. */
 const SELF = 'self'
-
-export interface CopySource {
-  /** Id, or `self`. */
-  registry: string
-  repository: string
-  /** Tag or digest. */
-  reference: string
-  /** Of an index; empty: there is nothing to choose. */
-  platforms: readonly string[]
-}
 
 interface Values {
   target: string
@@ -35,7 +26,7 @@ interface Values {
 }
 
 /** Asks where to, and begins the copy; then its progress is shown. */
-export function CopyImage(props: { open: boolean; source: CopySource; onClose: () => void }) {
+export function CopyImage(props: CopyImageProps) {
   const { open, source, onClose } = props
   const { t } = useTranslation()
   const navigate = useNavigate()
