@@ -5,7 +5,6 @@ import { createRunnerSweep } from '../hub/runners/jobs.ts'
 import { createTransferSweep } from '../hub/transfers/sweep.ts'
 import { createHistoryJob } from '../jobs/history.ts'
 import type { Job } from '../jobs/job.ts'
-import { createJobQueue } from '../jobs/queue.ts'
 import type { Schedule } from '../jobs/scheduler.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { ProcessContext } from '../lib/process.ts'
@@ -25,7 +24,7 @@ export function createBackground(
   longJobs: Job[]
   schedules: Schedule[]
 } {
-  const { db, store, journal, accounts, registry } = parts
+  const { db, store, journal, accounts, registry, queue } = parts
   const { config } = context
   const clock = systemClock
   const ofRegistry = createRegistryJobs({
@@ -39,7 +38,6 @@ export function createBackground(
   const history = createHistoryJob({ db, clock })
   const sweepAccounts = createAccountsJob(accounts)
   const hub = createHubAccess(parts, context)
-  const queue = createJobQueue({ db, clock })
   const health = createHealthJobs({
     db,
     queue,

@@ -9,7 +9,6 @@ import { createGrant } from '../http/token/grants.ts'
 import { createTokenEndpoint } from '../http/token/token.ts'
 import { TOKEN_SERVICE } from '../http/v2/challenge.ts'
 import { createV2 } from '../http/v2/v2.ts'
-import { createJobQueue } from '../jobs/queue.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { ProcessContext } from '../lib/process.ts'
 import type { Pulls } from '../registry/pulls.ts'
@@ -32,7 +31,7 @@ const under = (...bases: string[]) => {
  */
 export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessContext): FaceEntry[] {
   const { config, log, metrics } = context
-  const { db, accounts, registry, registries, pulls } = parts
+  const { db, accounts, registry, registries, pulls, queue } = parts
   const { authenticator, authorizer } = accounts
   const clock = systemClock
   const charts = createCharts({ db, registry })
@@ -77,7 +76,6 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
         const { createBrowse } = await import('../hub/browse/browse.ts')
         const { createRunnerService } = await import('../hub/runners/service.ts')
         const { createCopyTokens } = await import('../hub/runners/copy-tokens.ts')
-        const queue = createJobQueue({ db, clock })
         const { fetch, connections, checks } = await hub()
         const loginTo = createRegistryLogin({ fetch, clock, userAgent: USER_AGENT })
         return createApi({
@@ -120,7 +118,7 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
           accounts,
           registry,
           registries,
-          queue: createJobQueue({ db, clock }),
+          queue,
           log,
           clusters: (project) => knownRunners(db.query, project),
         })

@@ -1,4 +1,3 @@
-import { createJobQueue } from '../jobs/queue.ts'
 import { createScheduler } from '../jobs/scheduler.ts'
 import { createJobWorker } from '../jobs/worker.ts'
 import { systemClock } from '../lib/clock.ts'
@@ -11,9 +10,8 @@ import { buildParts, databaseAnswers } from './parts.ts'
 export async function startJobs(context: ProcessContext): Promise<RunningProcess> {
   const { config, log, metrics } = context
   const parts = await buildParts(context, 'jobs')
-  const { db } = parts
+  const { db, queue } = parts
   const clock = systemClock
-  const queue = createJobQueue({ db, clock })
   const { jobs, longJobs, schedules } = createBackground(parts, context)
   const worker = createJobWorker({ db, queue, jobs, log, metrics, clock })
   const longWorker = createJobWorker({
@@ -35,6 +33,7 @@ export async function startJobs(context: ProcessContext): Promise<RunningProcess
   const journal = startJournal(parts, context)
   return {
     ready: () => databaseAnswers(db),
+    wake: queue.changedElsewhere,
     async stop() {
       await scheduler.stop()
       await Promise.all([worker.stop(), longWorker.stop()])

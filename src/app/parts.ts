@@ -5,7 +5,7 @@ import { requestSync } from '../hub/inventory/request-sync.ts'
 import { createRegistries, type Registries } from '../hub/registries/registries.ts'
 import { requestCheck } from '../hub/registries/request-check.ts'
 import { transfersOf } from '../hub/transfers/transfer-rows.ts'
-import { createJobQueue } from '../jobs/queue.ts'
+import { createJobQueue, type JobQueue } from '../jobs/queue.ts'
 import { systemClock } from '../lib/clock.ts'
 import { newHex } from '../lib/ids.ts'
 import type { ProcessContext } from '../lib/process.ts'
@@ -29,12 +29,14 @@ export interface Parts {
   accounts: Accounts
   registry: LocalRegistry
   activity: Activity
+  /** The one of this process, so that all who listen to it hear of every change. */
+  queue: JobQueue
   /** Those of others. */
   registries: Registries
 }
 
 export async function buildParts(
-  { config, log, name }: ProcessContext,
+  { config, log, name, supervisor }: ProcessContext,
   use: DatabaseUse,
 ): Promise<Parts> {
   const clock = systemClock
@@ -75,6 +77,7 @@ export async function buildParts(
     activity,
   })
   const queue = createJobQueue({ db, clock })
+  if (use === 'requests') queue.onChange(() => supervisor?.wakeJobs())
   const registries = createRegistries({
     db,
     clock,
@@ -85,7 +88,7 @@ export async function buildParts(
       await requestSync(queue, tx, { registry: changed.id, trigger: 'change', now: clock() })
     },
   })
-  return { db, store, journal, sealer, accounts, registry, activity, registries }
+  return { db, store, journal, sealer, accounts, registry, activity, queue, registries }
 }
 
 /** Who asks whether a process is ready waits no longer. */

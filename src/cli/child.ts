@@ -40,6 +40,10 @@ export function runChild(role: Role, loaders: ProcessLoaders): { send(message: M
     },
     ready: async () => (await running?.ready()) ?? false,
     snapshot: async () => given(context).metrics.snapshot(),
+    async wakeJobs() {
+      running?.wake?.()
+      return null
+    },
     async stop(graceMs = 0) {
       try {
         await running?.stop(graceMs)
@@ -61,6 +65,10 @@ export function runChild(role: Role, loaders: ProcessLoaders): { send(message: M
     const supervisor = {
       snapshots: () => channel.ask('allSnapshots', { timeoutMs: ASK_TIMEOUT_MS }),
       ready: () => channel.ask('allReady', { timeoutMs: ASK_TIMEOUT_MS }),
+      wakeJobs() {
+        // One that is not told looks by itself, only later.
+        channel.ask('wakeJobs', { timeoutMs: ASK_TIMEOUT_MS }).catch(() => {})
+      },
     }
     context = { config, log, metrics, name, supervisor }
   })

@@ -23,8 +23,10 @@ export interface Progress {
   isTerminal: boolean
 }
 
-const FIRST_PAUSE_MS = 50
-const LAST_PAUSE_MS = 1_000
+/** The server answers when the transfer has ended, or then: a line on a terminal changes each second. */
+const WAIT_SECONDS = { terminal: 1, elsewhere: 5 }
+/** For one that does not answer, or answers at once. */
+const PAUSE_MS = 250
 const LINE_EVERY_MS = 5_000
 /** A server that restarts goes on with the transfer, so waiting goes on too. */
 const PATIENCE_MS = 120_000
@@ -76,12 +78,13 @@ export async function copy(
 }
 
 async function follow(api: ApiClient, id: number, { write, isTerminal }: Progress): Promise<View> {
-  const begunAt = Date.now()
-  let answeredAt = begunAt
+  const seconds = isTerminal ? WAIT_SECONDS.terminal : WAIT_SECONDS.elsewhere
+  let answeredAt = Date.now()
   let lineAt = 0
   for (;;) {
+    const askedAt = Date.now()
     const transfer = await api
-      .call('GET', `/transfers/${id}`, { answer: TransferView })
+      .call('GET', `/transfers/${id}?wait=${seconds}`, { answer: TransferView })
       .catch((error: unknown) => {
         const isGone = !isAppError(error, 'unavailable') || Date.now() - answeredAt > PATIENCE_MS
         if (isGone) throw error
@@ -98,8 +101,7 @@ async function follow(api: ApiClient, id: number, { write, isTerminal }: Progres
       if (isTerminal) write('\n')
       return transfer
     }
-    // Little of what has been waited already, so that a short copy is told of as soon.
-    await Bun.sleep(Math.min(Math.max((now - begunAt) / 10, FIRST_PAUSE_MS), LAST_PAUSE_MS))
+    await Bun.sleep(Math.max(0, PAUSE_MS - (now - askedAt)))
   }
 }
 

@@ -20,6 +20,8 @@ export interface Questions {
   stop: null
   ready: boolean
   snapshot: MetricsSnapshot
+  /** Of a process to the supervisor, which passes it on to the one that runs jobs. */
+  wakeJobs: null
   /** Of a process to the supervisor. */
   allSnapshots: MetricsSnapshot[]
   allReady: boolean

@@ -47,6 +47,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   const answers: Answers = {
     allReady: async () => phase === 'running' && (await everyReady()),
+    wakeJobs: async () =>
+      (await children.get('jobs')?.channel.ask('wakeJobs', { timeoutMs: ANSWER_MS })) ?? null,
     async allSnapshots() {
       const asked = [...children.values()].map(({ channel }) =>
         channel.ask('snapshot', { timeoutMs: ANSWER_MS }),

@@ -86,6 +86,8 @@ export interface JobQueue {
    * the commit, moments later. Returns a function that ends it.
    */
   onChange(listener: () => void): () => void
+  /** Another process says that it has changed the queue. */
+  changedElsewhere(): void
 }
 
 export interface JobQueueDeps {
@@ -196,6 +198,8 @@ export function createJobQueue({ db, clock }: JobQueueDeps): JobQueue {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+
+    changedElsewhere: changed,
   }
 }
 

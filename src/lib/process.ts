@@ -18,6 +18,8 @@ interface SupervisorLink {
   snapshots(): Promise<MetricsSnapshot[]>
   /** True while every process of the installation is ready; false as soon as a stop began. */
   ready(): Promise<boolean>
+  /** The queue of jobs was changed: whoever runs them looks at once instead of at its next look. */
+  wakeJobs(): void
 }
 
 /** A started process, as its starter sees it. */
@@ -28,6 +30,8 @@ export interface RunningProcess {
    * Takes nothing new, lets what runs finish for at most `graceMs` and gives back what it holds.
    */
   stop(graceMs: number): Promise<void>
+  /** There may be something new in the queue of jobs; only who runs jobs has it. */
+  wake?(): void
   /** Where it listens, if it does. */
   port?: number
 }

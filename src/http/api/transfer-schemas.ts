@@ -13,6 +13,17 @@ const registry = text(128).openapi({
 const repository = z.string().min(1).max(255)
 const reference = z.string().min(1).max(140)
 
+/** Short enough for every proxy on the way, and for a server that is stopped. */
+export const secondsToWait = z
+  .string()
+  .regex(/^[1-5]$/, 'must be 1 to 5')
+  .transform(Number)
+  .openapi({
+    type: 'integer',
+    description: 'Answer when it has ended, or after this many seconds; at once unless set',
+    example: 5,
+  })
+
 export const askedTransfer = {
   project: text(255).optional().openapi({
     description:

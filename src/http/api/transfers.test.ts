@@ -147,6 +147,22 @@ describe('a transfer', () => {
     expect((await api.call('GET', `/transfers/${all[0]}`, { as: 'guest' })).status).toBe(200)
   })
 
+  test('is waited for until it ends, by who may see it', async () => {
+    const made = await create('alice', { source: ours, target: { registry: 'harbor' } })
+    const path = `/transfers/${made.body.id}`
+    const get = (as: string, wait: string) => api.call('GET', `${path}?wait=${wait}`, { as })
+    expect((await get('alice', '1')).body).toMatchObject({ state: 'queued', finishedAt: null })
+    const [ended, cancelled] = await Promise.all([
+      get('alice', '5'),
+      Bun.sleep(50).then(() => api.call('POST', `${path}/cancel`, { as: 'alice' })),
+    ])
+    expect(cancelled.status).toBe(200)
+    expect(ended.body).toMatchObject({ state: 'cancelled' })
+    expect((await get('alice', '5')).body).toMatchObject({ state: 'cancelled' })
+    expect((await get('stranger', '5')).status).toBe(404)
+    for (const wait of ['0', '6', 'x', '']) expect((await get('alice', wait)).status).toBe(400)
+  })
+
   test('is cancelled by whoever asked or keeps the project, and redone by whoever asked', async () => {
     const made = await create('alice', { source: ours, target: { registry: 'harbor' } })
     const path = `/transfers/${made.body.id}`

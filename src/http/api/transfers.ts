@@ -8,7 +8,13 @@ import type { ApiDeps } from './api.ts'
 import { idAfter, listReply, readPage } from './pages.ts'
 import { type Endpoint, endpoint, type RawRequest, type Reply, route } from './route.ts'
 import { idInPath, page, pageOf, text } from './schemas.ts'
-import { askedTransfer, TransferView, transferState, transferView } from './transfer-schemas.ts'
+import {
+  askedTransfer,
+  secondsToWait,
+  TransferView,
+  transferState,
+  transferView,
+} from './transfer-schemas.ts'
 
 const params = { transfer: idInPath }
 /** What one may do is asked of what one names: registries, repositories, transfers of others. */
@@ -46,6 +52,7 @@ export const transferRoutes = {
     summary: 'Read how far a transfer is',
     ...forAll,
     params,
+    query: { wait: secondsToWait.optional() },
     output: TransferView,
   }),
   cancel: route({
@@ -110,9 +117,12 @@ export function transferEndpoints(deps: ApiDeps): Endpoint[] {
       reply(await transfers.create(body, principal, audited(asked))),
     ),
 
-    endpoint(transferRoutes.get, async ({ params, principal }) =>
-      reply(await transfers.get(params.transfer, principal)),
-    ),
+    endpoint(transferRoutes.get, async ({ params, query, principal }) => {
+      const found = await transfers.get(params.transfer, principal)
+      if (query.wait === undefined || found.finishedAt !== null) return reply(found)
+      await transfers.untilEnd(found.id, query.wait * 1000)
+      return reply(await transfers.get(found.id, principal))
+    }),
 
     endpoint(transferRoutes.cancel, async ({ params, principal, ...asked }) =>
       reply(await transfers.cancel(params.transfer, principal, audited(asked))),

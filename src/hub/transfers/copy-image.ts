@@ -37,9 +37,12 @@ export async function copyImage(request: CopyRequest): Promise<CopyResult> {
     blobs: [...blobs].map(([digest, size]) => ({ digest, size })),
   })
   await moveBlobs(request, blobs)
-  await writeInside(request, inside)
-  await writeAttached(request, [...nodes.values()].slice(inside.length), tags, nodes)
+  const attached = [...nodes.values()].slice(inside.length)
   const top = nodes.get(root)
+  // What is attached may be refused before its subject is there; else the tag brings it along.
+  const isByTag = target.tag !== undefined && attached.length === 0 && tags.length === 0
+  await writeInside(request, isByTag ? inside.filter((node) => node !== top) : inside)
+  await writeAttached(request, attached, tags, nodes)
   if (target.tag !== undefined && top) await setTag(request, top, target.tag)
   return { digest: root, manifests: nodes.size, blobs: blobs.size }
 }

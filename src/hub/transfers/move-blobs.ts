@@ -1,12 +1,21 @@
+import { createLimit } from '../../lib/limit.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { BlobContent } from '../../oci/registry.ts'
 import type { CopyRequest } from './copy-types.ts'
-import { readAhead } from './read-ahead.ts'
 
-/** Blobs on their way at once; each holds a few chunks in memory. */
-const AT_ONCE = 4
-/** Smaller ones are sent again from their beginning, which is less work than to remember them. */
-const SESSION_FROM_BYTES = 1024 * 1024
+/** Blobs that are seen to at once, within the limits of both registries. */
+const AT_ONCE = 8
+/**
+ * Of them, how many large ones are read at once; each holds a few pieces in memory. The others wait
+ * for the target to put on its disk what it has: registries sync a blob before they answer, and
+ * with nothing read meanwhile network and disk would take turns.
+ */
+const READ_AT_ONCE = 4
+/**
+ * Smaller ones are sent again from their beginning, which is less work than to remember them, and
+ * need not wait to be read: asking for them takes longer.
+ */
+const LARGE_FROM_BYTES = 1024 * 1024
 
 /**
  * Brings the blobs to the target: what is there is left alone, what another repository of the
@@ -34,21 +43,24 @@ export async function moveBlobs(
     return undefined
   }
 
-  async function send(blob: BlobContent): Promise<void> {
+  /** @param onRead when its last byte was taken from the source */
+  async function send(blob: BlobContent, onRead: () => void): Promise<void> {
     const { digest, size } = blob
     observer?.blob?.(digest, 'running', 0)
     await target.registry.writeBlob(
       target.repository,
       blob,
-      async (offset, ownSignal) => {
+      (offset, ownSignal) => {
         const both = ownSignal ? AbortSignal.any([signal, ownSignal]) : signal
-        const call = { offset, signal: both }
-        return readAhead(await source.registry.readBlob(source.repository, blob, call))
+        return source.registry.readBlob(source.repository, blob, { offset, signal: both })
       },
       {
         signal,
-        onProgress: (bytes) => observer?.blob?.(digest, 'running', bytes),
-        ...(checkpoint && size >= SESSION_FROM_BYTES
+        onProgress(bytes) {
+          observer?.blob?.(digest, 'running', bytes)
+          if (bytes === size) onRead()
+        },
+        ...(checkpoint && size >= LARGE_FROM_BYTES
           ? {
               session: checkpoint.sessionOf(digest),
               onSession: (session: string) => checkpoint.saveSession(digest, session),
@@ -58,12 +70,31 @@ export async function moveBlobs(
     )
   }
 
+  const reading = createLimit(READ_AT_ONCE)
+
+  /** In its turn, which ends when all of it was read. */
+  async function sendLarge(blob: BlobContent): Promise<void> {
+    const turn = Promise.withResolvers<void>()
+    const read = Promise.withResolvers<void>()
+    void reading(() => {
+      turn.resolve()
+      return read.promise
+    })
+    await turn.promise
+    try {
+      signal.throwIfAborted()
+      await send(blob, read.resolve)
+    } finally {
+      read.resolve()
+    }
+  }
+
   async function move(blob: BlobContent): Promise<void> {
     signal.throwIfAborted()
     const { digest, size } = blob
     if (checkpoint?.isDone(digest)) return
     const how = await spared(blob)
-    if (!how) await send(blob)
+    if (!how) await (size < LARGE_FROM_BYTES ? send(blob, () => {}) : sendLarge(blob))
     observer?.blob?.(digest, how ?? 'sent', size)
     checkpoint?.done(digest)
   }

@@ -25,7 +25,9 @@ export interface MemoryRegistry extends Registry {
   breakWrite(digest: Digest, at: number, error?: Error): void
   /** Called before each step; may throw, move a tag, … */
   onStep: ((step: string) => void | Promise<void>) | undefined
+  /** Blobs that were written at once; `mostRead`: of which bytes were yet to be read. */
   mostAtOnce: number
+  mostRead: number
 }
 
 const CHUNK = 16 * 1024
@@ -38,6 +40,7 @@ export function createMemoryRegistry({ immutable = false } = {}): MemoryRegistry
   const writeBreaks = new Map<Digest, { at: number; error: Error }>()
   const uploads = new Map<string, Uint8Array[]>()
   let running = 0
+  let reading = 0
   let opened = 0
 
   function repository(name: string): Repository {
@@ -99,6 +102,7 @@ export function createMemoryRegistry({ immutable = false } = {}): MemoryRegistry
     written,
     onStep: undefined,
     mostAtOnce: 0,
+    mostRead: 0,
     breakRead: (digest, at, error = broken()) => readBreaks.set(digest, { at, error }),
     breakWrite: (digest, at, error = broken()) => writeBreaks.set(digest, { at, error }),
 
@@ -144,6 +148,7 @@ export function createMemoryRegistry({ immutable = false } = {}): MemoryRegistry
       const bytes = repository(name).blobs.get(digest)
       if (!bytes) throw new AppError('blob_unknown', `no blob ${digest}`)
       let at = offset
+      registry.mostRead = Math.max(registry.mostRead, ++reading)
       return new ReadableStream<Uint8Array>({
         async pull(controller) {
           await Bun.sleep(0)
@@ -152,6 +157,7 @@ export function createMemoryRegistry({ immutable = false } = {}): MemoryRegistry
           if (at >= bytes.length) return controller.close()
           controller.enqueue(bytes.slice(at, at + CHUNK))
           at += CHUNK
+          if (at >= bytes.length) reading--
         },
       })
     },
@@ -169,6 +175,7 @@ export function createMemoryRegistry({ immutable = false } = {}): MemoryRegistry
       registry.mostAtOnce = Math.max(registry.mostAtOnce, ++running)
       try {
         const bytes = new Uint8Array(await receive(blob, open, call))
+        await step(`commit ${blob.digest}`, call?.signal)
         const digest = toDigest('sha256', Bun.CryptoHasher.hash('sha256', bytes, 'hex'))
         if (digest !== blob.digest) throw new AppError('digest_mismatch', `${digest} arrived`)
         repository(name).blobs.set(blob.digest, bytes)

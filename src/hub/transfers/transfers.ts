@@ -10,6 +10,9 @@ import { type Transfer, type TransferState, transferOf } from './transfer.ts'
 import { transferJobType } from './transfer-job-type.ts'
 import { selectTransfers } from './transfer-rows.ts'
 
+/** Other processes do the work, so whoever waits for its end looks into the database. */
+const LOOK_MS = { first: 15, last: 100 }
+
 export interface TransferPage {
   /** Only of this project. */
   project?: number | undefined
@@ -29,6 +32,8 @@ export interface Transfers {
   list(page: TransferPage, visibleTo: Principal): Promise<Transfer[]>
   /** @throws AppError not_found, also for those that he may not see */
   get(id: number, visibleTo: Principal): Promise<Transfer>
+  /** Resolves when it has ended, or after so many milliseconds. */
+  untilEnd(id: number, ms: number): Promise<void>
   /** @throws AppError not_found, denied, conflict when it is finished */
   cancel(id: number, by: Principal, also?: Also<Transfer>): Promise<Transfer>
   /**
@@ -82,6 +87,20 @@ export function createTransfers({
 
   return {
     get,
+
+    async untilEnd(id, ms) {
+      const until = performance.now() + ms
+      for (let pause = LOOK_MS.first; performance.now() < until; ) {
+        await Bun.sleep(Math.min(pause, Math.max(1, until - performance.now())))
+        pause = Math.min(pause * 1.2, LOOK_MS.last)
+        const row = await db.query
+          .selectFrom('transfer')
+          .select('finished_at')
+          .where('id', '=', id)
+          .executeTakeFirst()
+        if (row?.finished_at !== null) return
+      }
+    },
 
     async create(asked, by, also) {
       const { project, source, target, options } = await resolveTransfer(access, by, asked)
