@@ -2,29 +2,43 @@ import { sql } from 'kysely'
 import type { Clock } from '../lib/clock.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { Db, Tx } from '../store/db/database.ts'
-import { LIVE, statement } from '../store/db/prepared.ts'
-import { linkContent, unlinkContent } from './content.ts'
+import { LIVE, statements } from '../store/db/prepared.ts'
+import { linkContents, unlinkContent } from './content.ts'
 import type { OpenRepository } from './repositories.ts'
 import { charge, noChange, type UsageChange } from './usage.ts'
 
 /* The rows that make a content visible in a repository, as one of its blobs. */
 
+/** A content, and the digest by which a repository shows it. */
+export interface LinkedBlob {
+  digest: Digest
+  content: { id: number; size: number }
+}
+
 export function createBlobLinks({ db, clock }: { db: Db; clock: Clock }) {
-  /** Makes a live, locked content visible, and books what that costs. */
+  /** Makes live, locked contents visible, all different, and books what that costs. */
   async function link(
     tx: Tx,
     repository: OpenRepository,
-    digest: Digest,
-    content: { id: number; size: number },
+    blobs: readonly LinkedBlob[],
   ): Promise<void> {
     const now = clock()
-    const row = { repository: repository.id, digest, content: content.id, now }
     const change = noChange()
-    for (let linked = false; !linked; ) {
-      const [inserted] = await insertBlob(tx, row)
-      if (inserted) await linkContent(tx, repository.project.id, content, change)
-      // Again when it is deleted between the two statements.
-      linked = inserted !== undefined || (await relink(tx, repository, digest, content, change))
+    let left = blobs.toSorted((a, b) => (a.digest < b.digest ? -1 : 1))
+    while (left.length > 0) {
+      const rows = left.map(({ digest, content }) => {
+        return { repository: repository.id, digest, content: content.id, now }
+      })
+      const inserted = new Set((await insertBlobs(tx, rows)).map(({ digest }) => digest))
+      const isNew = ({ digest }: LinkedBlob) => inserted.has(digest)
+      const contents = left.filter(isNew).map(({ content }) => content)
+      await linkContents(tx, repository.project.id, contents, change)
+      const known = left.filter((blob) => !isNew(blob))
+      left = []
+      for (const blob of known) {
+        // Again when it is deleted between the two statements.
+        if (!(await relink(tx, repository, blob, change))) left.push(blob)
+      }
     }
     await charge(tx, repository.project, repository.id, change)
   }
@@ -36,8 +50,7 @@ export function createBlobLinks({ db, clock }: { db: Db; clock: Clock }) {
   async function relink(
     tx: Tx,
     repository: OpenRepository,
-    digest: Digest,
-    content: { id: number; size: number },
+    { digest, content }: LinkedBlob,
     change: UsageChange,
   ): Promise<boolean> {
     const row = await lock(tx, repository.id, digest, 'noKeyUpdate')
@@ -54,7 +67,7 @@ export function createBlobLinks({ db, clock }: { db: Db; clock: Clock }) {
     }
     if (isMoved) {
       await unlinkContent(tx, repository.project.id, await contentOf(tx, row.content), change)
-      await linkContent(tx, repository.project.id, content, change)
+      await linkContents(tx, repository.project.id, [content], change)
     }
     return true
   }
@@ -76,21 +89,23 @@ export function createBlobLinks({ db, clock }: { db: Db; clock: Clock }) {
   return { link, lock }
 }
 
-const insertBlob = statement(
-  (on, values: { repository: number; digest: Digest; content: number; now: number }) =>
+const insertBlobs = statements(
+  (on, rows: { repository: number; digest: Digest; content: number; now: number }[]) =>
     on
       .insertInto('repository_blob')
-      .values({
-        repository: values.repository,
-        digest: values.digest,
-        content: values.content,
-        // A sparse manifest may be there before its blob.
-        unreferenced_since: sql<number | null>`case when exists (
-          select 1 from manifest_ref r join manifest m on m.id = r.parent
-          where r.repository = ${values.repository} and r.child = ${values.digest}
-            and m.state = 'live') then null else cast(${values.now} as bigint) end`,
-        created_at: values.now,
-      })
+      .values(
+        rows.map((row) => ({
+          repository: row.repository,
+          digest: row.digest,
+          content: row.content,
+          // A sparse manifest may be there before its blob.
+          unreferenced_since: sql<number | null>`case when exists (
+            select 1 from manifest_ref r join manifest m on m.id = r.parent
+            where r.repository = ${row.repository} and r.child = ${row.digest}
+              and m.state = 'live') then null else cast(${row.now} as bigint) end`,
+          created_at: row.now,
+        })),
+      )
       .onConflict((conflict) => conflict.doNothing())
       .returning('digest'),
 )

@@ -2,15 +2,16 @@ import type { Authorizer } from '../accounts/authorize.ts'
 import type { Principal } from '../accounts/principal.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import { gatherBy } from '../lib/gather.ts'
 import { shareReads } from '../lib/shared-reads.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { ByteRange } from '../oci/range.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { BlobSource, BlobStore } from '../store/blobs/blob-store.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
-import { LIVE, prepare, statement } from '../store/db/prepared.ts'
+import { LIVE, prepare, statements } from '../store/db/prepared.ts'
 import { contentOf, createBlobLinks, parentOf } from './blob-links.ts'
-import { type Bytes, ensureContent, unlinkContent } from './content.ts'
+import { ensureContents, type NewContent, unlinkContent } from './content.ts'
 import { findMountSource } from './mount-source.ts'
 import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
 import { lostUpload, type Upload } from './upload-session.ts'
@@ -18,6 +19,9 @@ import { charge, noChange } from './usage.ts'
 
 /** A HEAD of somebody who may push keeps an unreferenced blob; it need not write each time. */
 const REFRESH_AFTER_MS = 3_600_000
+
+/** Blobs of one repository that are committed in one transaction at most. */
+const COMMITS_AT_ONCE = 16
 
 /** A blob as a repository shows it. */
 export interface Blob {
@@ -29,13 +33,9 @@ export interface Blob {
   unreferencedSince: number | null
 }
 
-export interface CommitRequest {
+export interface CommitRequest extends NewContent {
   upload: Upload
   digest: Digest
-  /** Hex. */
-  sha256: string
-  size: number
-  bytes: Bytes
   pusher: Pusher
 }
 
@@ -115,6 +115,25 @@ export function createBlobs(deps: {
 
   const links = createBlobLinks({ db, clock })
 
+  /** Commits different bytes into one repository, for one pusher. */
+  function commitAll(requests: readonly CommitRequest[]): Promise<boolean[]> {
+    const [first] = requests
+    if (!first) return Promise.resolve([])
+    return db.transaction(async (tx) => {
+      const contents = await ensureContents(db, tx, requests, clock())
+      const repository = await repositories.open(tx, nameOf(first.upload), first.pusher)
+      const commits = requests.flatMap(({ upload, digest, bytes }, i) => {
+        const content = contents[i]
+        return content
+          ? [{ upload, digest, content, taken: content.isNew || 'inline' in bytes }]
+          : []
+      })
+      await endSessions(tx, commits)
+      await links.link(tx, repository, commits)
+      return commits.map(({ taken }) => taken)
+    })
+  }
+
   return {
     async get(name, digest) {
       const [blob] = await find({ project: name.project, path: name.path, digest })
@@ -146,17 +165,11 @@ export function createBlobs(deps: {
       )
     },
 
-    commit({ upload, digest, sha256, size, bytes, pusher }) {
-      const name = nameOf(upload)
-      return db.transaction(async (tx) => {
-        const content = await ensureContent(db, tx, { sha256, size, bytes, now: clock() })
-        const repository = await repositories.open(tx, name, pusher)
-        const taken = content.isNew || 'inline' in bytes
-        await endSession(tx, upload, taken)
-        await links.link(tx, repository, digest, content)
-        return taken
-      })
-    },
+    commit: gatherBy(commitKey, commitAll, {
+      lanes: db.engine.lanes,
+      limit: COMMITS_AT_ONCE,
+      apart: ({ sha256 }) => sha256,
+    }),
 
     async mount({ target, digest, source, principal, pusher }) {
       const contentId = await findMountSource({ db, authorizer }, principal, digest, source)
@@ -173,7 +186,7 @@ export function createBlobs(deps: {
           )
           .executeTakeFirst()
         if (!content) return false
-        await links.link(tx, await repositories.open(tx, target, pusher), digest, content)
+        await links.link(tx, await repositories.open(tx, target, pusher), [{ digest, content }])
         return true
       })
     },
@@ -199,28 +212,41 @@ export function createBlobs(deps: {
   }
 }
 
-/** The session ends in the transaction that takes its bytes; a lost one takes nothing. */
-async function endSession(tx: Tx, upload: Upload, bytesTaken: boolean): Promise<void> {
-  const held = { id: upload.id, epoch: upload.epoch }
-  const [ended] = bytesTaken ? await forgetUpload(tx, held) : await discardUpload(tx, held)
-  if (!ended) throw lostUpload()
+/** What has to be the same for commits to be done together. */
+function commitKey({ upload, pusher }: CommitRequest): string {
+  return JSON.stringify([upload.project_name, upload.repository_name, pusher])
 }
 
-const forgetUpload = statement((on, held: { id: string; epoch: number }) =>
+/** The sessions end in the transaction that takes their bytes; a lost one takes nothing. */
+async function endSessions(
+  tx: Tx,
+  sessions: readonly { upload: Upload; taken: boolean }[],
+): Promise<void> {
+  const held = ({ upload: { id, epoch } }: { upload: Upload }) => ({ id, epoch })
+  const taken = sessions.filter((session) => session.taken).map(held)
+  const left = sessions.filter((session) => !session.taken).map(held)
+  const ended = taken.length > 0 ? await forgetUploads(tx, taken) : []
+  const discarded = left.length > 0 ? await discardUploads(tx, left) : []
+  if (ended.length + discarded.length < sessions.length) throw lostUpload()
+}
+
+const forgetUploads = statements((on, held: { id: string; epoch: number }[]) =>
   on
     .deleteFrom('upload')
-    .where('id', '=', held.id)
-    .where('epoch', '=', held.epoch)
+    .where(({ eb, or }) =>
+      or(held.map(({ id, epoch }) => eb.and([eb('id', '=', id), eb('epoch', '=', epoch)]))),
+    )
     .where('state', '=', 'open')
     .returning('id'),
 )
 
-const discardUpload = statement((on, held: { id: string; epoch: number }) =>
+const discardUploads = statements((on, held: { id: string; epoch: number }[]) =>
   on
     .updateTable('upload')
     .set((eb) => ({ state: 'discarded', epoch: eb('epoch', '+', 1) }))
-    .where('id', '=', held.id)
-    .where('epoch', '=', held.epoch)
+    .where(({ eb, or }) =>
+      or(held.map(({ id, epoch }) => eb.and([eb('id', '=', id), eb('epoch', '=', epoch)]))),
+    )
     .where('state', '=', 'open')
     .returning('id'),
 )

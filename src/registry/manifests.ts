@@ -7,7 +7,7 @@ import type { Reference, RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
 import { chunked } from './chunked.ts'
-import { ensureContent, keepBody, linkContent } from './content.ts'
+import { ensureContent, keepBody, linkContents } from './content.ts'
 import type { Describe, Description } from './describe.ts'
 import { partsOf, relist } from './listing.ts'
 import { lockChildren } from './manifest-children.ts'
@@ -188,12 +188,8 @@ export function createManifests(deps: {
       let project: number | undefined
       const store = () =>
         db.transaction(async (tx) => {
-          const content = await ensureContent(db, tx, {
-            sha256,
-            size: bytes.length,
-            bytes: { inline: bytes },
-            now: clock(),
-          })
+          const given = { sha256, size: bytes.length, bytes: { inline: bytes } }
+          const content = await ensureContent(db, tx, given, clock())
           if (!content.isNew) await keepBody(tx, content.id, bytes)
           const repository = await repositories.open(tx, name, pusher)
           const missing = await lockChildren(db, tx, repository, parsed, sparse)
@@ -205,7 +201,7 @@ export function createManifests(deps: {
           const untagged: number[] = []
           if (isNew) {
             change.manifests += 1
-            await linkContent(tx, repository.project.id, content, change)
+            await linkContents(tx, repository.project.id, [content], change)
             if (parsed.kind === 'index') touched.push(...(await partsOf(tx, repository.id, id)))
           }
           for (const tag of tagNames) {

@@ -4,7 +4,8 @@ import { newUuid } from '../lib/ids.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Row } from '../store/db/schema.ts'
-import { claimFreeUpload, claimUpload, insertUpload, uploadById } from './upload-statements.ts'
+import { createUploadOpenings } from './upload-openings.ts'
+import { claimUpload, uploadById } from './upload-statements.ts'
 
 /*
  * The rows of upload sessions and the right to write to one. Whoever claims a session raises its
@@ -106,13 +107,14 @@ export function createUploadSessions(deps: {
 }): UploadSessions {
   const { db, clock, writer } = deps
 
+  const openings = createUploadOpenings({ db, clock, writer, leaseMs: WRITER_LEASE_MS })
+
   async function tryClaim(id: string, owner: UploadOwner): Promise<ClaimedUpload | undefined> {
     const { project, path } = owner.repository
+    const mine = await openings.claimFree({ id, project, path, account: owner.account })
+    if (mine) return { row: mine, takenOver: false }
     const now = clock()
     const until = now + WRITER_LEASE_MS
-    const free = { id, project, path, account: owner.account, writer, until, now }
-    const [mine] = await db.transaction((tx) => claimFreeUpload(tx, free), QUICK_SINGLE)
-    if (mine) return { row: mine, takenOver: false }
     const [seen] = await uploadById(db.query, { id })
     if (!seen || !isOwner(seen, owner)) throw uploadUnknown(id)
     if (seen.writer !== null && seen.writer_until > now) return undefined
@@ -139,21 +141,17 @@ export function createUploadSessions(deps: {
   return {
     async create({ id, owner, algorithm, storageKey, claimed }) {
       const now = clock()
-      const [row] = await db.transaction(
-        (tx) =>
-          insertUpload(tx, {
-            id,
-            project: owner.repository.project,
-            path: owner.repository.path,
-            account: owner.account,
-            algorithm,
-            storageKey,
-            writer: claimed ? writer : null,
-            until: claimed ? now + WRITER_LEASE_MS : 0,
-            now,
-          }),
-        QUICK_SINGLE,
-      )
+      const row = await openings.open({
+        id,
+        project: owner.repository.project,
+        path: owner.repository.path,
+        account: owner.account,
+        algorithm,
+        storageKey,
+        writer: claimed ? writer : null,
+        until: claimed ? now + WRITER_LEASE_MS : 0,
+        now,
+      })
       if (!row) throw new AppError('internal', 'an upload was not stored')
       return row
     },

@@ -38,6 +38,11 @@ export interface Engine {
    * SQLite would gather and sort all that has the value. PostgreSQL weighs that by itself.
    */
   unindexed(column: RawBuilder<unknown>): RawBuilder<unknown>
+  /**
+   * Transactions of one kind that are worth running side by side, for `gather`: what comes meanwhile
+   * is done together. SQLite has nothing to gain, since its transactions share their commit anyhow.
+   */
+  readonly lanes: number
   /** A unique index refused the row: somebody else was first. */
   isUniqueViolation(error: unknown): boolean
 }
@@ -51,6 +56,7 @@ export const sqliteEngine: Engine = {
   // AUTOINCREMENT sees them.
   async continueIds() {},
   unindexed: (column) => sql`+${column}`,
+  lanes: Number.POSITIVE_INFINITY,
   isUniqueViolation: (error) =>
     ['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY'].includes(codeOf(error)),
 }
@@ -77,6 +83,7 @@ export const postgresEngine: Engine = {
       from ${sql.table(table)} having max(id) is not null`.execute(db)
   },
   unindexed: (column) => column,
+  lanes: 2,
   isUniqueViolation: (error) => codeOf(error) === '23505',
 }
 
