@@ -55,6 +55,7 @@ export async function fillInventory(db: Db, images: number): Promise<void> {
         async (tx) => {
           await insertImages(number, from, to).execute(tx)
           await insertRepositories(number, from, to).execute(tx)
+          await insertTags(number, from, to).execute(tx)
         },
         { durable: false },
       )
@@ -70,6 +71,15 @@ function insertRepositories(registry: number, from: number, to: number) {
   return sql`
     insert into registry_repository (registry, repository, listed_by, images)
     select registry, repository, 1, count(*) from registry_image
+    where registry = ${registryId(registry)}
+      and updated_at between ${timeOf(from)} and ${timeOf(to)}
+    group by registry, repository`
+}
+
+function insertTags(registry: number, from: number, to: number) {
+  return sql`
+    insert into registry_tags (registry, repository, count, tags)
+    select registry, repository, count(*), string_agg(tag, ${sql.lit('\n')}) from registry_image
     where registry = ${registryId(registry)}
       and updated_at between ${timeOf(from)} and ${timeOf(to)}
     group by registry, repository`

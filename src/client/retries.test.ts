@@ -102,6 +102,23 @@ test('a registry that fails and fails is left alone, then tried with one request
   expect(await tagsOf(remote)).toEqual(['v1'])
 })
 
+test('those who ask at once after a pause wait for the first, also for one that is given up', async () => {
+  failWith(...Array<FaultAnswer>(10).fill({ status: 502 }))
+  const remote = remoteOf(server.url)
+  await failureOf(tagsOf(remote))
+  await failureOf(tagsOf(remote))
+  expect(await failureOf(tagsOf(remote))).toMatchObject({ problem: 'paused' })
+  remote.clock.now += 30_000
+  failWith()
+  const given = new AbortController()
+  const call = { signal: given.signal }
+  const first = entriesOf(remote.registry.listTags('a', call)).catch(String)
+  given.abort(new Error('enough'))
+  const rest = Promise.all([tagsOf(remote), tagsOf(remote), tagsOf(remote)])
+  expect(await first).toContain('enough')
+  expect(await rest).toEqual([['v1'], ['v1'], ['v1']])
+})
+
 test('nothing is sent while the budget is used up and its end is near', async () => {
   const headers = { 'ratelimit-limit': '10', 'ratelimit-remaining': '0', 'ratelimit-reset': '5' }
   failWith({ ...TAGS, headers })

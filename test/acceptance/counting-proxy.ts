@@ -13,6 +13,9 @@ export type CountingProxy = {
   readonly writers: ReadonlySet<number>
   /** Bytes of blobs in either direction. */
   readonly total: () => number
+  /** Ends all connections, and takes no other until `mend`. */
+  readonly cut: () => Promise<void>
+  readonly mend: () => void
   readonly stop: () => Promise<void>
 }
 
@@ -48,39 +51,42 @@ export const startCountingProxy = (
     })
   }
 
-  const server = Bun.serve({
-    hostname: '127.0.0.1',
-    port: 0,
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    idleTimeout: 0,
-    async fetch(request, connections) {
-      const url = new URL(request.url)
-      const headers = new Headers(request.headers)
-      headers.delete('connection')
-      const upload = /\/blobs\/uploads\/([^/]+)$/.exec(url.pathname)?.[1]
-      const digest = url.searchParams.get('digest')
-      if (upload !== undefined && digest !== null) digestOf.set(upload, digest)
-      const writer = connections.requestIP(request)?.port
-      if (request.body && upload && writer !== undefined) writers.add(writer)
-      const body = request.body && counted(request.body, byUpload, upload ?? 'other')
-      const answer = await fetch(`${target}${url.pathname}${url.search}`, {
-        method: request.method,
-        headers,
-        redirect: 'manual',
-        decompress: false,
-        signal: request.signal,
-        ...(body ? { body } : {}),
-      })
-      const blob = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(url.pathname)?.[1]
-      const isRead = request.method === 'GET' && blob !== undefined && answer.ok
-      const passed = isRead && answer.body ? counted(answer.body, read, blob) : answer.body
-      return new Response(passed, { status: answer.status, headers: answer.headers })
-    },
-    error: () => new Response('the registry behind the proxy did not answer', { status: 502 }),
-  })
+  const serve = (port: number) =>
+    Bun.serve({
+      hostname: '127.0.0.1',
+      port,
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      idleTimeout: 0,
+      async fetch(request, connections) {
+        const url = new URL(request.url)
+        const headers = new Headers(request.headers)
+        headers.delete('connection')
+        const upload = /\/blobs\/uploads\/([^/]+)$/.exec(url.pathname)?.[1]
+        const digest = url.searchParams.get('digest')
+        if (upload !== undefined && digest !== null) digestOf.set(upload, digest)
+        const writer = connections.requestIP(request)?.port
+        if (request.body && upload && writer !== undefined) writers.add(writer)
+        const body = request.body && counted(request.body, byUpload, upload ?? 'other')
+        const answer = await fetch(`${target}${url.pathname}${url.search}`, {
+          method: request.method,
+          headers,
+          redirect: 'manual',
+          decompress: false,
+          signal: request.signal,
+          ...(body ? { body } : {}),
+        })
+        const blob = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(url.pathname)?.[1]
+        const isRead = request.method === 'GET' && blob !== undefined && answer.ok
+        const passed = isRead && answer.body ? counted(answer.body, read, blob) : answer.body
+        return new Response(passed, { status: answer.status, headers: answer.headers })
+      },
+      error: () => new Response('the registry behind the proxy did not answer', { status: 502 }),
+    })
+  let server = serve(0)
+  const port = server.port ?? 0
 
   return {
-    url: `http://127.0.0.1:${server.port}`,
+    url: `http://127.0.0.1:${port}`,
     read,
     writers,
     written: () => {
@@ -92,6 +98,10 @@ export const startCountingProxy = (
       return byDigest
     },
     total: () => total,
+    cut: () => server.stop(true),
+    mend: () => {
+      server = serve(port)
+    },
     stop: () => server.stop(true),
   }
 }

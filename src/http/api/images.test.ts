@@ -51,6 +51,17 @@ onEachEngine('images of external registries', (create) => {
       )
       .execute()
     await db.query
+      .insertInto('registry_tags')
+      .values(
+        rows.map(({ registry, repository, tag }) => ({
+          registry,
+          repository,
+          count: 1,
+          tags: tag.toLowerCase(),
+        })),
+      )
+      .execute()
+    await db.query
       .updateTable('registry_image')
       .set({ gone_at: 3 })
       .where('tag', '=', 'V1.0_x')

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Principal } from '../../accounts/principal.ts'
 import type { ImageFilter } from '../../hub/inventory/image-filter.ts'
-import { findImages } from '../../hub/inventory/images.ts'
+import { type FoundImages, findImages } from '../../hub/inventory/images.ts'
 import { requestSync } from '../../hub/inventory/request-sync.ts'
 import { listSyncs, readSync, syncViewOf } from '../../hub/inventory/syncs.ts'
 import type { RegistryRecord } from '../../hub/registries/record.ts'
@@ -97,6 +97,10 @@ const filters = {
 }
 const imagePage = pageOf(ImageView).extend({
   total: z.int().openapi({ description: 'Of all pages' }),
+  totalIs: z.enum(['exact', 'about', 'atLeast']).openapi({
+    description:
+      '`about`: worked out from a part, as there is very much to count; `atLeast`: counted so far',
+  }),
 })
 
 export const imageRoutes = {
@@ -174,14 +178,15 @@ export function imageEndpoints({ db, clock, queue, registries }: ApiDeps): Endpo
       sizeTo: maxSize,
       isGone: gone,
     }
-    let total = 0
+    let counted: Pick<FoundImages, 'total' | 'totalIs'> = { total: 0, totalIs: 'exact' }
     const found = await readPage(
       limit,
       async (count) => {
         const after = sent === undefined ? undefined : Number(sent)
-        const page = await findImages(db, { ...filter, limit: count, after })
-        total = page.total
-        return page.items
+        const asked = { ...filter, limit: count, after }
+        const { items, ...rest } = await findImages(db, asked, { exact: false })
+        counted = rest
+        return items
       },
       ({ id }) => String(id),
     )
@@ -190,7 +195,7 @@ export function imageEndpoints({ db, clock, queue, registries }: ApiDeps): Endpo
       registry: { id: image.registry, name: names.get(image.registry) ?? '' },
     }))
     const reply = listReply({ ...found, items })
-    return { ...reply, body: { ...reply.body, total } }
+    return { ...reply, body: { ...reply.body, ...counted } }
   }
 
   return [

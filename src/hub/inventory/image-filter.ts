@@ -40,6 +40,20 @@ export function isUnfiltered({ registries, ...rest }: ImageFilter): boolean {
   return Object.values(rest).every((value) => value === undefined || value === '')
 }
 
+/** Nothing but times of images that are there. */
+export function isOfTimes(filter: ImageFilter): boolean {
+  const { registries, updatedFrom, updatedTo, syncedFrom, syncedTo, ...rest } = filter
+  return Object.values(rest).every((value) => value === undefined || value === '')
+}
+
+/** Something of which no index has the order of the list, so that much of it would be sorted. */
+export function isRanged(filter: ImageFilter): boolean {
+  const { sizeFrom, sizeTo, platform, isMultiarch } = filter
+  const { updatedFrom, updatedTo, syncedFrom, syncedTo } = filter
+  const times = [updatedFrom, updatedTo, syncedFrom, syncedTo]
+  return [sizeFrom, sizeTo, platform, isMultiarch, ...times].some((value) => value !== undefined)
+}
+
 /** Some text in a name is asked for, of images that are there. */
 export function hasText({ search, imageNameHas, isGone }: ImageFilter): boolean {
   return Boolean(search || imageNameHas) && !isGone
@@ -82,6 +96,11 @@ export function fits(
 /** True where the text is in it, whatever the case: tags have capitals. */
 export function has(name: RawBuilder<unknown>, text: string): Condition {
   return sql`(lower(${name}) like ${pattern('%', text)} escape '\\')`
+}
+
+/** As `has`, of what stands in small letters only. */
+export function hasWithin(name: RawBuilder<unknown>, text: string): Condition {
+  return sql`(${name} like ${pattern('%', text)} escape '\\')`
 }
 
 /** The name of an image is what stands behind the first slash of its repository, or all of it. */

@@ -1,9 +1,17 @@
+import { createLimit } from '../../lib/limit.ts'
 import type { Db, Queryable } from '../../store/db/database.ts'
 import type { Engine } from '../../store/db/engine.ts'
 import type { Row } from '../../store/db/schema.ts'
-import { column, fits, hasText, type ImageFilter, isUnfiltered } from './image-filter.ts'
+import {
+  COUNTED,
+  type CountOptions,
+  countedBySyncs,
+  countFitting,
+  type Total,
+} from './count-images.ts'
+import { column, fits, hasText, type ImageFilter, isRanged, isUnfiltered } from './image-filter.ts'
 import type { ImageChild } from './read-image.ts'
-import { countByText, findByText } from './search-images.ts'
+import { countByText, findByText, firstByText, weigh } from './search-images.ts'
 
 export interface ImagePage extends ImageFilter {
   /** By id; `asc` unless set. */
@@ -40,38 +48,72 @@ export interface InventoryImage {
 
 /** Rows that are walked through in a moment. */
 const FAR = 1_000
-const STRETCH = 10_000
+const STRETCH = 5_000
+/** Not much longer than it takes to look at the names of all. */
+const MOST_STRETCH = 80_000
+/** Images of the repositories that may have some that fit. */
+const MOST_LOOKED_AT = 100_000
 
-export interface FoundImages {
+/** `total` is of all pages. */
+export interface FoundImages extends Total {
   items: InventoryImage[]
-  /** Of all pages. */
-  total: number
 }
 
-/**
- * Those that are there, in the order in which they were first seen, with the number of all.
- * @param few of a search: how many are looked up one by one before all images are walked through
- */
+/** Searches at once in this process: others have the database and the processor too. */
+const turn = createLimit(1)
+
+/** Those that are there, in the order in which they were first seen, with the number of all. */
 export async function findImages(
   { query, scan, engine }: Pick<Db, 'query' | 'scan' | 'engine'>,
   page: ImagePage,
-  few?: number,
+  options: CountOptions = {},
 ): Promise<FoundImages> {
   const { direction, after, offset, limit, ...filter } = page
-  if (filter.registries.length === 0) return { items: [], total: 0 }
-  if (hasText(filter)) return searchImages(scan, engine, page, filter, few)
+  if (filter.registries.length === 0) return { items: [], total: 0, totalIs: 'exact' }
+  if (hasText(filter)) return turn(() => searchImages(scan, engine, page, filter, options))
+  if (isRanged(filter)) return turn(() => rangedImages(scan, engine, page, filter, options))
+  const isPlain = isUnfiltered(filter)
   // Whatever is looked for may be at the very end, and a far page is walked to.
-  const isNear = isUnfiltered(filter) && (offset ?? 0) < FAR
-  const items = await listImages(isNear ? query : scan, engine, page)
+  const isNear = isPlain && (offset ?? 0) < FAR
+  const items = await (isNear
+    ? listImages(query, engine, page)
+    : turn(() => listImages(scan, engine, page)))
+  const known = (offset ?? 0) + items.length
   // A list that ends here needs no counting.
   const isWhole = after === undefined && items.length < limit && (items.length > 0 || !offset)
-  if (isWhole) return { items, total: (offset ?? 0) + items.length }
-  if (isUnfiltered(filter)) {
+  if (isWhole) return { items, total: known, totalIs: 'exact' }
+  if (isPlain) {
     const total = await countedBySyncs(query, filter.registries)
     // The sync that goes on has not counted yet.
-    if (total >= (offset ?? 0) + items.length) return { items, total }
+    if (total >= known) return { items, total, totalIs: 'exact' }
   }
-  return { items, total: await countImages(scan, filter) }
+  return withTotal(items, await turn(() => countFitting(scan, filter, options)), page)
+}
+
+/** No fewer than are shown, where they were counted before. */
+function withTotal(
+  items: InventoryImage[],
+  { total, totalIs }: Total,
+  { offset = 0 }: ImagePage,
+): FoundImages {
+  const known = items.length === 0 ? 0 : offset + items.length
+  return { items, total: Math.max(total, known), totalIs }
+}
+
+/** Where very many fit, one is soon met on the way; where few do, they are soon sorted. */
+async function rangedImages(
+  on: Queryable,
+  engine: Engine,
+  page: ImagePage,
+  filter: ImageFilter,
+  options: CountOptions,
+): Promise<FoundImages> {
+  const counted = await countFitting(on, filter, options)
+  if (counted.total === 0) return { items: [], ...counted }
+  const isFar = counted.total < COUNTED || (page.offset ?? 0) >= FAR
+  const list = (more: Partial<ImagePage>) => listImages(on, engine, { ...page, ...more })
+  const items = await (isFar ? list({}) : walkImages(on, engine, page, filter, list))
+  return withTotal(items, counted, page)
 }
 
 async function searchImages(
@@ -79,46 +121,69 @@ async function searchImages(
   engine: Engine,
   page: ImagePage,
   filter: ImageFilter,
-  few: number | undefined,
+  { exact = true, few }: CountOptions,
 ): Promise<FoundImages> {
   const { direction = 'asc', after, offset = 0, limit } = page
-  const found = await findByText(on, filter, few)
+  const weight = await weigh(on, filter)
+  const found =
+    weight.named + weight.tagged > MOST_LOOKED_AT ? undefined : await findByText(on, filter, few)
   if (!found) {
-    const list = offset < FAR ? walkImages : listImages
-    return { items: await list(on, engine, page), total: await countByText(on, filter) }
+    const lookUp = async ({ after: from = 0, limit: most = limit }) =>
+      readImages(
+        on,
+        await firstByText(on, filter, { after: from, direction, limit: most }),
+        direction,
+      )
+    const items =
+      offset < FAR
+        ? await walkImages(on, engine, page, filter, lookUp)
+        : await listImages(on, engine, page)
+    return withTotal(items, await countByText(on, filter, weight, exact), page)
   }
   if (direction === 'desc') found.reverse()
   const isAfter = (id: number) =>
     after === undefined || (direction === 'asc' ? id > after : id < after)
   const ids = found.filter(isAfter).slice(offset, offset + limit)
-  if (ids.length === 0) return { items: [], total: found.length }
+  return { items: await readImages(on, ids, direction), total: found.length, totalIs: 'exact' }
+}
+
+async function readImages(
+  on: Queryable,
+  ids: readonly number[],
+  direction: 'asc' | 'desc',
+): Promise<InventoryImage[]> {
+  if (ids.length === 0) return []
   const rows = await on
     .selectFrom('registry_image')
     .selectAll()
-    .where('id', 'in', ids)
+    .where('id', 'in', [...ids])
     .orderBy('id', direction)
     .execute()
-  return { items: rows.map(imageOf), total: found.length }
+  return rows.map(imageOf)
 }
 
 /**
  * Where many fit: by stretches of ids, each longer than the one before. Of one query for all of them
  * PostgreSQL expects so few rows that it would look at each and sort.
+ * @param lookUp the rest, where those that fit lie far apart, or all at the end
  */
 async function walkImages(
   on: Queryable,
   engine: Engine,
   page: ImagePage,
+  filter: ImageFilter,
+  lookUp: (rest: { after: number; limit: number; offset: 0 }) => Promise<InventoryImage[]>,
 ): Promise<InventoryImage[]> {
-  const { direction = 'asc', after, offset = 0, limit, ...filter } = page
+  const { direction = 'asc', after, offset = 0, limit } = page
   const isUp = direction === 'asc'
   const end = await on
     .selectFrom('registry_image')
     .select((eb) => eb.fn.max('id').as('id'))
     .executeTakeFirst()
   const last = Number(end?.id ?? 0)
+  const begin = after ?? (isUp ? 0 : last + 1)
   const rows: Row<'registry_image'>[] = []
-  let from = after ?? (isUp ? 0 : last + 1)
+  let from = begin
   for (let stretch = STRETCH; isUp ? from < last : from > 1; stretch *= 4) {
     const to = isUp ? from + stretch : from - stretch
     const more = await on
@@ -131,8 +196,11 @@ async function walkImages(
       .limit(offset + limit - rows.length)
       .execute()
     rows.push(...more)
-    if (rows.length >= offset + limit) break
     from = to
+    if (rows.length >= offset + limit) break
+    if (stretch < MOST_STRETCH) continue
+    const rest = await lookUp({ after: from, limit: offset + limit - rows.length, offset: 0 })
+    return [...rows.map(imageOf), ...rest].slice(offset)
   }
   return rows.slice(offset).map(imageOf)
 }
@@ -154,26 +222,6 @@ async function listImages(
   if (after !== undefined) query = query.where('id', direction === 'asc' ? '>' : '<', after)
   if (offset) query = query.offset(offset)
   return (await query.execute()).map(imageOf)
-}
-
-export async function countImages(on: Queryable, filter: ImageFilter): Promise<number> {
-  if (filter.registries.length === 0) return 0
-  const { count } = await on
-    .selectFrom('registry_image')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where(fits(filter))
-    .executeTakeFirstOrThrow()
-  return Number(count)
-}
-
-/** As many as each of them had at the end of its last sync. */
-async function countedBySyncs(on: Queryable, registries: readonly string[]): Promise<number> {
-  const { sum } = await on
-    .selectFrom('registry')
-    .select((eb) => eb.fn.sum<number | null>('images_num').as('sum'))
-    .where('id', 'in', [...registries])
-    .executeTakeFirstOrThrow()
-  return Number(sum ?? 0)
 }
 
 function imageOf(row: Row<'registry_image'>): InventoryImage {

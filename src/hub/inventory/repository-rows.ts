@@ -3,6 +3,7 @@ import type { Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { NewRow } from '../../store/db/schema.ts'
 import type { Flag } from '../../store/db/schema-columns.ts'
 import type { KnownTag, SeenTag } from './repository-store.ts'
+import { noteTags, settleTags } from './repository-tags.ts'
 
 /* The images of one repository, as they are written by the page. */
 
@@ -76,6 +77,11 @@ export async function writePage(
           .execute()
       }
       if (images.length > 0) {
+        await noteTags(
+          tx,
+          { registry, repository },
+          images.map(({ tag }) => tag),
+        )
         await tx
           .insertInto('registry_image')
           .values([...images])
@@ -159,6 +165,7 @@ export async function settleRepository(db: Db, of: RepositoryOf): Promise<void> 
         .where('sync', '!=', sync)
         .where('gone_at', 'is', null)
         .execute()
+      await settleTags(tx, of)
       const youngest = await tx
         .selectFrom('registry_image')
         .select('id')

@@ -4,7 +4,7 @@ import { onEachEngine } from '../../store/db/test-databases.ts'
 import { createTestRegistries, type TestRegistries } from '../registries/test-registries.ts'
 import type { ImageFilter } from './image-filter.ts'
 import { findImages } from './images.ts'
-import { countByText, findByText } from './search-images.ts'
+import { countByText, findByText, weigh } from './search-images.ts'
 
 interface Plain {
   registry: string
@@ -73,6 +73,19 @@ onEachEngine('a search', (create) => {
         ),
       )
       .execute()
+    await db.query
+      .insertInto('registry_tags')
+      .values(
+        registries.flatMap((registry) =>
+          repositories.map((repository) => ({
+            registry,
+            repository,
+            count: 5,
+            tags: '1.0\nrc-app\nlatest\na_b\ngone',
+          })),
+        ),
+      )
+      .execute()
   })
   afterEach(() => base.remove())
 
@@ -113,7 +126,9 @@ onEachEngine('a search', (create) => {
     for (const filter of filters()) {
       const expected = images.filter((image) => isFound(image, filter)).length
       expect([filter, (await findByText(db.scan, filter))?.length]).toEqual([filter, expected])
-      expect([filter, await countByText(db.scan, filter)]).toEqual([filter, expected])
+      const weight = await weigh(db.scan, filter)
+      const { total } = await countByText(db.scan, filter, weight, true)
+      expect([filter, total]).toEqual([filter, expected])
       const few = await findByText(db.scan, filter, 3)
       expect(few === undefined).toBe(expected > 3)
     }
@@ -146,12 +161,13 @@ onEachEngine('a search', (create) => {
     ]) {
       for (const direction of ['asc', 'desc'] as const) {
         const asked = { ...filter, ...page, direction }
-        expect(await findImages(db, asked, 3)).toEqual(await findImages(db, asked))
+        expect(await findImages(db, asked, { few: 3 })).toEqual(await findImages(db, asked))
       }
     }
     expect(await findImages(db, { registries: [], search: 'a', limit: 5 })).toEqual({
       items: [],
       total: 0,
+      totalIs: 'exact',
     })
   })
 

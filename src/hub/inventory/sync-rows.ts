@@ -4,6 +4,7 @@ import type { Says } from '../../lib/reasons.ts'
 import type { Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
 import { keepRegistry } from './repository-rows.ts'
+import { settleTags } from './repository-tags.ts'
 
 /* How far a sync is, in its row and in those of the repositories. */
 
@@ -256,6 +257,7 @@ export async function settleUnlisted(
       .where('repository', '=', repository)
       .where('gone_at', 'is', null)
       .executeTakeFirst()
+    await settleTags(tx, { registry, repository })
     await tx
       .updateTable('registry_repository')
       .set({ images: 0, read_mark: null })

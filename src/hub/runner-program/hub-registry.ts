@@ -19,6 +19,7 @@ export function createHubRegistry({
   memory,
   clock,
   userAgent,
+  onTrouble,
 }: {
   url: string
   caCertificate: string | undefined
@@ -27,6 +28,8 @@ export function createHubRegistry({
   memory: ClientMemory
   clock: Clock
   userAgent: string
+  /** It did not answer, or could not now. */
+  onTrouble: () => void
 }): RemoteRegistry {
   const { origin } = new URL(url)
   const fetchHub = createGuardedFetch({ allowedNetworks: ANYWHERE, clock })
@@ -36,11 +39,18 @@ export function createHubRegistry({
     async fetch(asked, options = {}) {
       if (new URL(asked).origin !== origin) return fetch(asked, options)
       const authorization = `Bearer ${await token()}`
-      return fetchHub(asked, {
-        ...options,
-        headers: { ...options.headers, authorization },
-        ...(caCertificate === undefined ? {} : { caCertificate }),
-      })
+      try {
+        const answer = await fetchHub(asked, {
+          ...options,
+          headers: { ...options.headers, authorization },
+          ...(caCertificate === undefined ? {} : { caCertificate }),
+        })
+        if (answer.status >= 500) onTrouble()
+        return answer
+      } catch (error) {
+        onTrouble()
+        throw error
+      }
     },
     clock,
     memory,

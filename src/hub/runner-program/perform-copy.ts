@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import type { ClientMemory } from '../../client/client-memory.ts'
 import type { RemoteRegistry } from '../../client/remote-registry.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
-import { parseReference } from '../../oci/reference.ts'
+import { parseReference, type Reference } from '../../oci/reference.ts'
 import {
   type CopyProgress,
   CopyToken,
@@ -12,12 +11,16 @@ import {
   type RunnerWork,
 } from '../runners/protocol.ts'
 import { copyImage } from '../transfers/copy-image.ts'
+import { isBlobMissing } from '../transfers/failures.ts'
 import { parsePlatform } from '../transfers/platforms.ts'
 import { createRecorder } from '../transfers/recorder.ts'
 import type { PerformDeps } from './perform-task.ts'
 import { plainText, saysOf } from './wire-values.ts'
 
 const TELL_MS = 1_000
+/** How often a copy goes on by itself after the hub failed; each time waits until it answers. */
+const HUB_TRIES = 10
+const HUB_PAUSE_MS = 1_000
 /** Of a token's life: what begins with it shall not outlive it. */
 const FRESH_PART = 0.4
 
@@ -31,21 +34,26 @@ export async function performCopy(
   {
     tell,
     clock,
+    log,
     hubRegistry,
-    memory,
-  }: Pick<PerformDeps, 'tell' | 'clock' | 'hubRegistry'> & { memory: ClientMemory },
+    copyNotes,
+  }: Pick<PerformDeps, 'tell' | 'clock' | 'log' | 'hubRegistry' | 'copyNotes'>,
   task: CopyTask,
   remote: RemoteRegistry,
   signal: AbortSignal,
 ): Promise<RunnerResult> {
   const { work, registry } = task
   const { source, target, direction } = work
-  const reference = parseReference(source.reference)
-  if (!reference) throw new AppError('invalid_input', 'the hub names no tag and no digest')
-  const hub = hubRegistry(freshToken(tell, task, clock, signal), memory)
-  const [from, to] = direction === 'in' ? [remote, hub] : [hub, remote]
+  const asked = parseReference(source.reference)
+  if (!asked) throw new AppError('invalid_input', 'the hub names no tag and no digest')
+  const first: Reference = asked
   const [fromName, toName] = direction === 'in' ? [registry.name, 'self'] : ['self', registry.name]
-  const recorder = createRecorder({ clock, restored: undefined, save: async () => {} })
+  const note = await copyNotes.of(work.transfer, JSON.stringify([direction, registry.id, target]))
+  const recorder = createRecorder({
+    clock,
+    restored: note.found,
+    save: () => note.write(recorder.checkpointText()),
+  })
 
   const progressOf = (): CopyProgress | undefined => {
     const progress = recorder.progress()
@@ -68,9 +76,16 @@ export async function performCopy(
   const timer = setInterval(() => {
     // What cannot be told shows in the next call that matters.
     telling = telling.then(tellProgress).catch(() => {})
+    void note.write(recorder.checkpointText()).catch((error: unknown) => {
+      log.warn('state of a copy not kept', { task: task.id, error })
+    })
   }, TELL_MS)
-  try {
-    await copyImage({
+  async function copy(hub: RemoteRegistry): Promise<string> {
+    const [from, to] = direction === 'in' ? [remote, hub] : [hub, remote]
+    // A tag that moves meanwhile changes nothing.
+    const resolved = recorder.digest()
+    const reference: Reference = resolved ? { kind: 'digest', digest: resolved } : first
+    const { digest } = await copyImage({
       source: {
         registry: from,
         repository: source.repository,
@@ -91,13 +106,41 @@ export async function performCopy(
       checkpoint: recorder.checkpoint,
       observer: recorder.observer,
     })
+    return digest
+  }
+
+  /** The hub may restart meanwhile: then it goes on with what has arrived, once the hub hears. */
+  async function copyToTheEnd(): Promise<string> {
+    for (let left = HUB_TRIES; ; left--) {
+      let isHubTroubled = false
+      const hub = hubRegistry(freshToken(tell, task, clock, signal), () => {
+        isHubTroubled = true
+      })
+      try {
+        return await copy(hub)
+      } catch (error) {
+        signal.throwIfAborted()
+        // What was there when it was noted is gone: everything is asked for again.
+        if (left > 0 && isBlobMissing(error) && recorder.forgetDone()) continue
+        if (left === 0 || !isHubTroubled) throw error
+        log.warn('copy broken off by the hub', { task: task.id, error })
+        await Bun.sleep(HUB_PAUSE_MS)
+      }
+    }
+  }
+
+  let root: string
+  try {
+    root = await copyToTheEnd()
   } finally {
     clearInterval(timer)
     await telling
+    await note.write(recorder.checkpointText()).catch(() => {})
   }
   const progress = progressOf()
   if (!progress) throw new AppError('internal', 'the copy ended without a plan')
-  return { kind: 'copied', progress: { ...progress, speed: 0 } }
+  await note.remove()
+  return { kind: 'copied', progress: { ...progress, speed: 0 }, root }
 }
 
 /** The same token until a part of its life is over. */

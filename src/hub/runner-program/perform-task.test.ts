@@ -28,6 +28,11 @@ function startRunner({ privateKey, header }: TestRunner, only: string[] = []) {
     log: silentLog,
     userAgent: 'test',
     only,
+    copyNotes: {
+      of() {
+        throw new Error('nothing is copied here')
+      },
+    },
     hubRegistry() {
       throw new Error('nothing is copied here')
     },

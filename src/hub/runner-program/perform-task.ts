@@ -8,6 +8,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { GuardedFetch } from '../../lib/guarded-fetch.ts'
 import type { Log } from '../../lib/log.ts'
+import { because } from '../../lib/reasons.ts'
 import { checkConnection } from '../health/check-connection.ts'
 import { listRepositories } from '../inventory/list-repositories.ts'
 import type { RepositoryStore } from '../inventory/repository-store.ts'
@@ -22,9 +23,9 @@ import {
   type RunnerTaskView,
 } from '../runners/protocol.ts'
 import { openLogin } from '../runners/sealed-login.ts'
+import type { CopyNotes } from './copy-notes.ts'
 import { performCopy } from './perform-copy.ts'
 import { failureOf, imageOf, partsOf, plainText, reportOf, saysOf, timeOf } from './wire-values.ts'
-import { because } from '../../lib/reasons.ts'
 
 /** A test is for somebody who looks at it: it does not wait long for a registry to recover. */
 const CHECK_PATIENCE = { tries: 2, longestWait: 3_000 }
@@ -51,7 +52,8 @@ export interface PerformDeps {
   log: Log
   userAgent: string
   /** The hub's `/v2`, where the token says what may be done there. */
-  hubRegistry(token: () => Promise<string>, memory: ClientMemory): RemoteRegistry
+  hubRegistry(token: () => Promise<string>, onTrouble: () => void): RemoteRegistry
+  copyNotes: CopyNotes
   /** `host:port` of the only registries to be spoken to; empty: any that the hub names. */
   only: readonly string[]
 }
@@ -60,7 +62,7 @@ export interface PerformDeps {
 export type PerformTask = (task: RunnerTaskView, signal: AbortSignal) => Promise<RunnerResult>
 
 export function createPerformTask(deps: PerformDeps): PerformTask {
-  const { privateKey, tell, fetch, clock, log, userAgent, only, hubRegistry } = deps
+  const { privateKey, tell, fetch, clock, log, userAgent, only } = deps
   const memory: ClientMemory = createClientMemory({ clock })
   /** What a client has read of its registry for one sync serves the other tasks of that sync. */
   const kept = new Map<string, RemoteRegistry>()
@@ -176,7 +178,7 @@ export function createPerformTask(deps: PerformDeps): PerformTask {
     if (work.kind === 'check') return check(registry, signal)
     if (work.kind === 'copy') {
       const remote = connect(await endpointOf(registry))
-      return performCopy({ tell, clock, hubRegistry, memory }, { ...task, work }, remote, signal)
+      return performCopy(deps, { ...task, work }, remote, signal)
     }
     const remote = await remoteFor(work.sync, registry)
     if (work.kind === 'list') {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { createClientMemory } from '../../client/client-memory.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import type { GuardedFetch } from '../../lib/guarded-fetch.ts'
@@ -12,6 +13,7 @@ import {
   type RunnerResult,
   type RunnerTaskView,
 } from '../runners/protocol.ts'
+import { createCopyNotes } from './copy-notes.ts'
 import type { HubClient } from './hub-client.ts'
 import { createHubRegistry } from './hub-registry.ts'
 import { createHubSession } from './hub-session.ts'
@@ -54,8 +56,16 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
   const perform = createPerformTask({
     ...deps,
     privateKey: session.state().privateKey,
+    copyNotes: await createCopyNotes(folder, deps.clock()),
     tell,
-    hubRegistry: (token, memory) => createHubRegistry({ ...deps, url: deps.hubUrl, token, memory }),
+    hubRegistry: (token, onTrouble) =>
+      createHubRegistry({
+        ...deps,
+        url: deps.hubUrl,
+        token,
+        memory: createClientMemory(deps),
+        onTrouble,
+      }),
   })
   /** What is left to say when the program stops is said soon or never. */
   const end = new AbortController()
@@ -97,6 +107,9 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
       kind: task.work.kind,
       registry: task.registry.id,
     }
+    // It may come again before the former run has noticed that it lost it.
+    const former = running.get(task.id)
+    former?.lose()
     const ended = work().catch((error: unknown) => {
       log.error('task failed in an unforeseen way', { ...told, error })
     })
@@ -113,6 +126,7 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
     running.set(task.id, run)
 
     async function work(): Promise<void> {
+      await former?.ended
       const begun = performance.now()
       let result: RunnerResult
       try {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { CheckByRunner } from '../health/checks.ts'
 import { failedReport } from '../health/report.ts'
@@ -11,7 +12,6 @@ import { type AskRunner, createAskRunner, failureOf } from './ask-runner.ts'
 import { isRunnerAway } from './identity.ts'
 import type { RunnerResult, RunnerWork } from './protocol.ts'
 import { newKeyReason } from './registry-health.ts'
-import { because } from '../../lib/reasons.ts'
 
 /** The runner itself gives up after a minute. */
 const CHECK_LIMIT_MS = 90_000
@@ -83,7 +83,7 @@ export function createByRunner(deps: { db: Db; clock: Clock }): ByRunner {
       // Done again by hand it is another one.
       await forget()
       if (result.kind !== 'copied') throw odd(runner, result)
-      return result.progress
+      return { progress: result.progress, root: result.root ?? null }
     },
 
     async forgetCopy({ id, connectClusterId: runner }, transfer) {

@@ -268,7 +268,12 @@ export const Result = z.discriminatedUnion('kind', [
     /** Of the first tag that could not be read. */
     failure: Failure.optional(),
   }),
-  z.strictObject({ kind: z.literal('copied'), progress: Progress }),
+  z.strictObject({
+    kind: z.literal('copied'),
+    progress: Progress,
+    /** Of what the tag of the target points at: not what was asked for where an index is rewritten. */
+    root: digest.optional(),
+  }),
   z.strictObject({ kind: z.literal('failed'), failure: Failure }),
   z.strictObject({ kind: z.literal('released') }),
 ])

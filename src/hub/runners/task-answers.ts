@@ -7,6 +7,7 @@ import type { Db } from '../../store/db/database.ts'
 import { createRepositoryStore, type TaggedImage } from '../inventory/repository-store.ts'
 import { noteListed } from '../inventory/sync-rows.ts'
 import type { RunnerIdentity } from './access.ts'
+import { createPace, demandWithin, entriesOf } from './bounds.ts'
 import type { IssueCopyToken } from './copy-tokens.ts'
 import type { CopyToken, RunnerPage, RunnerResult, RunnerTaskView } from './protocol.ts'
 import {
@@ -77,6 +78,7 @@ export function createTaskAnswers({
   issueCopyToken: IssueCopyToken
 }): TaskAnswers {
   let stopping = false
+  const demandPace = createPace(() => performance.now())
   const polls = new Map<string, { isOver: boolean }[]>()
 
   /** Whoever asks again and again beside himself does not keep the database busy. */
@@ -95,9 +97,10 @@ export function createTaskAnswers({
     else polls.delete(runner)
   }
 
-  async function demandHeld(runner: RunnerIdentity, held: Held): Promise<CurrentTask> {
+  async function demandHeld(runner: RunnerIdentity, held: Held, entries = 0): Promise<CurrentTask> {
+    demandPace(runner.id)
     const task = await db.transaction(
-      (tx) => holdTask(tx, { ...held, runner: runner.id }, clock()),
+      (tx) => holdTask(tx, { ...held, runner: runner.id }, clock(), entries),
       { durable: false },
     )
     if (task) return task
@@ -106,6 +109,7 @@ export function createTaskAnswers({
 
   async function hold({ id: runner }: RunnerIdentity, held: readonly Held[]): Promise<number[]> {
     if (held.length === 0) return []
+    demandPace(runner)
     return db.transaction(
       async (tx) => {
         const lost: number[] = []
@@ -125,6 +129,7 @@ export function createTaskAnswers({
 
     async lease(runner, { begins, held, slots, copies, waitMs, version, signal }) {
       const { id } = runner
+      demandPace(id)
       await noteVersion(db, id, version)
       if (begins) await db.transaction((tx) => releaseTasks(tx, id), { durable: false })
       const lost = await hold(runner, held)
@@ -152,7 +157,8 @@ export function createTaskAnswers({
     },
 
     async page(runner, held, page) {
-      const task = await demandHeld(runner, held)
+      const task = await demandHeld(runner, held, entriesOf(page))
+      await demandWithin(db.query, task)
       if (page.kind === 'progress') {
         if (task.work.kind !== 'copy') throw unfit(page.kind, task)
         const { progress } = page
@@ -191,12 +197,14 @@ export function createTaskAnswers({
     async end(runner, held, result) {
       const task = await demandHeld(runner, held)
       const { kind } = result
+      // Counted here, since the sum of a run is what bounds it.
+      const told = kind === 'read' ? { ...result, images: task.entries } : result
       if (kind !== 'failed' && kind !== 'released' && kind !== RESULT_OF[task.work.kind]) {
         throw unfit(kind, task)
       }
       const now = clock()
       const ended = await db.transaction((tx) =>
-        endTask(tx, { ...held, runner: runner.id }, result, now),
+        endTask(tx, { ...held, runner: runner.id }, told, now),
       )
       if (!ended) throw lost(held)
       if (kind === 'released') return

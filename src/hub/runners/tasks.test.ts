@@ -9,7 +9,7 @@ import type { RunnerService } from './service.ts'
 import { LEASE_MS } from './tasks.ts'
 import { addRunner, type TestRunner, testRunnerService } from './test-runner.ts'
 
-const READ = { kind: 'read', images: 1, manifestsRead: 1 } as const
+const READ = { kind: 'read', images: 0, manifestsRead: 1 } as const
 
 onEachEngine('the tasks of a runner', (create) => {
   let hub: TestRegistries
@@ -96,8 +96,8 @@ onEachEngine('the tasks of a runner', (create) => {
       ),
     ).toBe('conflict')
     expect(await end(first, READ)).toBe('conflict')
-    expect(await end(second, { ...READ, images: 2 })).toBe('none')
-    expect((await waiting).result).toMatchObject({ images: 2 })
+    expect(await end(second, { ...READ, manifestsRead: 2 })).toBe('none')
+    expect((await waiting).result).toMatchObject({ manifestsRead: 2 })
   })
 
   test('is shared by replicas: of many who ask at once each gets others', async () => {

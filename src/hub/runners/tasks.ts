@@ -40,6 +40,8 @@ export interface CurrentTask {
   id: number
   registry: string
   work: RunnerWork
+  /** Names and images that were told of it since it was leased. */
+  entries: number
 }
 
 /** Adds a task, or finds the one with the same key. @returns its id */
@@ -98,6 +100,7 @@ export async function leaseTasks(
           state: 'leased',
           epoch: eb('epoch', '+', 1),
           lease_until: now + LEASE_MS,
+          entries: 0,
         }))
         .where('id', 'in', ids)
         .returningAll()
@@ -185,26 +188,29 @@ async function registryOf(on: Queryable, id: string) {
 }
 
 /**
- * Renews the lease; undefined: the task is not held any more. A page is heard after this, in the
- * same transaction where what it writes takes one.
+ * Renews the lease; undefined: the task is not held any more. A page is heard after this.
+ * @param entries how many names and images are told with it
  */
 export async function holdTask(
   on: Queryable,
   { runner, id, epoch }: HeldTask,
   now: number,
+  entries = 0,
 ): Promise<CurrentTask | undefined> {
   const row = await on
     .updateTable('runner_task')
-    .set({ lease_until: now + LEASE_MS })
+    .set((eb) => ({ lease_until: now + LEASE_MS, entries: eb('entries', '+', entries) }))
     .where('id', '=', id)
     .where('runner', '=', runner)
     .where('epoch', '=', epoch)
     .where('state', '=', 'leased')
     .where('wanted_until', '>=', now)
     .where(stillCarries)
-    .returning(['id', 'registry', 'payload'])
+    .returning(['id', 'registry', 'payload', 'entries'])
     .executeTakeFirst()
-  return row && { id: row.id, registry: row.registry, work: workOf(row) }
+  return (
+    row && { id: row.id, registry: row.registry, work: workOf(row), entries: Number(row.entries) }
+  )
 }
 
 /** Writes how a task ended, or gives it back. False: it is not held any more. */

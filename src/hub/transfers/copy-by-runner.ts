@@ -6,13 +6,20 @@ import type { Transfer } from './transfer.ts'
 
 type CopyWork = Extract<RunnerWork, { kind: 'copy' }>
 
-/** Has a runner copy between its registry and ourselves. @returns how it ended */
+/** How a copy ended, as the runner says: nothing of it is known to be so. */
+export interface ToldCopy {
+  progress: CopyProgress
+  /** Of what the target's tag points at; null: it does not say. */
+  root: string | null
+}
+
+/** Has a runner copy between its registry and ourselves. */
 export type CopyByRunner = (request: {
   registry: RegistryRecord
   work: Omit<CopyWork, 'kind'>
   signal: AbortSignal
   onProgress: (progress: CopyProgress) => void
-}) => Promise<CopyProgress>
+}) => Promise<ToldCopy>
 
 /** The runner hears soon that a copy is not wanted any more. */
 export type ForgetCopy = (registry: RegistryRecord, transfer: number) => Promise<void>

@@ -24,6 +24,7 @@ import { createRecorder, type RecordedProgress } from './recorder.ts'
 import { optionsOf, type Transfer, type TransferEnd, transferOf } from './transfer.ts'
 import { transferJobType, type transferPayload } from './transfer-job-type.ts'
 import { beginRun, type TransferRow, writeRun } from './transfer-rows.ts'
+import { verifyArrived } from './verify-arrived.ts'
 
 const WRITE_MS = 1_000
 const ASK_AGAIN_MS = 5_000
@@ -169,17 +170,36 @@ async function createRun(
   }
 
   async function copyByRunner(registry: RegistryRecord): Promise<void> {
+    const asked = referenceOf(row)
     const work = copyWorkOf(transfer, row.digest ?? row.source_reference)
     const onProgress = (progress: CopyProgress) => {
-      told = progress
+      // What a digest stands for is not the runner's to say.
+      told = asked.kind === 'tag' ? progress : { ...progress, digest: asked.digest }
     }
     try {
-      told = await deps.byRunner.copy({ registry, work, signal, onProgress })
+      const { progress, root } = await deps.byRunner.copy({ registry, work, signal, onProgress })
+      onProgress(progress)
+      if (transfer.target.registry === null) await demandArrived(root)
     } catch (error) {
       // Cancelled; where this process alone ends the runner goes on for the next one.
       if (stop.signal.aborted) await deps.byRunner.forgetCopy(registry, id)
       throw error
     }
+  }
+
+  /** @throws AppError conflict when what the runner says that it brought is not here */
+  async function demandArrived(root: string | null): Promise<void> {
+    const { repository, name, tag } = transfer.target
+    const { platforms, index } = optionsOf(row)
+    // The digest of an index that was written anew is known to who wrote it alone.
+    const isNew = index === 'rewrite' && platforms.length > 0
+    const digest = parseDigest((isNew ? root : told?.digest) ?? '')
+    if (!digest) throw new AppError('conflict', 'the runner does not say what it has copied')
+    await verifyArrived(
+      { registry: deps.ownRegistry(principal), repository, label: `${name}:${repository}` },
+      { digest, tag, platforms: isNew ? [] : platforms.map(parsePlatform) },
+      signal,
+    )
   }
 
   async function finish(state: 'done' | 'failed', error?: AppError): Promise<void> {

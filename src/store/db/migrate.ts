@@ -19,6 +19,7 @@ import { journal } from './migrations/0034-journal.ts'
 import { liveChanges } from './migrations/0035-live-changes.ts'
 import { registryPlaces } from './migrations/0037-registry-places.ts'
 import { usage } from './migrations/0038-usage.ts'
+import { inventoryTags } from './migrations/0041-inventory-tags.ts'
 import { reasons } from './migrations/0048-reasons.ts'
 import { isLockTimeout } from './postgres-errors.ts'
 import { hasTable } from './tables.ts'
@@ -42,6 +43,7 @@ const MIGRATIONS = {
   '0035-live-changes': liveChanges,
   '0037-registry-places': registryPlaces,
   '0038-usage': usage,
+  '0041-inventory-tags': inventoryTags,
   '0048-reasons': reasons,
 }
 

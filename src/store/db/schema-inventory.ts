@@ -57,6 +57,20 @@ export interface RegistryRepositoryTable {
   images: Generated<number>
 }
 
+/**
+ * The tags of a repository as text, in which a search looks: many times fewer rows than tags. What
+ * is there stands in it; what went may still, until the repository is settled.
+ */
+export interface RegistryTagsTable {
+  id: Generated<number>
+  registry: string
+  repository: string
+  /** Tags in this part. */
+  count: number
+  /** In small letters, one on each line. */
+  tags: string
+}
+
 /** One reading of one registry. */
 export interface ImageSyncTable {
   id: Generated<number>

@@ -65,6 +65,8 @@ export interface RunnerTaskTable {
   /** Counts leases; what a former one still says is not heard. */
   epoch: Generated<number>
   lease_until: number | null
+  /** Names and images that were told of it by who has the lease. */
+  entries: Generated<number>
   /** JSON: how far it is. */
   progress: string | null
   /** JSON: how it ended. */

@@ -24,6 +24,7 @@ import type {
   ImageSyncTable,
   RegistryImageTable,
   RegistryRepositoryTable,
+  RegistryTagsTable,
 } from './schema-inventory.ts'
 import type { AuditTable, JobScheduleTable, JobTable, SettingTable } from './schema-jobs.ts'
 import type { JournalChangeTable, JournalHeadTable } from './schema-journal.ts'
@@ -94,6 +95,7 @@ export interface Schema {
   consumer: ConsumerTable
   registry_image: RegistryImageTable
   registry_repository: RegistryRepositoryTable
+  registry_tags: RegistryTagsTable
   image_sync: ImageSyncTable
   transfer: TransferTable
   runner: RunnerTable

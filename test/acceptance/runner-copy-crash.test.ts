@@ -1,0 +1,162 @@
+import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
+import { createProject } from './admin-api.ts'
+import { type CountingProxy, startCountingProxy } from './counting-proxy.ts'
+import { missingFrom, multiArchOf, pushMultiArch } from './multi-arch.ts'
+import { createRawRegistry } from './raw-registry.ts'
+import { type RunnerProcess, startRunner } from './runner-process.ts'
+import { type Server, startProcess, waitFor } from './server.ts'
+import { callApi, finished, getTransfer, type Transfer } from './transfers-api.ts'
+
+/**
+ * A copy through a runner survives `kill -9` of the runner and of the hub, and a cut wire between
+ * them; it ends once, and no blob passes more often than it has to. The bytes are counted on both
+ * sides of the runner. ENTREPOT_TRANSFER_MB makes the image larger.
+ */
+const megabytes = Number(process.env.ENTREPOT_TRANSFER_MB ?? 16)
+const rate = Number(process.env.ENTREPOT_TRANSFER_MB_S ?? 8)
+const MB = 1024 * 1024
+
+setDefaultTimeout(10 * 60_000)
+
+let hub: Server | undefined
+let far: Server | undefined
+let runner: RunnerProcess | undefined
+let proxies: CountingProxy[] = []
+/** All that the hub has printed, in all its lives. */
+let hubLog = ''
+afterEach(async () => {
+  await runner?.dispose()
+  for (const proxy of proxies) await proxy.stop()
+  await hub?.dispose()
+  await far?.dispose()
+  proxies = []
+  hubLog = ''
+})
+
+// So that a copy of a killed hub is soon gone on with. Without `hub.allowedNetworks`: to the hub
+// itself loopback is forbidden.
+const env = { ENTREPOT_TRANSFERS_LEASE: '2s' }
+
+const part = (share: number) => Math.round(megabytes * MB * share)
+const image = multiArchOf(['amd64', 'arm64'], [part(0.3), part(0.25), part(0.06), part(0.04)], {
+  attached: false,
+})
+const size = image.blobs.reduce((sum, { bytes }) => sum + bytes.length, 0)
+
+/** A registry behind a proxy, a hub behind another, and a runner between the two. */
+const build = async () => {
+  far = await startProcess({ env })
+  hub = await startProcess({
+    env,
+    onOutput: (text) => {
+      hubLog += text
+    },
+  })
+  const toFar = startCountingProxy(far.url, { bytesPerSecond: rate * MB })
+  const toHub = startCountingProxy(hub.url)
+  proxies = [toFar, toHub]
+  await createProject(hub, 'shop')
+  await createProject(far, 'team')
+  const { token } = await callApi<{ token: string }>(hub, 'POST', '/runners', { id: 'edge-1' })
+  runner = await startRunner({
+    hub: toHub.url,
+    token,
+    args: ['--allow-network', '127.0.0.0/8', '--log-format', 'json'],
+  })
+  await waitFor('the runner to enrol', async () => {
+    const { state } = await callApi<{ state: string }>(living(), 'GET', '/runners/edge-1')
+    return state === 'online'
+  })
+  await callApi(hub, 'POST', '/registries', {
+    name: 'docks',
+    provider: 'native',
+    address: toFar.url,
+    accessKey: far.admin.username,
+    secretKey: far.admin.password,
+    projects: ['shop'],
+    runner: 'edge-1',
+  })
+  return { toFar, toHub, far, runner }
+}
+
+const living = (): Server => {
+  if (!hub) throw new Error('no hub')
+  return hub
+}
+
+/** Breaks what is next whenever another part has passed, and waits for the end. */
+const breakWhileCopying = async (
+  id: number,
+  { toFar, toHub, runner: program }: Awaited<ReturnType<typeof build>>,
+  breaks: readonly ('runner' | 'wire' | 'hub')[],
+): Promise<Transfer> => {
+  const before = toFar.total()
+  for (const [index, what] of breaks.entries()) {
+    await waitFor(
+      `part ${index + 1} of ${breaks.length + 1}`,
+      async () => {
+        const transfer = await getTransfer(living(), id)
+        if (transfer.finishedAt !== null) {
+          throw new Error(`it ended before the ${what} broke: ${JSON.stringify(transfer)}`)
+        }
+        return toFar.total() - before >= (size * (index + 1)) / (breaks.length + 1)
+      },
+      120_000,
+    )
+    if (what === 'runner') {
+      await program.kill()
+      program.start()
+    } else if (what === 'wire') {
+      await toHub.cut()
+      await Bun.sleep(1_000)
+      toHub.mend()
+    } else {
+      await living().killAll()
+      hub = await startProcess({ after: living(), env })
+    }
+  }
+  return finished(living(), id, 240_000)
+}
+
+const expectPassedOnce = (counted: ReadonlyMap<string, number>, title: string) => {
+  const rows = image.blobs
+    .map(({ digest, bytes }) => ({ size: bytes.length, passed: counted.get(digest) ?? 0 }))
+    .filter((row) => row.size > MB)
+  const passed = rows.reduce((sum, row) => sum + row.passed, 0)
+  console.log(`${title}: ${(passed / size).toFixed(3)} times the image`)
+  for (const row of rows) expect([title, row.passed >= row.size]).toEqual([title, true])
+  expect(passed).toBeLessThan(size * 2)
+}
+
+const timesIn = (log: string, ...words: string[]) =>
+  log.split('\n').filter((line) => words.every((word) => line.includes(word))).length
+
+test('copies by a runner go on where they were, into Entrepot and out of it', async () => {
+  const built = await build()
+  const theirs = createRawRegistry(built.far.url, built.far.admin)
+  await pushMultiArch(theirs, 'team/app', '1.0', image)
+
+  const inwards = await callApi<Transfer>(living(), 'POST', '/transfers', {
+    project: 'shop',
+    source: { registry: 'docks', repository: 'team/app', reference: '1.0' },
+    target: { registry: 'self', repository: 'shop/app' },
+  })
+  const pulled = await breakWhileCopying(inwards.id, built, ['runner', 'wire', 'hub'])
+  expect(pulled).toMatchObject({ state: 'done', error: null, digest: image.index.digest })
+  const ours = createRawRegistry(living().url, living().admin)
+  expect(await missingFrom(ours, 'shop/app', '1.0', image)).toEqual([])
+  expectPassedOnce(built.toFar.read, 'read from the registry')
+  expectPassedOnce(built.toHub.written(), 'written to the hub')
+  expect(timesIn(hubLog, 'runner task done', '"copy"', '"ok":true')).toBe(1)
+
+  const outwards = await callApi<Transfer>(living(), 'POST', '/transfers', {
+    project: 'shop',
+    source: { registry: 'self', repository: 'shop/app', reference: '1.0' },
+    target: { registry: 'docks', repository: 'team/back', tag: '2.0' },
+  })
+  const pushed = await breakWhileCopying(outwards.id, built, ['runner'])
+  expect(pushed).toMatchObject({ state: 'done', error: null, digest: image.index.digest })
+  expect(await missingFrom(theirs, 'team/back', '2.0', image)).toEqual([])
+  expectPassedOnce(built.toFar.written(), 'written to the registry')
+  expect(timesIn(hubLog, 'runner task done', '"copy"', '"ok":true')).toBe(2)
+})
