@@ -16,7 +16,11 @@ import { findGarage } from './acceptance/engines.ts'
 import { projectRoot } from './acceptance/server.ts'
 import { type Failure, failuresIn } from './failures.ts'
 
-type Part = { readonly title: string; readonly args: readonly string[] }
+type Part = {
+  readonly title: string
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
 
 type Count = {
   passed: number
@@ -31,7 +35,12 @@ const plainParts: readonly Part[] = [
   { title: 'src', args: ['--timeout=60000', './src'] },
   {
     title: 'test, without outside tools',
-    args: ['--timeout=60000', '--path-ignore-patterns=**/clients/**', './test'],
+    args: [
+      '--timeout=60000',
+      '--path-ignore-patterns=**/clients/**',
+      '--path-ignore-patterns=**/replicas-matrix.test.ts',
+      './test',
+    ],
   },
 ]
 
@@ -58,6 +67,8 @@ const replicaParts: readonly Part[] = [
       ...OF_ONE_SERVER.map((name) => `--path-ignore-patterns=**/acceptance/${name}{,/**}`),
       './test/acceptance',
     ],
+    // Each kill ends and starts three servers.
+    env: { ENTREPOT_CRASH_PUSHES: '100', ENTREPOT_TRANSFER_KILLS: '3' },
   },
   ...clientParts.map(({ title, args }) => ({
     title: `three replicas, ${title}`,
@@ -86,11 +97,11 @@ const numberBefore = (text: string, word: string): number =>
     0,
   )
 
-const runOnce = async ({ title, args }: Part): Promise<Count> => {
+const runOnce = async ({ title, args, env }: Part): Promise<Count> => {
   console.log(`\n== ${title}`)
   const child = Bun.spawn([process.execPath, 'test', ...args], {
     cwd: projectRoot,
-    env: { ...process.env, ENTREPOT_NOT_TESTED: notTestedFile, NO_COLOR: '1' },
+    env: { ...process.env, ...env, ENTREPOT_NOT_TESTED: notTestedFile, NO_COLOR: '1' },
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
@@ -126,6 +137,7 @@ const runPart = async (part: Part): Promise<Count> => {
   if (!process.env.CI || !isFew || files.length === 0) return first
   const options = part.args.filter((arg) => arg.startsWith('--timeout='))
   const second = await runOnce({
+    ...part,
     title: `once more: ${files.join(' ')}`,
     args: [...options, ...files.map((file) => `./${file}`)],
   })

@@ -29,6 +29,8 @@ export interface TestServer {
   registry: LocalRegistry
   /** `Authorization` of the first administrator. */
   admin: string
+  /** How many processes serve. */
+  workers: number
   /** A new connection; closed with the server. */
   connect(): Wire
   /** The lines of the program's log so far, also those of before a restart. */
@@ -50,8 +52,13 @@ export function basic(name: string, secret: string = PASSWORD): string {
   return `Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`
 }
 
-/** @param settings further `ENTREPOT_…` variables */
+/**
+ * @param settings further `ENTREPOT_…` variables; a server that `ENTREPOT_TEST_SERVER` gives has
+ *   them already
+ */
 export async function startTestServer(settings: Record<string, string> = {}): Promise<TestServer> {
+  const given = process.env.ENTREPOT_TEST_SERVER
+  if (given) return joinGivenServer(JSON.parse(given))
   const folder = mkdtempSync(join(tmpdir(), 'entrepot-http-'))
   const data = join(folder, 'data')
   const wires: Wire[] = []
@@ -59,27 +66,7 @@ export async function startTestServer(settings: Record<string, string> = {}): Pr
   let program = await startProgram(folder, { ...settings, ENTREPOT_LISTEN: '127.0.0.1:0' })
   const { port } = program
 
-  const db = await openDatabase({ url: settings.ENTREPOT_DATABASE_URL, dataFolder: data })
-  const accountsAt = async (clock: Clock) =>
-    createAccounts({
-      db,
-      clock,
-      sealer: createSealer(await loadSealingKey({ dataFolder: data })),
-      settings: {
-        authorize: { anonymousWrite: false, projectCreators: 'all' },
-        service: 'entrepot',
-      },
-    })
-  const accounts = await accountsAt(systemClock)
-  const registry = createRegistry({
-    db,
-    store: await openFileStore(join(data, 'blobs')),
-    clock: systemClock,
-    authorizer: accounts.authorizer,
-    projects: createProjects({ db, clock: systemClock }),
-    settings: { sparse: false },
-    writer: 'test',
-  })
+  const services = await openServices({ url: settings.ENTREPOT_DATABASE_URL, data })
 
   function connect(): Wire {
     const wire = openWire(port)
@@ -101,14 +88,12 @@ export async function startTestServer(settings: Record<string, string> = {}): Pr
     port,
     host: `127.0.0.1:${port}`,
     data,
-    db,
-    accounts,
-    registry,
+    ...services,
     admin: basic('admin'),
+    workers: Number(settings.ENTREPOT_WORKERS ?? 1),
     connect,
     logged: () => [...before, ...program.log],
     workerOf,
-    accountsAt,
     async connectToEach() {
       const found = new Map<string, Wire>()
       // The kernel chooses by the client's port.
@@ -130,10 +115,87 @@ export async function startTestServer(settings: Record<string, string> = {}): Pr
     async stop() {
       for (const wire of wires) wire.close()
       await program.stop()
-      await db.close()
+      await services.db.close()
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+interface GivenServer {
+  port: number
+  /** Ports of the replicas, where `port` is the one of a balancer before them. */
+  replicas: number[]
+  databaseUrl: string
+  sealingKey: string
+}
+
+/** One that somebody else runs, with the settings and the administrator that tests expect. */
+async function joinGivenServer(given: GivenServer): Promise<TestServer> {
+  const { port, replicas, databaseUrl: url, sealingKey } = given
+  const wires: Wire[] = []
+  const data = mkdtempSync(join(tmpdir(), 'entrepot-http-'))
+  const services = await openServices({ url, data, sealingKey })
+  const connectTo = (to: number) => {
+    const wire = openWire(to)
+    wires.push(wire)
+    return wire
+  }
+  const notOurs = () => {
+    throw new Error('this is not to be had of a server that somebody else runs')
+  }
+  return {
+    port,
+    host: `127.0.0.1:${port}`,
+    data,
+    ...services,
+    admin: basic('admin'),
+    workers: replicas.length,
+    connect: () => connectTo(port),
+    connectToEach: async () => replicas.map(connectTo),
+    logged: notOurs,
+    workerOf: notOurs,
+    shutDown: notOurs,
+    restart: notOurs,
+    async stop() {
+      for (const wire of wires) wire.close()
+      await services.db.close()
+      rmSync(data, { recursive: true, force: true })
+    },
+  }
+}
+
+interface Installation {
+  url: string | undefined
+  data: string
+  /** In the data folder unless given. */
+  sealingKey?: string
+}
+
+/** What one more process of the installation would have. */
+async function openServices({ url, data, sealingKey }: Installation) {
+  const db = await openDatabase({ url, dataFolder: data })
+  const key = { ...(sealingKey === undefined ? {} : { value: sealingKey }), dataFolder: data }
+  const accountsAt = async (clock: Clock) =>
+    createAccounts({
+      db,
+      clock,
+      sealer: createSealer(await loadSealingKey(key)),
+      settings: {
+        authorize: { anonymousWrite: false, projectCreators: 'all' },
+        service: 'entrepot',
+      },
+    })
+  const accounts = await accountsAt(systemClock)
+  const registry = createRegistry({
+    db,
+    store: await openFileStore(join(data, 'blobs')),
+    clock: systemClock,
+    authorizer: accounts.authorizer,
+    projects: createProjects({ db, clock: systemClock }),
+    settings: { sparse: false },
+    writer: 'test',
+  })
+  return { db, accounts, registry, accountsAt }
 }
 
 interface Program {

@@ -33,6 +33,8 @@ export type BalancerOptions = {
 }
 
 const HEAD_LIMIT = 256 * 1024
+/** Who was answered in the middle of a body has so long to send the rest. */
+const LINGER_MS = 5_000
 const TLS_HANDSHAKE = 0x16
 
 /** The bytes of a connection, one after the other; `next` is undefined once there are no more. */
@@ -204,7 +206,9 @@ export const startBalancer = async (
       const whole = await passAnswer(client, createSource(socket), method)
       socket.destroy()
       const isLast = /close/i.test(fieldOf(head, 'connection') ?? '')
-      if (!whole || isLast || !(await sent)) break
+      if (!whole || isLast) break
+      const isSent = await Promise.race([sent, Bun.sleep(LINGER_MS).then(() => false)])
+      if (!isSent) break
       client.off('close', leave)
     }
     client.end()

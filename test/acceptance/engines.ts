@@ -1,8 +1,8 @@
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { embeddedPostgres } from '../../src/store/db/test-postgres-binaries.ts'
 import { endWithThisProcess } from './end-with-this-process.ts'
+import { embeddedPostgres } from './postgres-binaries.ts'
 import { freePort, projectRoot, waitFor } from './server.ts'
 
 /**

@@ -130,5 +130,7 @@ test.skipIf(!dockerRegistry)('fetching from docker-registry', async () => {
   const times = judge(image, proxy.read, `fetched from docker-registry, killed ${kills} times`)
   const ours = createRawRegistry(server.url, server.admin)
   expect(await missingFrom(ours, 'shop/app', '1.0', image)).toEqual([])
-  expect(times).toBeLessThanOrEqual(2)
+  // A bucket has nothing that it could go on with of an upload below a GiB: a blob that each kill
+  // meets on its way is read once more each time.
+  expect(times).toBeLessThanOrEqual(process.env.ENTREPOT_TEST_REPLICAS ? 1 + kills : 2)
 })
