@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PROGRAM } from '../build/program.ts'
 import type { Endpoint } from './http.ts'
@@ -9,10 +9,15 @@ const root = join(import.meta.dir, '..')
 export type Places = { entrepot: Endpoint; from: Endpoint; to: Endpoint }
 
 /** Something that copies a whole index; `image` with its tag, which it keeps. */
-export type CopyTool = { name: string; copy(image: string, repository: string): Promise<void> }
+export type CopyTool = {
+  name: string
+  /** @returns CPU seconds of the command itself */
+  copy(image: string, repository: string): Promise<number>
+}
 
-/** `entrepot copy` first, then those that are on this machine. */
-export async function copyTools({ entrepot, from, to }: Places, dir: string): Promise<CopyTool[]> {
+/** `entrepot copy` first, then those that are on this machine. One of the ends may be Entrepot. */
+export async function copyTools(places: Places, dir: string): Promise<CopyTool[]> {
+  const { entrepot, from, to } = places
   const hostOf = ({ host, port }: Endpoint) => `${host}:${port}`
   const [source, target] = [hostOf(from), hostOf(to)]
   const url = `http://${hostOf(entrepot)}`
@@ -20,9 +25,16 @@ export async function copyTools({ entrepot, from, to }: Places, dir: string): Pr
   const env = { ENTREPOT_URL: url, ENTREPOT_TOKEN: login }
   const bun = [join(root, 'node_modules/.bin/bun'), PROGRAM]
   // A home of its own each time: skopeo remembers where a blob was and mounts it from there.
-  const run = (command: string[], own: Record<string, string> = {}) => spawn(command, dir, own)
+  const run = (command: string[], own: Record<string, string> = {}) => {
+    const home = mkdtempSync(join(dir, 'home-'))
+    logIn(home, [from, to])
+    return spawn(command, { dir, home, own })
+  }
 
-  for (const [name, address] of Object.entries({ source, target })) {
+  await ask(url, login, '/projects', { name: 'bench' })
+  for (const [name, end] of Object.entries({ source: from, target: to })) {
+    if (end === entrepot) continue
+    const address = hostOf(end)
     await ask(url, login, '/registries', {
       name,
       provider: 'native',
@@ -34,9 +46,12 @@ export async function copyTools({ entrepot, from, to }: Places, dir: string): Pr
     {
       name: 'entrepot copy',
       copy: (image, repository) => {
-        const places = [`source://${image}`, `target://${repository}`]
-        const options = ['--project', 'library', '--no-referrers', '--wait']
-        return run([...bun, 'copy', ...places, ...options], env)
+        const [source, target] = [
+          from === entrepot ? image : `source://${image}`,
+          to === entrepot ? repository : `target://${repository}`,
+        ]
+        const options = ['--project', 'bench', '--no-referrers', '--wait']
+        return run([...bun, 'copy', source, target, ...options], env)
       },
     },
   ]
@@ -77,9 +92,22 @@ async function ask(url: string, login: string, path: string, body: object): Prom
   if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`)
 }
 
-/** Every client keeps what it keeps below `dir`. */
-async function spawn(command: string[], dir: string, own: Record<string, string>): Promise<void> {
-  const home = mkdtempSync(join(dir, 'home-'))
+/** Where all of them look for it. */
+function logIn(home: string, ends: readonly Endpoint[]): void {
+  const auths: Record<string, { auth: string }> = {}
+  for (const { host, port, user, password } of ends) {
+    if (user === null) continue
+    auths[`${host}:${port}`] = { auth: Buffer.from(`${user}:${password}`).toString('base64') }
+  }
+  mkdirSync(join(home, '.docker'))
+  writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify({ auths }))
+}
+
+/** Every client keeps what it keeps below `dir`. @returns its CPU seconds */
+async function spawn(
+  command: string[],
+  { dir, home, own }: { dir: string; home: string; own: Record<string, string> },
+): Promise<number> {
   const child = Bun.spawn(command, {
     cwd: dir,
     env: { PATH: process.env.PATH ?? '', HOME: home, TMPDIR: dir, ...cacheIn(home), ...own },
@@ -89,6 +117,7 @@ async function spawn(command: string[], dir: string, own: Record<string, string>
   })
   const said = await new Response(child.stderr).text()
   if ((await child.exited) !== 0) throw new Error(`${command.slice(0, 2).join(' ')}: ${said}`)
+  return Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6
 }
 
 /** skopeo of root keeps its cache in the system, unless it takes itself for somebody else's. */
