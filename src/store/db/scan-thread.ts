@@ -130,6 +130,16 @@ async function runThread(path: string): Promise<void> {
   const database = new Database(path, { readonly: true })
   database.run('PRAGMA busy_timeout = 5000')
   database.run('PRAGMA mmap_size = 268435456')
+  if (process.platform === 'linux') {
+    // There each thread has a priority of its own: whoever pushes and pulls goes first.
+    const { readlinkSync } = await import('node:fs')
+    const { setPriority } = await import('node:os')
+    try {
+      setPriority(Number(readlinkSync('/proc/thread-self').split('/').pop()), 10)
+    } catch {
+      // A sandbox may forbid it; then searches are as important as all else.
+    }
+  }
   // What was asked before the database was open is waiting.
   addEventListener('message', ({ data }: MessageEvent<Asked>) => {
     try {

@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { onEachEngine } from '../../store/db/test-databases.ts'
+import type { CopyProgress } from '../runners/protocol.ts'
+import { addRunner } from '../runners/test-runner.ts'
+import type { CopyByRunner } from './copy-by-runner.ts'
+import { copyImage } from './copy-image.ts'
+import { parsePlatform } from './platforms.ts'
+import { buildIn, bytesOf, on } from './test-images.ts'
+import { createMemoryRegistry } from './test-memory-registry.ts'
+import { createTestTransfers, type TestTransfers } from './test-transfers.ts'
+import { verifyArrived } from './verify-arrived.ts'
+
+const PROGRESS: CopyProgress = {
+  ...{ digest: null, manifests: 1, blobs: [], blobsTotal: 1, blobsDone: 1, bytesTotal: 1 },
+  ...{ bytesSent: 1, bytesSkipped: 0, bytesMounted: 0, speed: 0, notes: [] },
+}
+const OTHER = `sha256:${'0'.repeat(64)}`
+
+test('an image is looked for down to its blobs', async () => {
+  const registry = createMemoryRegistry()
+  const build = buildIn(registry, 'team/app')
+  const amd = build.image([bytesOf('amd', 100)])
+  const arm = build.image([bytesOf('arm', 100)])
+  const { digest } = build.index([on(amd, 'linux/amd64'), on(arm, 'linux/arm64')], {}, '1.0')
+  const { manifests, blobs, tags } = registry.repository('team/app')
+  const side = { registry, repository: 'team/app', label: 'self:team/app' }
+  const look = (more: { tag?: string | null; platform?: string } = {}) =>
+    verifyArrived(
+      side,
+      {
+        digest,
+        tag: more.tag === undefined ? '1.0' : more.tag,
+        platforms: more.platform ? [parsePlatform(more.platform)] : [],
+      },
+      new AbortController().signal,
+    ).then(
+      () => 'there',
+      (error: { code: string; message: string }) => `${error.code}: ${error.message}`,
+    )
+  expect(await look()).toBe('there')
+  expect(await look({ tag: null })).toBe('there')
+  expect(await look({ tag: '2.0' })).toContain('conflict: the runner says that it has copied')
+  tags.set('2.0', amd.digest)
+  expect(await look({ tag: '2.0' })).toContain(`stands for ${amd.digest} and not for`)
+
+  const layer = [...blobs].find(([, bytes]) => Buffer.from(bytes).equals(bytesOf('arm', 100)))
+  if (!layer) throw new Error('no layer')
+  blobs.delete(layer[0])
+  expect(await look()).toContain(`has no blob ${layer[0]}`)
+  manifests.delete(arm.digest)
+  expect(await look()).toContain(`conflict: `)
+  expect(await look()).toContain(arm.digest)
+  expect(await look({ platform: 'linux/amd64' })).toBe('there')
+  manifests.delete(digest)
+  expect(await look({ tag: null })).toContain(`has no manifest ${digest}`)
+})
+
+onEachEngine('a copy of which a runner tells', (create) => {
+  let its: TestTransfers
+  beforeEach(async () => {
+    its = await createTestTransfers(create)
+    await its.project('payments')
+    await addRunner({ db: its.db, clock: Date.now }, 'edge-1')
+    await its.registries.create(
+      {
+        ...{ name: 'far', provider: 'native', address: 'https://far.example.com', namespace: '' },
+        ...{ projects: 'all', origin: 'api', createdBy: null, connectClusterId: 'edge-1' },
+      },
+      { mayUsePrivate: true },
+    )
+  })
+  afterEach(() => its.remove())
+
+  async function ends(copy: CopyByRunner, reference = '1.0', target = {}) {
+    its.work({ byRunner: { copy, forgetCopy: async () => {} } })
+    const { id } = await its.transfers.create(
+      {
+        project: 'payments',
+        source: { registry: 'far', repository: 'team/app', reference },
+        target: { registry: 'self', repository: 'payments/app', ...target },
+      },
+      its.root,
+    )
+    return its.until(id, ({ finishedAt }) => finishedAt !== null)
+  }
+
+  /** Brings it here as the program does. */
+  async function bring(tag: string | undefined) {
+    const far = createMemoryRegistry()
+    const image = buildIn(far, 'team/app').image([bytesOf('layer', 5_000)], {}, '1.0')
+    const of = (repository: string) => ({ repository, label: repository })
+    await copyImage({
+      source: { registry: far, reference: { kind: 'tag', tag: '1.0' }, ...of('team/app') },
+      target: { registry: its.oursAs(its.root), tag, ...of('payments/app') },
+      referrers: true,
+    })
+    return image.digest
+  }
+
+  test('is done when the image is here', async () => {
+    const done = await ends(async () => {
+      const digest = await bring('1.0')
+      return { progress: { ...PROGRESS, digest }, root: digest }
+    })
+    expect(done).toMatchObject({ state: 'done', error: null })
+  })
+
+  test('fails when it is not, or another one is', async () => {
+    const failed = await ends(async () => ({
+      progress: { ...PROGRESS, digest: OTHER },
+      root: OTHER,
+    }))
+    expect(failed).toMatchObject({ state: 'failed', error: { code: 'conflict' } })
+    expect(failed.error?.message).toContain('has no tag "1.0"')
+  })
+
+  test('fails when a digest was asked for and another image was brought', async () => {
+    const failed = await ends(
+      async () => {
+        const digest = await bring('2.0')
+        return { progress: { ...PROGRESS, digest }, root: digest }
+      },
+      OTHER,
+      { tag: '2.0' },
+    )
+    expect(failed).toMatchObject({ state: 'failed', digest: OTHER, error: { code: 'conflict' } })
+    expect(failed.error?.message).toContain(`and not for ${OTHER}`)
+  })
+})
