@@ -4,6 +4,7 @@ import { newSecret } from '../lib/ids.ts'
 import { hashSecret } from '../lib/secrets.ts'
 import type { Db } from '../store/db/database.ts'
 import type { AccountStates } from './account-states.ts'
+import { holdLogin } from './hold-login.ts'
 import { keepNewest } from './keep-newest.ts'
 import type { CredentialRef, Principal } from './principal.ts'
 
@@ -53,19 +54,8 @@ export function createProjectTokens(deps: {
       const token = `${PROJECT_TOKEN_PREFIX}${newSecret()}`
       const expiresAt = Math.min(now + LIFETIME_MS, login.expiresAt ?? Number.POSITIVE_INFINITY)
       await db.transaction(async (tx) => {
-        // Held until the end: a password changed meanwhile must not leave this token behind.
-        const row = await db.engine
-          .lockRows(
-            tx
-              .selectFrom('account')
-              .select('id')
-              .where('id', '=', account)
-              .where('valid_after', '=', login.epoch)
-              .where('disabled', '=', 0),
-            'share',
-          )
-          .executeTakeFirst()
-        if (!row) throw refused()
+        const isHeld = await holdLogin(db, tx, { account, epoch: login.epoch })
+        if (!isHeld) throw refused()
         await tx
           .insertInto('project_token')
           .values({

@@ -4,6 +4,7 @@ import { newSecret } from '../lib/ids.ts'
 import { hashSecret } from '../lib/secrets.ts'
 import type { Db, Tx } from '../store/db/database.ts'
 import { mayEnter, stateColumns, stateOf } from './account-states.ts'
+import { holdLogin } from './hold-login.ts'
 import { keepNewest } from './keep-newest.ts'
 import type { Principal } from './principal.ts'
 import { unlessFull } from './unless-full.ts'
@@ -43,19 +44,8 @@ export function createRefreshTokens(deps: {
       const now = clock()
       const token = newSecret()
       await db.transaction(async (tx) => {
-        // Held until the end: a password changed meanwhile must not leave this token behind.
-        const row = await db.engine
-          .lockRows(
-            tx
-              .selectFrom('account')
-              .select('id')
-              .where('id', '=', account)
-              .where('valid_after', '=', login.epoch)
-              .where('disabled', '=', 0),
-            'share',
-          )
-          .executeTakeFirst()
-        if (!row) throw refused()
+        const isHeld = await holdLogin(db, tx, { account, epoch: login.epoch })
+        if (!isHeld) throw refused()
         await tx
           .insertInto('refresh_token')
           .values({

@@ -4,6 +4,7 @@ import { newSecret } from '../lib/ids.ts'
 import { equalSecrets, hashSecret } from '../lib/secrets.ts'
 import type { Also, Db } from '../store/db/database.ts'
 import { mayEnter, stateColumns, stateOf } from './account-states.ts'
+import { holdLogin } from './hold-login.ts'
 import { keepNewest } from './keep-newest.ts'
 import type { Principal } from './principal.ts'
 
@@ -98,19 +99,8 @@ export function createSessions(deps: {
       const token = newSecret()
       const expiresAt = now + lifetimeMs
       await db.transaction(async (tx) => {
-        // Held until the end: a password changed meanwhile must not leave this session behind.
-        const row = await db.engine
-          .lockRows(
-            tx
-              .selectFrom('account')
-              .select('id')
-              .where('id', '=', account)
-              .where('valid_after', '=', login.epoch)
-              .where('disabled', '=', 0),
-            'share',
-          )
-          .executeTakeFirst()
-        if (!row) throw new AppError('unauthenticated', 'the account was changed; sign in again')
+        const isHeld = await holdLogin(db, tx, { account, epoch: login.epoch })
+        if (!isHeld) throw new AppError('unauthenticated', 'the account was changed; sign in again')
         await tx
           .insertInto('session')
           .values({

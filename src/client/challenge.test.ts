@@ -66,6 +66,13 @@ test.each([
   ['team.jfrog.io', 'other.jfrog.io', false],
   ['docker.team.jfrog.io', 'team.jfrog.io', true],
   ['a.azurecr.io', 'b.azurecr.io', false],
+  // Below a region there are registries of all customers, and functions that collect what comes.
+  ['1.dkr.ecr.eu-west-1.amazonaws.com', '1.dkr.ecr.eu-west-1.amazonaws.com', true],
+  ['1.dkr.ecr.eu-west-1.amazonaws.com', 'x.execute-api.eu-west-1.amazonaws.com', false],
+  ['swr.cn-north-4.myhuaweicloud.com', 'bucket.obs.cn-north-4.myhuaweicloud.com', false],
+  ['a.fly.dev', 'b.fly.dev', false],
+  ['registry.a.up.railway.app', 'auth.a.up.railway.app', true],
+  ['registry.a.ts.net', 'registry.b.ts.net', false],
   ['a.ns.svc.cluster.local', 'b.other.svc.cluster.local', false],
   ['harbor', 'auth', false],
   ['10.0.0.1', '20.0.0.1', false],

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { CLOUD_DOMAINS, CUSTOMER_DOMAINS } from './shared-domains.ts'
 
 /*
  * Who gets the login. A registry says itself where its tokens come from; one that was taken over,
@@ -11,30 +12,6 @@ const KNOWN: readonly [registry: RegExp, realm: RegExp][] = [
   [/\.aliyuncs\.com$/, /^dockerauth[a-z-]*\.[a-z\d-]+\.aliyuncs\.com$/],
 ]
 
-/** Below these each label is another customer. */
-const SHARED_SUFFIXES = [
-  'amazonaws.com',
-  'amazonaws.com.cn',
-  'aliyuncs.com',
-  'azurecr.io',
-  'azurecr.cn',
-  'cloudfront.net',
-  'github.io',
-  'gitlab.io',
-  'herokuapp.com',
-  'jfrog.io',
-  'myhuaweicloud.com',
-  'myhuaweicloud.eu',
-  'nip.io',
-  'ngrok.io',
-  'ngrok-free.app',
-  'sslip.io',
-  'svc.cluster.local',
-  'tencentcloudcr.com',
-  'tencentyun.com',
-  'vercel.app',
-  'workers.dev',
-]
 /** Second labels of countries: `co.uk`, `com.cn`. */
 const COUNTRY_SECOND = /^(ac|co|com|edu|go|gob|gov|gv|ne|net|nom|or|org)$/
 
@@ -61,8 +38,8 @@ export function isTrustedRealm(realm: URL, registry: URL, extra: readonly string
 function siteOf(host: string): string | undefined {
   if (isIP(host.replace(/^\[|\]$/g, '')) !== 0) return undefined
   const labels = host.split('.')
-  const shared = SHARED_SUFFIXES.find((suffix) => isWithin(host, suffix))
-  const suffix = shared ? shared.split('.').length : publicLabels(labels)
+  if (labelsWithin(labels, CLOUD_DOMAINS) !== undefined) return undefined
+  const suffix = labelsWithin(labels, CUSTOMER_DOMAINS) ?? publicLabels(labels)
   return labels.length > suffix ? labels.slice(-suffix - 1).join('.') : undefined
 }
 
@@ -71,8 +48,10 @@ function publicLabels(labels: readonly string[]): number {
   return top.length === 2 && COUNTRY_SECOND.test(second) ? 2 : 1
 }
 
-function isWithin(host: string, domain: string): boolean {
-  return host === domain || host.endsWith(`.${domain}`)
+/** How many labels the domain has that the name is, or is below; undefined: it is below none. */
+function labelsWithin(labels: readonly string[], domains: ReadonlySet<string>): number | undefined {
+  const start = labels.findIndex((_, i) => domains.has(labels.slice(i).join('.')))
+  return start < 0 ? undefined : labels.length - start
 }
 
 function plain(host: string): string {

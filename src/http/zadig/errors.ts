@@ -1,5 +1,6 @@
 import type { AppError, ErrorCode } from '../../lib/errors.ts'
 import type { RequestContext } from '../context.ts'
+import { USUAL_STATUSES } from '../usual-statuses.ts'
 import { jsonAnswer } from './answer.ts'
 
 /*
@@ -8,42 +9,10 @@ import { jsonAnswer } from './answer.ts'
  */
 
 const STATUSES: Record<ErrorCode, number> = {
-  invalid_input: 400,
-  name_invalid: 400,
-  digest_invalid: 400,
-  digest_mismatch: 400,
-  manifest_invalid: 400,
-  manifest_too_large: 413,
-  size_invalid: 400,
+  ...USUAL_STATUSES,
   range_invalid: 400,
   upload_range_invalid: 400,
-  upload_invalid: 400,
-  too_large: 413,
-  method_unsupported: 405,
-  unauthenticated: 401,
-  insufficient_scope: 401,
-  denied: 403,
-  not_found: 404,
-  project_unknown: 404,
-  repository_unknown: 404,
-  manifest_unknown: 404,
-  manifest_blob_unknown: 404,
-  blob_unknown: 404,
-  upload_unknown: 404,
-  conflict: 409,
-  in_use: 409,
-  immutable: 409,
   precondition_failed: 409,
-  quota_exceeded: 409,
-  rate_limited: 429,
-  storage_full: 507,
-  read_only: 503,
-  unavailable: 503,
-  internal: 500,
-  address_refused: 400,
-  remote_unreachable: 502,
-  remote_denied: 502,
-  remote_error: 502,
 }
 
 const NAMES: Record<number, string> = {
