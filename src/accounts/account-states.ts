@@ -1,5 +1,6 @@
 import { type ExpressionBuilder, sql } from 'kysely'
 import type { Clock } from '../lib/clock.ts'
+import { shareReads } from '../lib/shared-reads.ts'
 import type { Db } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
 import type { Schema } from '../store/db/schema.ts'
@@ -37,16 +38,12 @@ const MAX_REMEMBERED = 50_000
 
 export function createAccountStates({ db, clock }: { db: Db; clock: Clock }): AccountStates {
   const known = new Map<number, Map<string, { state: AccountState; until: number }>>()
-
-  return {
-    async read(account, epoch, credential) {
-      const key = credential ? `${credential.kind}:${credential.id}` : ''
-      const remembered = known.get(account)?.get(key)
+  // When what is known ends, all who work with one account ask for it at once.
+  const readRow = shareReads(
+    ({ account, credential }: Asked) => `${account} ${keyOf(credential)}`,
+    ({ account, credential }) => {
       const now = clock()
-      if (remembered && remembered.until > now && remembered.state.epoch === epoch) {
-        return remembered.state
-      }
-      const row = await db.query
+      return db.query
         .selectFrom('account')
         .select(stateColumns)
         .where('account.id', '=', account)
@@ -55,6 +52,18 @@ export function createAccountStates({ db, clock }: { db: Db; clock: Clock }): Ac
           query.where((where) => stillThere(where, credential, now)),
         )
         .executeTakeFirst()
+    },
+  )
+
+  return {
+    async read(account, epoch, credential) {
+      const key = keyOf(credential)
+      const remembered = known.get(account)?.get(key)
+      const now = clock()
+      if (remembered && remembered.until > now && remembered.state.epoch === epoch) {
+        return remembered.state
+      }
+      const row = await readRow({ account, credential })
       if (!row) {
         known.get(account)?.delete(key)
         return undefined
@@ -74,6 +83,15 @@ export function createAccountStates({ db, clock }: { db: Db; clock: Clock }): Ac
       known.delete(account)
     },
   }
+}
+
+interface Asked {
+  account: number
+  credential: CredentialRef | undefined
+}
+
+function keyOf(credential: CredentialRef | undefined): string {
+  return credential ? `${credential.kind}:${credential.id}` : ''
 }
 
 /** The columns that `stateOf` reads, from any query that joins `account`. */

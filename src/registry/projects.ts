@@ -2,6 +2,7 @@ import { GRANT_LIFETIME_MS, type ProjectRef } from '../accounts/authorize.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { because } from '../lib/reasons.ts'
+import { shareReads } from '../lib/shared-reads.ts'
 import { isProjectName, RESERVED_PROJECTS, SYSTEM } from '../oci/reference.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
@@ -70,12 +71,17 @@ export interface ProjectPage {
 export function createProjects(deps: { db: Db; clock: Clock }): Projects {
   const { db, clock } = deps
   const known = new Map<string, { ref: ProjectRef; quota: number; until: number }>()
+  // When what is known ends, all who pull from a project ask for it at once.
+  const readLive = shareReads(
+    (name: string) => name,
+    (name) => liveProject(db.query, name),
+  )
 
   return {
     async find(name) {
       const cached = known.get(name)
       if (cached && cached.until > clock()) return cached.ref
-      const row = await liveProject(db.query, name)
+      const row = await readLive(name)
       if (!row) {
         known.delete(name)
         return undefined
