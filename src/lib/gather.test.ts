@@ -41,7 +41,7 @@ test('the first ones go at once, what comes meanwhile goes together, each gets i
 
 test('those that must be apart are never in one batch', async () => {
   const { work, batches, finish } = slowWork()
-  const ask = gather(work, { lanes: 1, limit: 9, apart: (item) => String(item % 2) })
+  const ask = gather(work, { lanes: 1, limit: 9, apart: (item) => [String(item % 2)] })
   const asked = [1, 2, 3, 4, 5].map(ask)
   await finish()
   expect(await Promise.all(asked)).toEqual([10, 20, 30, 40, 50])

@@ -5,8 +5,8 @@ export interface GatherOptions<Item> {
   lanes: number
   /** Items of one batch at most. */
   limit: number
-  /** Items for which this is the same are never in one batch. */
-  apart?: (item: Item) => string
+  /** Items that have one of these in common are never in one batch. */
+  apart?: (item: Item) => readonly string[]
 }
 
 interface Waiting<Item, Result> {
@@ -36,10 +36,11 @@ export function gather<Item, Result>(
     const later: Waiting<Item, Result>[] = []
     const taken = new Set<string>()
     for (const one of waiting) {
-      const mark = apart?.(one.item)
-      const fits = batch.length < limit && (mark === undefined || !taken.has(mark))
-      if (mark !== undefined) taken.add(mark)
-      ;(fits ? batch : later).push(one)
+      const marks = apart?.(one.item) ?? []
+      const fits = batch.length < limit && !marks.some((mark) => taken.has(mark))
+      for (const mark of marks) taken.add(mark)
+      if (fits) batch.push(one)
+      else later.push(one)
     }
     waiting = later
     return batch

@@ -168,7 +168,7 @@ export function createBlobs(deps: {
     commit: gatherBy(commitKey, commitAll, {
       lanes: db.engine.lanes,
       limit: COMMITS_AT_ONCE,
-      apart: ({ sha256 }) => sha256,
+      apart: ({ sha256 }) => [sha256],
     }),
 
     async mount({ target, digest, source, principal, pusher }) {

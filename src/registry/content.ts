@@ -54,7 +54,7 @@ export async function ensureContents(
     const content = ids.get(sha256)
     return content !== undefined && 'inline' in bytes ? [{ content, bytes: bytes.inline }] : []
   })
-  if (bodies.length > 0) await insertBodies(tx, bodies)
+  await keepBodies(tx, bodies)
   const locked = new Map<string, LockedContent>()
   for (const content of sorted) {
     const id = ids.get(content.sha256)
@@ -99,8 +99,11 @@ export async function ensureContent(
 }
 
 /** Keeps the bytes in the database too, for manifests whose bytes came in as a blob before. */
-export async function keepBody(tx: Tx, content: number, bytes: Uint8Array): Promise<void> {
-  await insertBodies(tx, [{ content, bytes }])
+export async function keepBodies(
+  tx: Tx,
+  bodies: readonly { content: number; bytes: Uint8Array }[],
+): Promise<void> {
+  if (bodies.length > 0) await insertBodies(tx, [...bodies])
 }
 
 /** Counts one more row of the project for each of these contents, into `change`. */

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../store/db/database.ts'
-import { LIVE, statement } from '../store/db/prepared.ts'
+import { LIVE, statements } from '../store/db/prepared.ts'
 import { chunked } from './chunked.ts'
 import type { UsageChange } from './usage.ts'
 
@@ -23,7 +23,7 @@ const LISTED: RawBuilder<0 | 1> = sql`case
  * Brings `listed` and `untagged_since` up to date after something around these manifests changed,
  * and counts the difference into `change`. Once per transaction, with all that it touched.
  *
- * @param fresh the one that this transaction made: not listed before, and nobody else sees it
+ * @param fresh those that this transaction made: not listed before, and nobody else sees them
  */
 export async function relist(
   db: Db,
@@ -31,14 +31,16 @@ export async function relist(
   manifests: readonly number[],
   now: number,
   change: UsageChange,
-  fresh?: number,
+  fresh: readonly number[] = [],
 ): Promise<void> {
   // Locked in one order, so that two transactions never wait for each other in a circle, and not
   // against those who only refer to them.
   const sorted = [...new Set(manifests)].sort((a, b) => a - b)
-  const [only] = sorted
-  if (only !== undefined && only === fresh && sorted.length === 1) {
-    change.artifacts += countListed(await relistOne(tx, { id: only, now }))
+  if (sorted.every((id) => fresh.includes(id))) {
+    for (const ids of chunked(sorted)) {
+      const rows = ids.map((id) => ({ id, now }))
+      change.artifacts += countListed(await relistFresh(tx, rows))
+    }
     return
   }
   for (const ids of chunked(sorted)) {
@@ -64,11 +66,15 @@ export async function relist(
   }
 }
 
-const relistOne = statement((on, one: { id: number; now: number }) =>
+const relistFresh = statements((on, rows: { id: number; now: number }[]) =>
   on
     .updateTable('manifest')
-    .set({ listed: LISTED, untagged_since: untaggedSince(one.now) })
-    .where('id', '=', one.id)
+    .set({ listed: LISTED, untagged_since: untaggedSince(rows[0]?.now ?? 0) })
+    .where(
+      'id',
+      'in',
+      rows.map(({ id }) => id),
+    )
     .where('state', '=', LIVE)
     .returning('listed'),
 )

@@ -9,43 +9,66 @@ import { chunked } from './chunked.ts'
 import type { OpenRepository } from './repositories.ts'
 
 /**
- * Every child that must be there, is there, and stays until we commit. An index may be sparse,
- * and an image where the settings say so: returns how many of the children are missing.
+ * Every child of these manifests that must be there, is there, and stays until we commit. An index
+ * may be sparse, and an image where the settings say so: returns of each manifest how many of its
+ * children are missing.
  */
 export async function lockChildren(
   db: Db,
   tx: Tx,
   repository: OpenRepository,
-  parsed: ParsedManifest,
+  manifests: readonly ParsedManifest[],
   sparse: boolean,
-): Promise<number> {
-  const required = parsed.edges
-    .filter((edge) => parsed.kind === 'image' && !mayBeAbsent(edge))
-    .map((edge) => edge.descriptor.digest)
-    // Of an algorithm that we cannot compute nothing can be stored.
-    .filter((digest) => parseDigest(digest) !== undefined)
-  const children = parsed.edges.filter((edge) => edge.kind !== 'subject')
-  const wanted = [...new Set(children.map((edge) => edge.descriptor.digest))]
-  const present = new Map<string, number>()
-  for (const digests of chunked(wanted)) {
-    const rows = await blobsLock(db.engine)(
-      tx,
-      digests.map((digest) => ({ repository: repository.id, digest })),
-    )
-    for (const row of rows) present.set(row.digest, row.size)
-  }
-  const missing = [...new Set(required)].filter((digest) => !present.has(digest))
-  if (missing.length > 0 && !sparse) throw blobsMissing(repository.name, missing)
-  demandTrueSizes(children, present)
+): Promise<number[]> {
+  const present = await lockBlobs(db, tx, repository.id, manifests.flatMap(childrenOf))
+  const missing = manifests.map((parsed) => {
+    const required = requiredOf(parsed).filter((digest) => !present.has(digest))
+    if (required.length > 0 && !sparse) throw blobsMissing(repository.name, required)
+    demandTrueSizes(parsed.edges, present)
+    return required.length
+  })
   for (const digests of chunked([...present.keys()])) {
     await markReferenced(
       tx,
       digests.map((digest) => ({ repository: repository.id, digest })),
     )
   }
-  if (parsed.kind === 'image') return missing.length
-  const manifests = await manifestsPresent(tx, repository.id, wanted)
-  return wanted.filter((digest) => !present.has(digest) && !manifests.has(digest)).length
+  const indexes = manifests.filter(({ kind }) => kind !== 'image')
+  const parts = await manifestsPresent(tx, repository.id, indexes.flatMap(childrenOf))
+  return manifests.map((parsed, i) => {
+    if (parsed.kind === 'image') return missing[i] ?? 0
+    const isThere = (digest: string) => present.has(digest) || parts.has(digest)
+    return new Set(childrenOf(parsed).filter((digest) => !isThere(digest))).size
+  })
+}
+
+function childrenOf({ edges }: ParsedManifest): string[] {
+  return edges.filter(({ kind }) => kind !== 'subject').map(({ descriptor }) => descriptor.digest)
+}
+
+/** Without doubles. */
+function requiredOf({ kind, edges }: ParsedManifest): string[] {
+  const required = edges
+    .filter((edge) => kind === 'image' && !mayBeAbsent(edge))
+    .map(({ descriptor }) => descriptor.digest)
+    // Of an algorithm that we cannot compute nothing can be stored.
+    .filter((digest) => parseDigest(digest) !== undefined)
+  return [...new Set(required)]
+}
+
+/** Those of the blobs that are there, with their sizes. */
+async function lockBlobs(
+  db: Db,
+  tx: Tx,
+  repository: number,
+  wanted: readonly string[],
+): Promise<Map<string, number>> {
+  const present = new Map<string, number>()
+  for (const digests of chunked([...new Set(wanted)])) {
+    const children = digests.map((digest) => ({ repository, digest }))
+    for (const row of await blobsLock(db.engine)(tx, children)) present.set(row.digest, row.size)
+  }
+  return present
 }
 
 interface Child {
@@ -103,8 +126,9 @@ function prepareBlobsLock(engine: Engine) {
 }
 
 /** A client that pulls by a size which is not that of the blob gives up. */
-function demandTrueSizes(children: ManifestEdge[], present: Map<string, number>): void {
-  for (const { descriptor } of children) {
+function demandTrueSizes(edges: ManifestEdge[], present: Map<string, number>): void {
+  for (const { descriptor, kind } of edges) {
+    if (kind === 'subject') continue
     const size = present.get(descriptor.digest)
     if (size === undefined || size === descriptor.size) continue
     throw new AppError(
@@ -120,7 +144,7 @@ async function manifestsPresent(
   wanted: string[],
 ): Promise<Set<string>> {
   const present = new Set<string>()
-  for (const digests of chunked(wanted)) {
+  for (const digests of chunked([...new Set(wanted)])) {
     const rows = await tx
       .selectFrom('manifest')
       .select('digest')

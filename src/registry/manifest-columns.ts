@@ -1,5 +1,5 @@
 import type { ParsedManifest } from '../oci/manifest.ts'
-import { statement, statements } from '../store/db/prepared.ts'
+import { statements } from '../store/db/prepared.ts'
 import type { NewRow } from '../store/db/schema.ts'
 
 /* What the row of a manifest says of its bytes, so that nobody has to parse them again. */
@@ -14,25 +14,24 @@ export function columnsOf(parsed: ParsedManifest) {
   }
 }
 
-/** None: the repository has it already. */
-export const insertManifest = statement(
-  (
-    on,
-    row: ReturnType<typeof columnsOf> & {
-      repository: number
-      digest: string
-      content: number
-      size: number
-      actor: number | null
-      now: number
-      configMediaType: string | null
-      imageSize: number
-      details: string | null
-    },
-  ) =>
-    on
-      .insertInto('manifest')
-      .values({
+interface ManifestRow extends ReturnType<typeof columnsOf> {
+  repository: number
+  digest: string
+  content: number
+  size: number
+  actor: number | null
+  now: number
+  configMediaType: string | null
+  imageSize: number
+  details: string | null
+}
+
+/** What is missing in the answer, the repository has already. */
+export const insertManifests = statements((on, rows: ManifestRow[]) =>
+  on
+    .insertInto('manifest')
+    .values(
+      rows.map((row) => ({
         repository: row.repository,
         digest: row.digest,
         content: row.content,
@@ -50,9 +49,10 @@ export const insertManifest = statement(
         details: row.details,
         // Counted by `relist` when the tags and parents are known.
         listed: 0,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('id'),
+      })),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .returning(['id', 'digest']),
 )
 
 type Edge = Pick<

@@ -28,7 +28,7 @@ export interface StoredTags {
  * after the tags are set. It never fails a push.
  */
 export type ManifestWatch = (incoming: IncomingManifest) => Promise<WriteTags>
-type WriteTags = (tx: Tx, stored: StoredTags) => Promise<void>
+export type WriteTags = (tx: Tx, stored: StoredTags) => Promise<void>
 
 /** Made by the registry that it watches. */
 export type CreateManifestWatch = (registry: { blobs: Blobs }) => ManifestWatch

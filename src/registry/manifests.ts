@@ -1,27 +1,17 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
-import { createLimit } from '../lib/limit.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, toDigest } from '../oci/digest.ts'
 import { ManifestError, type ParsedManifest, parseManifest } from '../oci/manifest.ts'
 import type { Reference, RepositoryName } from '../oci/reference.ts'
-import type { Also, Db, Tx } from '../store/db/database.ts'
-import { LIVE } from '../store/db/prepared.ts'
-import { chunked } from './chunked.ts'
-import { ensureContent, keepBody, linkContents } from './content.ts'
-import type { Describe, Description } from './describe.ts'
-import { partsOf, relist } from './listing.ts'
-import { lockChildren } from './manifest-children.ts'
-import { columnsOf, edgesOf, insertEdges, insertManifest } from './manifest-columns.ts'
+import type { Also, Db } from '../store/db/database.ts'
+import type { Describe } from './describe.ts'
 import { prepareManifestReads } from './manifest-reads.ts'
 import { createRemoval, manifestUnknown, type RemoveOptions } from './manifest-removal.ts'
+import { createManifestStore } from './manifest-store.ts'
 import type { ManifestWatch } from './manifest-watch.ts'
-import type { OpenRepository, Pusher, Repositories } from './repositories.ts'
+import type { Pusher, Repositories } from './repositories.ts'
 import { repositoryUnknown } from './repositories.ts'
 import { type Tags, tagUnknown } from './tags.ts'
-import { charge, noChange } from './usage.ts'
-
-/** Thousands of edges keep the database busy: such manifests are stored one after another. */
-const LARGE_MANIFEST = 256 * 1024
 
 export interface StoredManifest {
   id: number
@@ -44,14 +34,6 @@ export interface ManifestPush {
   pusher: Pusher
   /** False: a tag that is there with another manifest stays, and that is a conflict. */
   moveTags?: boolean
-}
-
-interface NewManifest {
-  digest: Digest
-  content: number
-  size: number
-  parsed: ParsedManifest
-  description: Description
 }
 
 export interface PushedManifest {
@@ -98,56 +80,15 @@ export function createManifests(deps: {
   /** Told of every push that set a tag, by the id of the project. */
   notePush?: (project: number) => void
 }): Manifests {
-  const { db, clock, repositories, tags, sparse, describe, watch, notePush } = deps
+  const { db, clock, repositories, tags, describe, watch, notePush } = deps
 
   const statements = prepareManifestReads(db)
-  const large = createLimit(1)
+  const store = createManifestStore(deps)
 
   async function unknown(name: RepositoryName, reference: Reference): Promise<AppError> {
     if (!(await repositories.find(name))) return repositoryUnknown(name)
     if (reference.kind === 'tag') return tagUnknown(name, reference.tag)
     return manifestUnknown(name, reference.digest)
-  }
-
-  async function insert(
-    tx: Tx,
-    repository: OpenRepository,
-    row: NewManifest,
-    actor: number | null,
-  ): Promise<number | undefined> {
-    const { digest, content, size, parsed, description } = row
-    const now = clock()
-    const [inserted] = await insertManifest(tx, {
-      repository: repository.id,
-      digest,
-      content,
-      ...columnsOf(parsed),
-      size,
-      actor,
-      now,
-      configMediaType: description.configMediaType,
-      imageSize: description.imageSize,
-      details: description.details && JSON.stringify(description.details),
-    })
-    if (!inserted) return undefined
-    const edges = edgesOf(repository.id, inserted.id, parsed)
-    for (const rows of chunked(edges)) await insertEdges(tx, rows)
-    return inserted.id
-  }
-
-  async function insertOrLock(
-    tx: Tx,
-    repository: OpenRepository,
-    row: NewManifest,
-    actor: number | null,
-  ): Promise<{ id: number; isNew: boolean }> {
-    // Again when the one that is there is deleted between the two statements.
-    for (;;) {
-      const id = await insert(tx, repository, row, actor)
-      if (id !== undefined) return { id, isNew: true }
-      const live = await liveManifest(db, tx, repository.id, row.digest)
-      if (live) return { id: live.id, isNew: false }
-    }
   }
 
   return {
@@ -177,56 +118,25 @@ export function createManifests(deps: {
       const digest = digestOf(bytes, algorithm)
       demandReference(reference, digest, bytes.length)
       const sha256 = Bun.CryptoHasher.hash('sha256', bytes, 'hex')
-      // Sorted, since this is the order in which they are locked.
       const tagNames = [
         ...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...moreTags]),
       ].sort()
 
       const description = await describe(name, parsed, bytes.length)
       const writeTags = await watch({ name, parsed, tags: tagNames })
-
-      let project: number | undefined
-      const store = () =>
-        db.transaction(async (tx) => {
-          const given = { sha256, size: bytes.length, bytes: { inline: bytes } }
-          const content = await ensureContent(db, tx, given, clock())
-          if (!content.isNew) await keepBody(tx, content.id, bytes)
-          const repository = await repositories.open(tx, name, pusher)
-          const missing = await lockChildren(db, tx, repository, parsed, sparse)
-          await tags.lock(tx, repository.id, tagNames)
-          const change = noChange()
-          const row = { digest, content: content.id, size: bytes.length, parsed, description }
-          const { id, isNew } = await insertOrLock(tx, repository, row, pusher.account)
-          const touched: number[] = []
-          const untagged: number[] = []
-          if (isNew) {
-            change.manifests += 1
-            await linkContents(tx, repository.project.id, [content], change)
-            if (parsed.kind === 'index') touched.push(...(await partsOf(tx, repository.id, id)))
-          }
-          for (const tag of tagNames) {
-            const manifest = { id, digest }
-            const write = { repository, tag, manifest, actor: pusher.account }
-            untagged.push(...(await tags.set(tx, write, change)))
-          }
-          const moved = untagged.length > 0
-          if (moved && !moveTags) throw tagTaken(name, tagNames)
-          await writeTags(tx, { repository, manifest: { id, digest }, tags: tagNames, moved })
-          await relist(
-            db,
-            tx,
-            [id, ...touched, ...untagged],
-            clock(),
-            change,
-            isNew ? id : undefined,
-          )
-          await charge(tx, repository.project, repository.id, change)
-          project = repository.project.id
-          return missing
-        })
-      const missing = await (bytes.length > LARGE_MANIFEST ? large(store) : store())
-      if (project !== undefined && tagNames.length > 0) notePush?.(project)
-      const warnings = missing > 0 ? [sparseWarning(parsed.kind, missing)] : []
+      const stored = await store({
+        name,
+        pusher,
+        digest,
+        content: { sha256, size: bytes.length, bytes: { inline: bytes } },
+        parsed,
+        description,
+        tags: tagNames,
+        moveTags,
+        writeTags,
+      })
+      if (tagNames.length > 0) notePush?.(stored.project)
+      const warnings = stored.missing > 0 ? [sparseWarning(parsed.kind, stored.missing)] : []
       return { digest, subject: parsed.subject?.digest, warnings }
     },
 
@@ -252,32 +162,6 @@ function demandReference(reference: Reference, digest: Digest, size: number): vo
   throw new AppError(
     'digest_mismatch',
     `the ${size} bytes received have the digest ${digest}, not ${reference.digest}`,
-  )
-}
-
-function liveManifest(
-  db: Db,
-  tx: Tx,
-  repository: number,
-  digest: Digest,
-): Promise<{ id: number } | undefined> {
-  return db.engine
-    .lockRows(
-      tx
-        .selectFrom('manifest')
-        .select('id')
-        .where('repository', '=', repository)
-        .where('digest', '=', digest)
-        .where('state', '=', LIVE),
-      'keyShare',
-    )
-    .executeTakeFirst()
-}
-
-function tagTaken(name: RepositoryName, tags: readonly string[]): AppError {
-  return new AppError(
-    'conflict',
-    `${tags.map((tag) => `"${tag}"`).join(' or ')} of ${name.full} is there already`,
   )
 }
 

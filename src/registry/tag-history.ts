@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Db, Tx } from '../store/db/database.ts'
-import { statement } from '../store/db/prepared.ts'
+import { statements } from '../store/db/prepared.ts'
+import { chunked } from './chunked.ts'
 
 /** One move of a tag. */
 export interface TagMove {
@@ -15,19 +16,19 @@ export interface TagMove {
   reason: string
 }
 
+/** A move as it happens. */
+export interface NewTagMove {
+  repository: number
+  name: string
+  oldDigest: string | null
+  newDigest: string | null
+  actor: number | null
+  reason: string
+}
+
 export interface TagHistory {
-  /** Writes what becomes of a tag, in the transaction that does it. */
-  remember(
-    tx: Tx,
-    entry: {
-      repository: number
-      name: string
-      oldDigest: string | null
-      newDigest: string | null
-      actor: number | null
-      reason: string
-    },
-  ): Promise<void>
+  /** Writes what becomes of tags, in the transaction that does it. */
+  remember(tx: Tx, moves: readonly NewTagMove[]): Promise<void>
   /**
    * The moves of a tag, newest first; it need not exist any more.
    * @param page.before only moves with a smaller id
@@ -41,8 +42,14 @@ export interface TagHistory {
 
 export function createTagHistory({ db, clock }: { db: Db; clock: Clock }): TagHistory {
   return {
-    async remember(tx, { repository, name, oldDigest, newDigest, actor, reason }) {
-      await insertMove(tx, { repository, name, oldDigest, newDigest, actor, at: clock(), reason })
+    async remember(tx, moves) {
+      const at = clock()
+      for (const some of chunked(moves)) {
+        await insertMoves(
+          tx,
+          some.map((move) => ({ ...move, at })),
+        )
+      }
     },
 
     history(repository, tag, { before, limit }) {
@@ -67,27 +74,18 @@ export function createTagHistory({ db, clock }: { db: Db; clock: Clock }): TagHi
   }
 }
 
-const insertMove = statement(
-  (
-    on,
-    move: {
-      repository: number
-      name: string
-      oldDigest: string | null
-      newDigest: string | null
-      actor: number | null
-      at: number
-      reason: string
-    },
-  ) =>
-    on.insertInto('tag_history').values({
-      repository: move.repository,
-      name: move.name,
-      old_digest: move.oldDigest,
-      new_digest: move.newDigest,
-      actor: move.actor,
-      at: move.at,
-      reason: move.reason,
-    }),
+const insertMoves = statements(
+  (on, moves: (NewTagMove & { at: number })[]) =>
+    on.insertInto('tag_history').values(
+      moves.map((move) => ({
+        repository: move.repository,
+        name: move.name,
+        old_digest: move.oldDigest,
+        new_digest: move.newDigest,
+        actor: move.actor,
+        at: move.at,
+        reason: move.reason,
+      })),
+    ),
   { deferred: true },
 )

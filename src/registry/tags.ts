@@ -1,14 +1,14 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { because } from '../lib/reasons.ts'
-import { isAccessoryTag } from '../oci/accessory.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
-import { statement, statements } from '../store/db/prepared.ts'
+import { statements } from '../store/db/prepared.ts'
 import { containing } from '../store/db/search.ts'
 import { relist } from './listing.ts'
 import { type Repositories, repositoryUnknown } from './repositories.ts'
 import { createTagHistory, type TagHistory } from './tag-history.ts'
+import { createTagWrites, demandMutable, type TagWrites } from './tag-writes.ts'
 import { charge, noChange, type UsageChange } from './usage.ts'
 
 export interface TagPage {
@@ -62,12 +62,7 @@ export interface Tags {
   lock(tx: Tx, repository: number, tags: readonly string[]): Promise<void>
   /** Locks the tags that point at a manifest. */
   lockAllOf(tx: Tx, manifest: number): Promise<void>
-  /**
-   * The one way to write a tag: points it at a manifest, and remembers what it was before.
-   * Returns the manifests that lost the tag, which may have to be listed anew.
-   * @throws AppError immutable when it would point at another manifest
-   */
-  set(tx: Tx, tag: TagWrite, change: UsageChange): Promise<number[]>
+  setAll: TagWrites['setAll']
   /** @throws AppError manifest_unknown, immutable */
   remove(
     name: RepositoryName,
@@ -88,33 +83,12 @@ export interface Tags {
   history: TagHistory['history']
 }
 
-export interface TagWrite {
-  repository: { id: number; name: RepositoryName }
-  tag: string
-  manifest: { id: number; digest: string }
-  actor: number | null
-}
-
 export function createTags(deps: { db: Db; clock: Clock; repositories: Repositories }): Tags {
   const { db, clock, repositories } = deps
   const { remember, history } = createTagHistory({ db, clock })
+  const { lock, setAll } = createTagWrites({ db, clock, remember })
 
-  /** Tags that exist, locked until the end of the transaction in the order of their names. */
-  function lockAll(tx: Tx, repository: number, tags: readonly string[]) {
-    return db.engine
-      .lockRows(
-        tx
-          .selectFrom('tag')
-          .select(['id', 'immutable', 'manifest'])
-          .where('repository', '=', repository)
-          .where('name', 'in', [...tags])
-          .orderBy('name'),
-        'update',
-      )
-      .execute()
-  }
-
-  /** As `lockAll`, of one repository, for who need not know which there are. */
+  /** Of one repository, for who need not know which there are. */
   const lockOnly = statements(
     (on, asked: { repository: number; tag: string }[]) =>
       db.engine.lockRows(
@@ -132,18 +106,6 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
       ),
     { deferred: true },
   )
-
-  /** The tag, locked until the end of the transaction, and what it points at. */
-  async function lock(tx: Tx, repository: number, tag: string) {
-    const [row] = await lockAll(tx, repository, [tag])
-    if (!row) return undefined
-    const { digest } = await tx
-      .selectFrom('manifest')
-      .select('digest')
-      .where('id', '=', row.manifest)
-      .executeTakeFirstOrThrow()
-    return { ...row, digest }
-  }
 
   /** The tags of a manifest, locked in the order of their names. */
   function locked(tx: Tx, manifest: number) {
@@ -189,22 +151,10 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
     return row && entryOf(row)
   }
 
-  /** False: there is one of that name. */
-  async function insert(tx: Tx, { repository, tag, manifest, actor }: TagWrite): Promise<boolean> {
-    const [inserted] = await insertTag(tx, {
-      repository: repository.id,
-      name: tag,
-      manifest: manifest.id,
-      accessory: isAccessoryTag(tag) ? 1 : 0,
-      actor,
-      now: clock(),
-    })
-    return inserted !== undefined
-  }
-
   return {
     find,
     history,
+    setAll,
 
     async lock(tx, repository, tags) {
       const asked = tags.map((tag) => ({ repository, tag }))
@@ -246,43 +196,6 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
       return (await query.execute()).map(entryOf)
     },
 
-    async set(tx, { repository, tag, manifest, actor }, change) {
-      const now = clock()
-      let old: Awaited<ReturnType<typeof lock>>
-      // Again when it is deleted between the two statements.
-      while (!(await insert(tx, { repository, tag, manifest, actor }))) {
-        old = await lock(tx, repository.id, tag)
-        if (old) break
-      }
-      if (old?.manifest === manifest.id) {
-        await tx
-          .updateTable('tag')
-          .set({ pushed_by: actor, updated_at: now })
-          .where('id', '=', old.id)
-          .execute()
-        return []
-      }
-      if (old) {
-        demandMutable(old, repository.name, tag, `it stays at ${old.digest}`)
-        await tx
-          .updateTable('tag')
-          .set({ manifest: manifest.id, pushed_by: actor, updated_at: now })
-          .where('id', '=', old.id)
-          .execute()
-      } else {
-        change.tags += 1
-      }
-      await remember(tx, {
-        repository: repository.id,
-        name: tag,
-        oldDigest: old?.digest ?? null,
-        newDigest: manifest.digest,
-        actor,
-        reason: 'push',
-      })
-      return old ? [old.manifest] : []
-    },
-
     async remove(name, tag, actor, also) {
       await db.transaction(async (tx) => {
         const repository = await repositories.openExisting(tx, name)
@@ -290,14 +203,8 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
         if (!old) throw tagUnknown(name, tag)
         demandMutable(old, name, tag, 'it cannot be deleted')
         await tx.deleteFrom('tag').where('id', '=', old.id).execute()
-        await remember(tx, {
-          repository: repository.id,
-          name: tag,
-          oldDigest: old.digest,
-          newDigest: null,
-          actor,
-          reason: 'delete',
-        })
+        const move = { oldDigest: old.digest, newDigest: null, actor, reason: 'delete' }
+        await remember(tx, [{ repository: repository.id, name: tag, ...move }])
         await also?.(tx, { digest: old.digest })
         const change = { ...noChange(), tags: -1 }
         await relist(db, tx, [old.manifest], clock(), change)
@@ -308,17 +215,11 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
     async removeAllOf(tx, repository, manifest, actor, change) {
       const tags = await locked(tx, manifest.id).execute()
       for (const tag of tags) demandMutable(tag, repository.name, tag.name, 'its manifest stays')
-      for (const tag of tags) {
-        await tx.deleteFrom('tag').where('id', '=', tag.id).execute()
-        await remember(tx, {
-          repository: repository.id,
-          name: tag.name,
-          oldDigest: manifest.digest,
-          newDigest: null,
-          actor,
-          reason: 'delete of the manifest',
-        })
-      }
+      for (const tag of tags) await tx.deleteFrom('tag').where('id', '=', tag.id).execute()
+      const reason = 'delete of the manifest'
+      const move = { oldDigest: manifest.digest, newDigest: null, actor, reason }
+      const moves = tags.map(({ name }) => ({ repository: repository.id, name, ...move }))
+      await remember(tx, moves)
       change.tags -= tags.length
     },
 
@@ -342,49 +243,8 @@ export function createTags(deps: { db: Db; clock: Clock; repositories: Repositor
   }
 }
 
-const insertTag = statement(
-  (
-    on,
-    row: {
-      repository: number
-      name: string
-      manifest: number
-      accessory: 0 | 1
-      actor: number | null
-      now: number
-    },
-  ) =>
-    on
-      .insertInto('tag')
-      .values({
-        repository: row.repository,
-        name: row.name,
-        manifest: row.manifest,
-        accessory: row.accessory,
-        pushed_by: row.actor,
-        created_at: row.now,
-        updated_at: row.now,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('id'),
-)
-
 function entryOf(row: Omit<TagEntry, 'immutable'> & { immutable: number }): TagEntry {
   return { ...row, immutable: row.immutable === 1 }
-}
-
-function demandMutable(
-  row: { immutable: number },
-  name: RepositoryName,
-  tag: string,
-  consequence: string,
-): void {
-  if (row.immutable !== 1) return
-  throw new AppError(
-    'immutable',
-    `tag "${tag}" of ${name.full} is immutable, so ${consequence}; use another tag, or ask a maintainer of the project to lift the protection`,
-    because('tag_immutable', { name: tag }),
-  )
 }
 
 export function tagUnknown(name: RepositoryName, tag: string): AppError {

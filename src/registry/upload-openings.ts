@@ -121,7 +121,7 @@ export function createUploadOpenings(deps: {
 
   return {
     open: gather(openAll, { lanes, limit: LIMIT }),
-    claimFree: gather(claimAll, { lanes, limit: LIMIT, apart: ({ id }) => id }),
+    claimFree: gather(claimAll, { lanes, limit: LIMIT, apart: ({ id }) => [id] }),
   }
 }
 
