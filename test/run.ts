@@ -53,6 +53,7 @@ const OF_ONE_SERVER = [
   'console',
   'planted-secret.test.ts',
   'replicas.test.ts',
+  'replicas-files.test.ts',
   'postgres-crash.test.ts',
   'rebuild.test.ts',
   'move.test.ts',

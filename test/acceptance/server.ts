@@ -289,6 +289,7 @@ export const startProcess = async (options: ServerOptions = {}): Promise<Server>
   await waitFor('/readyz to answer 200', isReady, 60_000).catch(async (error: unknown) => {
     const log = server.log()
     if (server.isRunning()) await server.killAll()
+    if (!after) await rm(dirname(dataDir), { recursive: true, force: true })
     throw new Error(`the server did not become ready:\n${log}`, { cause: error })
   })
   return server
