@@ -64,7 +64,7 @@ export function Application({ queries, router, live, initial, nonce }: Applicati
   return (
     <PreferencesContext value={control}>
       <ConfigProvider
-        theme={themeFor(dark)}
+        theme={themeFor(dark, !calm.matches)}
         csp={{ nonce }}
         button={{ autoInsertSpace: false }}
         {...(libraryTexts === undefined ? {} : { locale: libraryTexts })}
@@ -80,6 +80,9 @@ export function Application({ queries, router, live, initial, nonce }: Applicati
     </PreferencesContext>
   )
 }
+
+/** Who asks for less motion gets none: what does not move needs not be waited for either. */
+const calm = window.matchMedia('(prefers-reduced-motion: reduce)')
 
 const darkScheme = window.matchMedia('(prefers-color-scheme: dark)')
 

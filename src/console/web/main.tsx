@@ -35,7 +35,7 @@ async function leadToSignIn(): Promise<void> {
   const { account } = await queries.fetchQuery({ ...sessionQuery, staleTime: 0 })
   const { pathname, href } = router.state.location
   if (!account && pathname !== '/sign-in') {
-    await router.navigate({ to: '/sign-in', search: { back: href } })
+    await router.navigate({ to: '/sign-in', search: { back: href, ended: 'yes' } })
   }
   await router.invalidate()
 }

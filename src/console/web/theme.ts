@@ -9,13 +9,14 @@ const FONTS =
   "system-ui, -apple-system, 'Segoe UI', Roboto, 'PingFang SC', 'Hiragino Sans GB', 'Microsoft YaHei', 'Noto Sans CJK SC', 'WenQuanYi Zen Hei', sans-serif"
 const CODE_FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', monospace"
 
-export function themeFor(dark: boolean): ThemeConfig {
+export function themeFor(dark: boolean, motion: boolean): ThemeConfig {
   const soft = dark
     ? { tertiary: 'rgba(255,255,255,0.62)', quaternary: 'rgba(255,255,255,0.55)' }
     : { tertiary: 'rgba(0,0,0,0.62)', quaternary: 'rgba(0,0,0,0.58)' }
   return {
     algorithm: dark ? antdTheme.darkAlgorithm : antdTheme.defaultAlgorithm,
     token: {
+      motion,
       colorPrimary: dark ? '#3fa9cc' : '#0b6584',
       colorInfo: dark ? '#3fa9cc' : '#0b6584',
       colorLink: dark ? '#62c0df' : '#0b6584',
@@ -29,7 +30,12 @@ export function themeFor(dark: boolean): ThemeConfig {
       // What the library derives from a dark accent is a gray that looks switched off.
       ...(dark
         ? { colorBgContainer: '#151d21', colorBgElevated: '#1c262b' }
-        : { colorInfoBg: '#e8f3f7', colorInfoBorder: '#b5d6e2' }),
+        : {
+            colorInfoBg: '#e8f3f7',
+            colorInfoBorder: '#b5d6e2',
+            colorSuccessBg: '#eef7ea',
+            colorSuccessBorder: '#b9dba9',
+          }),
       fontFamily: FONTS,
       fontFamilyCode: CODE_FONTS,
       borderRadius: 6,

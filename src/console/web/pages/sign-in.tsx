@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
-import { Button, Card, Form, Input } from 'antd'
+import { Alert, Button, Card, Form, Input } from 'antd'
 import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError, keepCsrfToken, post } from '../api/client.ts'
@@ -21,7 +21,7 @@ export function SignInPage() {
   const queries = useQueryClient()
   const router = useRouter()
   const navigate = useNavigate()
-  const { back } = useSearch({ from: '/sign-in' })
+  const { back, ended } = useSearch({ from: '/sign-in' })
 
   useEffect(() => {
     document.title = `${t('signIn.signIn')} · Entrepot`
@@ -51,6 +51,7 @@ export function SignInPage() {
           <h1>Entrepot</h1>
           <span className="second">{window.location.host}</span>
         </div>
+        {ended && <Alert type="info" title={t('signIn.ended')} style={{ marginBottom: 16 }} />}
         <Card>
           <Form<Credentials>
             layout="vertical"

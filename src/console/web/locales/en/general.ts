@@ -50,6 +50,7 @@ export const general = {
     users: 'Users',
   },
   signIn: {
+    ended: 'Your session has ended. Sign in to go on; what was typed but not saved is gone.',
     name: 'Name',
     nameMissing: 'Enter your name',
     password: 'Password',

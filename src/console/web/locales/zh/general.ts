@@ -55,6 +55,7 @@ export const general: Pick<
     users: '用户',
   },
   signIn: {
+    ended: '会话已结束。请重新登录后继续；尚未保存的输入已丢失。',
     name: '用户名',
     nameMissing: '请输入用户名',
     password: '密码',

@@ -21,10 +21,13 @@ interface Values {
 export function ProjectSettingsPage() {
   const { project: name } = useParams({ from: '/shell/projects/$project/settings' })
   const { data: project } = useProject(name)
-  return project ? <Settings key={project.version} project={project} /> : null
+  return project ? <Settings key={project.name} project={project} /> : null
 }
 
-function Settings({ project }: { project: Project }) {
+function Settings({ project: given }: { project: Project }) {
+  // As it was when the form was filled: what others change meanwhile must not be overwritten, and
+  // must not take away what is being typed.
+  const [project, setProject] = useState(given)
   const { t } = useTranslation()
   const { account } = useSession()
   const navigate = useNavigate()
@@ -35,6 +38,7 @@ function Settings({ project }: { project: Project }) {
     done: t('common.saved'),
     renews: [['/projects', project.name]],
     quiet: true,
+    onDone: setProject,
   })
   const drop = useAct({
     act: () => remove(path`/projects/${project.name}`),

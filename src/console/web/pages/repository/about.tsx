@@ -39,7 +39,9 @@ export function AboutPage() {
   )
 }
 
-function Editor({ repository, onClose }: { repository: Repository; onClose: () => void }) {
+function Editor({ repository: given, onClose }: { repository: Repository; onClose: () => void }) {
+  // As it was when the form was filled: what others change meanwhile must not be overwritten.
+  const [repository] = useState(given)
   const { t } = useTranslation()
   const url = repositoryPath({ project: repository.project, repository: repository.name })
   const save = useAct({
