@@ -73,6 +73,18 @@ test('messages that can be read in two ways are refused, and the server goes on'
     `${start}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!`,
     `${start}Content-Length: -1\r\n\r\n`,
     `${start}Transfer-Encoding: gzip\r\n\r\n`,
+    `${start}Content-Length: 0, 30\r\n\r\n`,
+    `${start}Content-Length: +0\r\n\r\n`,
+    `${start}Content-Length: 0x10\r\n\r\n`,
+    `${start}Content-Length: 18446744073709551616\r\n\r\n`,
+    `${start}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n`,
+    `${start}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n`,
+    `${start}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n`,
+    `${start}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n`,
+    `${start}X: a\r\n Transfer-Encoding: chunked\r\n\r\n`,
+    `${start}X: a\rTransfer-Encoding: chunked\r\n\r\n`,
+    `${start}X: a\0b\r\n\r\n`,
+    'POST /v2/a/blobs/uploads/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     'GET /v2/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
     'GET /v2/ HTTP/1.1\r\nHost: a\r\nBad Header: b\r\n\r\n',
     'GET /v2/\r\n\r\n',
@@ -108,4 +120,24 @@ test('requests sent at once on one connection are answered in order', async () =
   expect(answers.map((answer) => answer?.status)).toEqual([401, 401, 200, 401, 404])
   expect(answers[3]?.header('www-authenticate')).toContain('repository:team/two:pull')
   own.close()
+})
+
+test('hundreds of clients that never come to an end hold up nobody', async () => {
+  const slow = Array.from({ length: 400 }, (_, i) => {
+    const own = server.connect()
+    // Some stop in the head, some in the body.
+    const end = i % 2 === 0 ? '' : '\r\n{'
+    own.send(
+      `PUT /v2/a/b/manifests/x HTTP/1.1\r\nHost: a\r\nAuthorization: ${server.admin}\r\n` +
+        `Content-Length: 100\r\n${end}`,
+    )
+    return own
+  })
+  for (let i = 0; i < 20; i++) {
+    const own = server.connect()
+    expect((await own.request('GET', '/v2/_catalog', { as: server.admin })).status).toBe(200)
+    own.close()
+  }
+  for (const own of slow) own.close()
+  expect((await wire.request('GET', '/v2/')).status).toBe(401)
 })

@@ -25,7 +25,7 @@ const SENTENCES: Record<string, string> = {
 }
 
 /** `EACCES`, `SQLITE_FULL`, …; empty where there is none. */
-export function failureCodeOf(error: unknown): string {
+function failureCodeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
