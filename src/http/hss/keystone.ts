@@ -21,19 +21,38 @@ const DOMAIN = { id: 'default', name: 'default' }
 /** More than that are found by name only; Keystone says so with `truncated`. */
 const MOST_PROJECTS = 1_000
 
-const Named = z.looseObject({ id: text(1, 256).optional(), name: text(1, 256).optional() })
+const Named = z.looseObject(
+  { id: text(1, 256).optional(), name: text(1, 256).optional() },
+  { error: 'have an object as scope.project, with id or name' },
+)
+const METHODS = 'have identity.methods ["password"], the one method that is known here'
+const USER = 'have identity.password.user with name and password'
 const SignIn = z.object({
   auth: z.looseObject(
     {
-      identity: z.looseObject({
-        methods: z.array(z.string()).refine((methods) => methods.join() === 'password', {
-          error: 'be ["password"], the one method that is known here',
-        }),
-        password: z.looseObject({
-          user: z.looseObject({ name: text(1, 320), password: text(1, 1_024) }),
-        }),
-      }),
-      scope: z.looseObject({ project: Named.optional() }).optional(),
+      identity: z.looseObject(
+        {
+          methods: z
+            .array(z.string(), { error: METHODS })
+            .refine((methods) => methods.join() === 'password', { error: METHODS }),
+          password: z.looseObject(
+            {
+              user: z.looseObject(
+                { name: text(1, 320), password: text(1, 1_024) },
+                { error: USER },
+              ),
+            },
+            { error: USER },
+          ),
+        },
+        { error: 'have an object "identity" with methods and password' },
+      ),
+      scope: z
+        .looseObject(
+          { project: Named.optional() },
+          { error: 'have an object as "scope", or none' },
+        )
+        .optional(),
     },
     { error: 'be an object with identity and scope' },
   ),
