@@ -85,7 +85,7 @@ interface Body {
   version: number
   items: { [field: string]: unknown; name: string; id: number }[]
   next: string | null
-  errors: { field?: string; message: string }[]
+  errors: { field?: string; message: string; says?: object }[]
 }
 
 export async function createTestApi(create?: () => Promise<TestDatabase>): Promise<TestApi> {

@@ -1,5 +1,5 @@
-import { Alert, Form, Input, Modal } from 'antd'
-import { type ReactNode, useState } from 'react'
+import { Alert, Form, Input, type InputRef, Modal } from 'antd'
+import { type ReactNode, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ErrorView } from './error-view.tsx'
 import { whenSlow } from './when-slow.ts'
@@ -24,6 +24,7 @@ export function ConfirmRemoval(props: RemovalProps) {
   const { open, title, name, children, submit, busy, error, onConfirm, onClose } = props
   const { t } = useTranslation()
   const [typed, setTyped] = useState('')
+  const field = useRef<InputRef>(null)
   const ready = name === undefined || typed === name
   return (
     <Modal
@@ -34,6 +35,8 @@ export function ConfirmRemoval(props: RemovalProps) {
       okButtonProps={{ danger: true, disabled: !ready, loading: whenSlow(busy) }}
       onOk={onConfirm}
       onCancel={onClose}
+      // The library gives the focus to the button that closes it.
+      afterOpenChange={(isOpen) => isOpen && field.current?.focus()}
       afterClose={() => setTyped('')}
       destroyOnHidden
     >
@@ -50,7 +53,7 @@ export function ConfirmRemoval(props: RemovalProps) {
           >
             <Input
               id="confirm-name"
-              autoFocus
+              ref={field}
               autoComplete="off"
               value={typed}
               onChange={(event) => setTyped(event.target.value)}

@@ -45,6 +45,18 @@ export function DigestText({ digest }: { digest: string }) {
   )
 }
 
+/** The beginning of an id that means nothing to people; the whole one is a click away. */
+export function Shortened({ text }: { text: string }) {
+  return (
+    <span className="nowrap">
+      <Tooltip title={text}>
+        <span className="mono">{text.slice(0, 8)}</span>
+      </Tooltip>
+      <CopyButton text={text} />
+    </span>
+  )
+}
+
 const SHOWN_MS = 1_500
 
 export function CopyButton({ text, label }: { text: string; label?: string }) {

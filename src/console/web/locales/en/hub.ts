@@ -143,6 +143,7 @@ export const hub = {
       current: 'Current',
       keys: 'Keys',
       none: 'Nothing uses it.',
+      transfer: 'Transfer #{{id}}',
       outdated: 'Must be fetched again',
       used: 'Last used',
       who: 'Who',

@@ -66,7 +66,9 @@ export const system = {
     exported_other: '{{count}} entries …',
     none: 'Nothing was changed yet.',
     resource: 'What',
+    since: 'Since',
     time: 'When',
+    until: 'Until',
   },
   api: {
     answer: 'Answer',

@@ -140,6 +140,7 @@ export const hub: Pick<Texts, 'hub'> = {
       current: '最新',
       keys: '密钥',
       none: '没有使用方。',
+      transfer: '传输 #{{id}}',
       outdated: '需要重新获取',
       used: '最近使用',
       who: '使用方',

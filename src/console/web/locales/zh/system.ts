@@ -65,7 +65,9 @@ export const system: Pick<Texts, 'runners' | 'jobs' | 'audit' | 'api'> = {
     exported_other: '{{count}} 条……',
     none: '还没有任何变更。',
     resource: '对象',
+    since: '开始时间',
     time: '时间',
+    until: '结束时间',
   },
   api: {
     answer: '响应',

@@ -125,11 +125,7 @@ function Largest({ projects }: { projects: LargeProject[] }) {
               )}
             </span>
           </div>
-          <Bar
-            part={uniqueBytes / (quota > 0 ? quota : most)}
-            label={t('projects.usageOf', { name })}
-            isLimit={quota > 0}
-          />
+          <Bar part={uniqueBytes / most} label={t('projects.usageOf', { name })} />
         </div>
       ))}
     </>

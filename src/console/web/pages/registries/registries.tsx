@@ -69,6 +69,8 @@ export function RegistriesPage() {
           {
             title: t('hub.provider'),
             key: 'provider',
+            // What fails is what one looks for on the way.
+            responsive: ['md'],
             render: (_, row) => t(`hub.providers.${row.provider}`),
           },
           {

@@ -95,7 +95,7 @@ function Details({ registry }: { registry: Registry }) {
           <span className="mono">{registry.address}</span>
         </Space>
       </PageHead>
-      {registry.health === 'failing' && registry.healthReason && (
+      {registry.health === 'failing' && registry.healthReason && tab !== 'test' && (
         <Alert
           type="error"
           showIcon

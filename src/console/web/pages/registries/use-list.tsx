@@ -1,10 +1,13 @@
+import { Link } from '@tanstack/react-router'
 import { Button, Tag } from 'antd'
+import type { TFunction } from 'i18next'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { path, remove } from '../../api/client.ts'
 import type { RegistryUse } from '../../api/hub.ts'
 import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { List, useList } from '../../parts/list.tsx'
+import { ServerSaid } from '../../parts/server-said.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { Time } from '../../parts/values.tsx'
 
@@ -71,24 +74,40 @@ export function UseList({ id }: { id: string }) {
           setLeaving(undefined)
         }}
       >
-        {t('hub.uses.forgetText', { what: leaving?.what ?? '' })}
+        {t('hub.uses.forgetText', {
+          what: leaving ? [leaving.project, ...partsOf(t, leaving)].join(' · ') : '',
+        })}
       </ConfirmRemoval>
     </>
   )
 }
 
-function Who({ use: { kind, what, project, purpose, environment } }: { use: RegistryUse }) {
+function Who({ use }: { use: RegistryUse }) {
   const { t } = useTranslation()
-  if (kind !== 'consumer' || project === null) return what
-  const known = ['build', 'deploy', 'distribute', 'update'] as const
-  const named = known.find((one) => one === purpose)
+  const { kind, id, what, project } = use
+  if (kind === 'transfer' && project !== null) {
+    return (
+      <>
+        <Link to="/transfers/$transfer" params={{ transfer: id }}>
+          {t('hub.uses.transfer', { id })}
+        </Link>
+        <div className="cell-note">{project}</div>
+      </>
+    )
+  }
+  if (kind !== 'consumer' || project === null) return <ServerSaid text={what} />
   return (
     <>
       {project}
-      <div className="cell-note">
-        {named ? t(`hub.means.purposes.${named}`) : purpose}
-        {environment && ` · ${environment}`}
-      </div>
+      <div className="cell-note">{partsOf(t, use).join(' · ')}</div>
     </>
   )
+}
+
+const PURPOSES = ['build', 'deploy', 'distribute', 'update'] as const
+
+function partsOf(t: TFunction, { purpose, environment }: RegistryUse): string[] {
+  const named = PURPOSES.find((one) => one === purpose)
+  const said = named ? t(`hub.means.purposes.${named}`) : purpose
+  return [said, environment].filter((part) => part !== null)
 }

@@ -1,7 +1,7 @@
 import { DownloadOutlined } from '@ant-design/icons'
 import { useQuery } from '@tanstack/react-query'
 import { useSearch } from '@tanstack/react-router'
-import { Button, DatePicker, Input, Select } from 'antd'
+import { Button, Input, Select } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { get } from '../../api/client.ts'
@@ -10,7 +10,7 @@ import { useFormat } from '../../format.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { List, useFilters, useList } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
-import { Time } from '../../parts/values.tsx'
+import { Shortened, Time } from '../../parts/values.tsx'
 import { whenSlow } from '../../parts/when-slow.ts'
 import { exportAudit } from './audit-export.ts'
 
@@ -69,13 +69,13 @@ export function AuditPage() {
             title: t('audit.resource'),
             key: 'resource',
             render: (_, entry) => (
-              <div style={{ minWidth: 200 }}>
+              <div style={{ minWidth: 200, maxWidth: 420, whiteSpace: 'normal' }}>
                 <span className="mono">{entry.resource}</span>
-                {shownDetails(entry.details).map(([name, value]) => (
-                  <div key={name} className="cell-note">
-                    {name}: {showDetail(value, format.number)}
-                  </div>
-                ))}
+                <div className="cell-note">
+                  {shownDetails(entry.details)
+                    .map(([name, value]) => `${name}: ${showDetail(value, format.number)}`)
+                    .join(' · ')}
+                </div>
               </div>
             ),
           },
@@ -88,7 +88,7 @@ export function AuditPage() {
             title: t('problem.requestId'),
             key: 'request',
             responsive: ['xl'],
-            render: (_, entry) => <span className="mono">{entry.requestId || '–'}</span>,
+            render: (_, { requestId }) => (requestId ? <Shortened text={requestId} /> : '–'),
           },
         ]}
       />
@@ -105,10 +105,27 @@ function showDetail(value: AuditEntry['details'][string], number: (value: number
   return typeof value === 'number' ? number(value) : String(value)
 }
 
+const TIMES = ['since', 'until'] as const
+
+/** Epoch milliseconds as the browser's field has them: in the reader's zone, by the minute. */
+function toField(at: string | undefined): string {
+  const ms = Number(at)
+  const date = new Date(ms)
+  if (at === undefined || Number.isNaN(date.getTime())) return ''
+  return new Date(ms - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
+}
+
+/** undefined: nothing, or not all of a time, was entered. */
+function fromField(text: string): string | undefined {
+  const ms = new Date(text).getTime()
+  return Number.isNaN(ms) ? undefined : String(ms)
+}
+
 function Filters() {
   const { t } = useTranslation()
   const filter = useFilters()
-  const { account, action } = useSearch({ from: ROUTE })
+  const search = useSearch({ from: ROUTE })
+  const { account, action } = search
   const [text, setText] = useState('')
   const query = { nameHas: text, limit: 50 }
   const users = useQuery({
@@ -139,16 +156,22 @@ function Filters() {
         style={{ maxWidth: 240 }}
         onSearch={(value) => void filter({ action: value || undefined })}
       />
-      <DatePicker.RangePicker
-        showTime
-        aria-label={t('audit.time')}
-        onChange={(range) =>
-          void filter({
-            since: range?.[0] ? String(range[0].valueOf()) : undefined,
-            until: range?.[1] ? String(range[1].valueOf()) : undefined,
-          })
-        }
-      />
+      {TIMES.map((name) => (
+        <span key={name} className="time-filter">
+          <label htmlFor={`audit-${name}`}>{t(`audit.${name}`)}</label>
+          <Input
+            id={`audit-${name}`}
+            type="datetime-local"
+            key={search[name] ?? ''}
+            defaultValue={toField(search[name])}
+            onBlur={({ target }) => {
+              const time = fromField(target.value)
+              if (time !== search[name]) void filter({ [name]: time })
+            }}
+            onPressEnter={({ currentTarget }) => currentTarget.blur()}
+          />
+        </span>
+      ))}
     </div>
   )
 }
