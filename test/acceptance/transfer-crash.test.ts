@@ -38,8 +38,8 @@ afterEach(async () => {
 })
 
 /** Two platforms: a common layer, and for each one large and two middling ones of its own. */
-const largeImage = (): MultiArch => {
-  const part = (share: number) => Math.round(megabytes * MB * share)
+const largeImage = (size = megabytes): MultiArch => {
+  const part = (share: number) => Math.round(size * MB * share)
   return multiArchOf(['amd64', 'arm64'], [part(0.1), part(0.25), part(0.1), part(0.1)], {
     attached: false,
   })
@@ -110,6 +110,31 @@ test('sending to another Entrepot', async () => {
   const theirs = createRawRegistry(other.url, other.admin)
   expect(await missingFrom(theirs, 'mirror/app', '1.0', image)).toEqual([])
   expect(times).toBeLessThanOrEqual(2)
+})
+
+test.skipIf(!dockerRegistry)('sending to docker-registry', async () => {
+  const image = largeImage(megabytes / 3)
+  docker = await startDockerRegistry()
+  proxy = startCountingProxy(docker.url, { bytesPerSecond: rate * MB })
+  server = await startServer({ env })
+  await createProject(server, 'shop')
+  await addRegistry(server, 'docker', proxy.url, { namespace: 'mirror' })
+  await pushMultiArch(createRawRegistry(server.url, server.admin), 'shop/app', '1.0', image)
+  const { id } = await callApi<Transfer>(server, 'POST', '/transfers', {
+    source: { registry: 'self', repository: 'shop/app', reference: '1.0' },
+    target: { registry: 'docker' },
+  })
+  const kills = killsOf(1)
+  const done = await killWhileCopying(id, sizeOf(image), kills)
+  expect(done).toMatchObject({ state: 'done', digest: image.index.digest })
+  // It throws away what arrived of an upload whose sender died, so what is counted is all of them:
+  // of those that were given up nobody knows the digest.
+  const sent = proxy.total()
+  const times = sent / sizeOf(image)
+  console.log(`sent to docker-registry, killed ${kills} times: ${times.toFixed(3)} times the image`)
+  judge(image, proxy.written(), 'of it in uploads that were completed')
+  expect(await missingFrom(createRawRegistry(docker.url), 'mirror/app', '1.0', image)).toEqual([])
+  expect(times).toBeLessThanOrEqual(1 + kills)
 })
 
 test.skipIf(!dockerRegistry)('fetching from docker-registry', async () => {
