@@ -40,6 +40,7 @@ export async function startPgbouncer(url: string, mode: 'session' | 'transaction
   const asNobody = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
   const child = spawn(program, [...asNobody, file], { stdio: 'ignore' })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const watcher = endWithThisProcess(child.pid, folder)
   while (!(await answers(port))) {
     if (child.exitCode !== null) throw new Error(`PgBouncer ended with ${child.exitCode}`)
     await Bun.sleep(20)
@@ -47,11 +48,22 @@ export async function startPgbouncer(url: string, mode: 'session' | 'transaction
   return {
     url: url.replace(`:${behind}/`, `:${port}/`),
     async stop() {
+      watcher.kill()
       child.kill('SIGKILL')
       await ended
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** `bun test` runs no exit handlers, and may be killed: a shell waits for its end instead. */
+function endWithThisProcess(pid: number | undefined, folder: string) {
+  const wait = 'while kill -0 "$0" 2>/dev/null; do sleep 0.5; done; kill -KILL "$1"; rm -rf "$2"'
+  const watcher = Bun.spawn(['sh', '-c', wait, String(process.pid), String(pid), folder], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+  })
+  watcher.unref()
+  return watcher
 }
 
 function answers(port: number): Promise<boolean> {
