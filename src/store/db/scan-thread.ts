@@ -135,7 +135,7 @@ async function runThread(path: string): Promise<void> {
     const { readlinkSync } = await import('node:fs')
     const { setPriority } = await import('node:os')
     try {
-      setPriority(Number(readlinkSync('/proc/thread-self').split('/').pop()), 10)
+      setPriority(Number(readlinkSync('/proc/thread-self').split('/').pop()), 5)
     } catch {
       // A sandbox may forbid it; then searches are as important as all else.
     }
