@@ -87,7 +87,7 @@ async function lockContent(
 }
 
 /** As `ensureContents`, for one. */
-export async function ensureContent(
+async function ensureContent(
   db: Db,
   tx: Tx,
   content: NewContent,

@@ -32,6 +32,7 @@ export function createOpenUploads(deps: {
 }): OpenUploads {
   const { db, limit, expire, clock } = deps
   const allowances = new Map<number | null, number>()
+  const refills = new Map<number | null, Promise<void>>()
 
   async function count(account: number | null): Promise<number> {
     const { open } = await db.query
@@ -43,20 +44,32 @@ export function createOpenUploads(deps: {
     return open
   }
 
+  async function refill(account: number | null): Promise<void> {
+    let open = await count(account)
+    if (open >= limit && (await expire(clock() - IDLE_MS, account)) > 0) {
+      open = await count(account)
+    }
+    if (open >= limit) throw tooMany(account, limit)
+    if (allowances.size >= REMEMBERED) allowances.clear()
+    allowances.set(account, Math.ceil((limit - open) / SHARE))
+  }
+
   return {
     async demandPlace(account) {
-      const allowed = allowances.get(account) ?? 0
-      if (allowed > 0) {
-        allowances.set(account, allowed - 1)
-        return
+      for (;;) {
+        const allowed = allowances.get(account) ?? 0
+        if (allowed > 0) {
+          allowances.set(account, allowed - 1)
+          return
+        }
+        // Counted once for all who come meanwhile.
+        let refilling = refills.get(account)
+        if (!refilling) {
+          refilling = refill(account).finally(() => refills.delete(account))
+          refills.set(account, refilling)
+        }
+        await refilling
       }
-      let open = await count(account)
-      if (open >= limit && (await expire(clock() - IDLE_MS, account)) > 0) {
-        open = await count(account)
-      }
-      if (open >= limit) throw tooMany(account, limit)
-      if (allowances.size >= REMEMBERED) allowances.clear()
-      allowances.set(account, Math.ceil((limit - open) / SHARE) - 1)
     },
   }
 }
