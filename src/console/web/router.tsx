@@ -204,6 +204,7 @@ const jobs = createRoute({
 const apiReference = createRoute({
   getParentRoute: () => shell,
   path: '/api-reference',
+  validateSearch: search('face'),
   component: lazyRouteComponent(system, 'ApiReferencePage'),
 })
 

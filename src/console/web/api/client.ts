@@ -74,6 +74,11 @@ export function get<T>(path: string, query: Query = {}, signal?: AbortSignal): P
   return request<T>('GET', path + searchOf(query), { signal })
 }
 
+/** What is not of `/api/v1`: the documents of the other faces. */
+export function getDocument<T>(address: string, signal?: AbortSignal): Promise<T> {
+  return request<T>('GET', address, { signal }, '')
+}
+
 export function post<T>(path: string, body?: object): Promise<T> {
   return request<T>('POST', path, { body })
 }
@@ -97,13 +102,13 @@ interface Options {
   signal?: AbortSignal | undefined
 }
 
-async function request<T>(method: string, path: string, options: Options): Promise<T> {
+async function request<T>(method: string, path: string, options: Options, base = BASE): Promise<T> {
   const { body, version, signal } = options
   // Always there: without it the browser would ask for a password in a window of its own.
   const headers: Record<string, string> = { 'x-csrf-token': csrfToken }
   if (body !== undefined) headers['content-type'] = 'application/json'
   if (version !== undefined) headers['if-match'] = `"${version}"`
-  const response = await fetch(BASE + path, {
+  const response = await fetch(base + path, {
     method,
     headers,
     credentials: 'same-origin',

@@ -73,7 +73,11 @@ export const system = {
   api: {
     answer: 'Answer',
     body: 'Body',
-    intro: 'Everything that this console does goes through these calls. As a document:',
+    faces: { api: 'Entrepot', ccr: 'CCR OpenAPI' },
+    intros: {
+      api: 'Everything that this console does goes through these calls. As a document:',
+      ccr: 'For programs that were written for the CCR image registry. As a document:',
+    },
     parameters: 'Parameters',
   },
 }

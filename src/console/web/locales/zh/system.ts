@@ -72,7 +72,11 @@ export const system: Pick<Texts, 'runners' | 'jobs' | 'audit' | 'api'> = {
   api: {
     answer: '响应',
     body: '请求体',
-    intro: '控制台的所有操作都通过这些接口完成。文档：',
+    faces: { api: 'Entrepot', ccr: 'CCR OpenAPI' },
+    intros: {
+      api: '控制台的所有操作都通过这些接口完成。文档：',
+      ccr: '供为 CCR 镜像仓库编写的程序使用。文档：',
+    },
     parameters: '参数',
   },
 }

@@ -19,6 +19,7 @@ interface RawOperation {
 }
 
 export interface ApiDocument {
+  servers: { url: string }[]
   paths: Record<string, Record<string, RawOperation>>
   components: { schemas: Record<string, Schema> }
 }
@@ -61,7 +62,7 @@ function show(
   return {
     id: operation.operationId,
     method: method.toUpperCase(),
-    path: `/api/v1${path}`,
+    path: `${document.servers[0]?.url ?? ''}${path}`,
     summary: operation.summary,
     description: operation.description ?? '',
     parameters: (operation.parameters ?? []).map((parameter) => ({

@@ -1,9 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
-import { Collapse, Skeleton, Tag } from 'antd'
+import { useSearch } from '@tanstack/react-router'
+import { Collapse, Radio, Skeleton, Tag } from 'antd'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { get } from '../../api/client.ts'
+import { getDocument } from '../../api/client.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
+import { useFilters } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { Source } from '../../parts/source.tsx'
 import { type ApiDocument, type Operation, operationsOf } from './api-document.ts'
@@ -16,12 +18,19 @@ const COLORS: Record<string, string> = {
   DELETE: 'red',
 }
 
-/** The OpenAPI document, to be read by people. */
+/** The faces that have a document; the others are described in the manual. */
+const DOCUMENTS = { api: '/api/v1/openapi.json', ccr: '/api/ccr/openapi.json' } as const
+
+/** The OpenAPI documents, to be read by people. */
 export function ApiReferencePage() {
   const { t } = useTranslation()
+  const { face } = useSearch({ from: '/shell/api-reference' })
+  const filter = useFilters()
+  const shown = face === 'ccr' ? 'ccr' : 'api'
+  const address = DOCUMENTS[shown]
   const { data, error, refetch } = useQuery({
-    queryKey: ['/openapi.json'],
-    queryFn: ({ signal }) => get<ApiDocument>('/openapi.json', {}, signal),
+    queryKey: [address],
+    queryFn: ({ signal }) => getDocument<ApiDocument>(address, signal),
     staleTime: Number.POSITIVE_INFINITY,
   })
   const groups = useMemo(() => (data ? operationsOf(data) : []), [data])
@@ -29,9 +38,23 @@ export function ApiReferencePage() {
     <div className="page">
       <PageHead title={t('nav.api')}>
         <p style={{ margin: '4px 0 0' }}>
-          {t('api.intro')} <a href="/api/v1/openapi.json">openapi.json</a>
+          {t(`api.intros.${shown}`)} <a href={address}>openapi.json</a>
         </p>
       </PageHead>
+      <div className="filters">
+        <Radio.Group
+          optionType="button"
+          aria-label={t('nav.api')}
+          value={shown}
+          options={(['api', 'ccr'] as const).map((value) => ({
+            value,
+            label: t(`api.faces.${value}`),
+          }))}
+          onChange={({ target: { value } }) =>
+            void filter({ face: value === 'ccr' ? 'ccr' : undefined })
+          }
+        />
+      </div>
       {error && <ErrorView error={error} onRetry={() => void refetch()} />}
       {!data && !error && <Skeleton active />}
       {groups.map(({ tag, operations }) => (
