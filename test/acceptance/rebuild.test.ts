@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'bun:test'
+import { afterAll, expect, test } from 'bun:test'
 import { appendFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,11 +14,10 @@ import { runVerb, type Server, startProcess, waitFor } from './server.ts'
 
 const LIMIT = 240_000
 
-let servers: Server[] = []
+const servers: Server[] = []
 
-afterEach(async () => {
+afterAll(async () => {
   for (const server of servers) await server.dispose()
-  servers = []
 }, LIMIT)
 
 const start = async (options: Parameters<typeof startProcess>[0]): Promise<Server> => {
@@ -125,7 +124,8 @@ const tryIt = async (
   expect(later.output).toContain('6 manifests, 5 tags')
 }
 
-test(
+// Side by side: much of the time each waits for what its server does in the background.
+test.concurrent(
   'files: the database is made anew from the folder',
   () =>
     tryIt({ ENTREPOT_STORAGE_DRIVER: 'file' }, async ({ dataDir }) => {
@@ -139,7 +139,7 @@ test(
 
 const onEngines = 'PostgreSQL and S3: the database is made anew from the bucket'
 if (findGarage()) {
-  test(
+  test.concurrent(
     onEngines,
     async () => {
       const engines = await startEngines()

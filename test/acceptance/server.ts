@@ -23,6 +23,8 @@ export type ServerOptions = {
   readonly tls?: boolean
   /** The administrator of an installation that others start too. */
   readonly admin?: Credentials
+  /** Leaves the first administrator's password to the server, which prints it. */
+  readonly printsPassword?: true
   /** Told what the server prints, as it comes; those started after it tell it too. */
   readonly onOutput?: ((text: string) => void) | undefined
 }
@@ -205,7 +207,7 @@ export const startProcess = async (options: ServerOptions = {}): Promise<Server>
       ...wanted,
       ENTREPOT_LISTEN: host,
       ENTREPOT_DATA: dataDir,
-      ENTREPOT_ADMIN_PASSWORD: admin.password,
+      ...(options.printsPassword ? {} : { ENTREPOT_ADMIN_PASSWORD: admin.password }),
       // Its first start builds it; only the tests of the console want that.
       ENTREPOT_CONSOLE_ENABLED: 'false',
       ...(options.tls ? { ENTREPOT_LISTEN_TLS_SELF_SIGNED: 'true' } : {}),
@@ -292,7 +294,10 @@ export const startProcess = async (options: ServerOptions = {}): Promise<Server>
     if (!after) await rm(dirname(dataDir), { recursive: true, force: true })
     throw new Error(`the server did not become ready:\n${log}`, { cause: error })
   })
-  return server
+  if (!options.printsPassword) return server
+  const printed = () => /with the password (\S+)/.exec(server.log())?.[1] ?? ''
+  await waitFor('the password to be printed', () => printed() !== '')
+  return { ...server, admin: { ...admin, password: printed() } }
 }
 
 /**

@@ -7,13 +7,13 @@ import { type Credentials, type Server, startServer } from './server.ts'
 /**
  * Clients on bad lines: an upload of 5 KB/s, one that pauses, a slow reader; all finish. One that is
  * dead is let go. ENTREPOT_SLOW_FULL=1 takes the times of the promise (ten minutes, four minutes,
- * ten minutes, five minutes); by default they are only as long as shows that the HTTP server's idle
- * limit and least rate do not end such a request.
+ * ten minutes, five minutes); by default they are only as long as shows that the idle limit that an
+ * HTTP server has unless told otherwise, and its least rate, do not end such a request.
  */
 const full = process.env.ENTREPOT_SLOW_FULL === '1'
 const seconds = full
   ? { upload: 600, pause: 240, read: 600, stall: 200, dead: 300 }
-  : { upload: 45, pause: 40, read: 45, stall: 150, dead: 15 }
+  : { upload: 45, pause: 40, read: 45, stall: 45, dead: 15 }
 const uploadRate = 5_000
 const readRate = 10_000
 const limit = (seconds.read + seconds.stall + seconds.dead + 60) * 1000

@@ -1,32 +1,16 @@
-import { afterEach, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { basic, createProject, createUser } from '../admin-api.ts'
-import { describeConsole, type Look, type Window } from './browser.ts'
-import { pushSamples } from './sample-content.ts'
+import { createRawRegistry } from '../raw-registry.ts'
+import { describeConsole } from './browser.ts'
+import { pushImage } from './sample-content.ts'
+import { SAMPLE as PROJECT, pushedSamples } from './shared-server.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(600_000)
 
-const PROJECT = 'sample'
 const WEB = `/projects/${PROJECT}/repositories/shop%2Fweb`
 
 describeConsole('the console', (console) => {
-  const windows: Window[] = []
-  beforeAll(async () => {
-    const { server } = console()
-    await createProject(server, PROJECT, { public: true })
-    await pushSamples(server, { project: PROJECT })
-  }, 120_000)
-  afterEach(async () => {
-    const problems = windows.flatMap((window) => window.problems)
-    await Promise.all(windows.splice(0).map((window) => window.close()))
-    expect(problems).toEqual([])
-  })
-
-  async function signedIn(look?: Look): Promise<Window> {
-    const window = await console().window(look)
-    windows.push(window)
-    await window.signIn()
-    return window
-  }
+  beforeAll(pushedSamples, 300_000)
 
   async function api(path: string) {
     const { url, admin } = console().server
@@ -37,7 +21,6 @@ describeConsole('the console', (console) => {
 
   test('asks for a sign-in, refuses a wrong password, and goes where one wanted to', async () => {
     const window = await console().window()
-    windows.push(window)
     const { page } = window
     await window.open('/account')
     expect(new URL(page.url()).pathname).toBe('/sign-in')
@@ -56,7 +39,7 @@ describeConsole('the console', (console) => {
   })
 
   test('makes a project, and says how to push to it', async () => {
-    const { page, open } = await signedIn()
+    const { page, open } = await console().signedIn()
     await open('/projects')
     await page.getByRole('button', { name: 'New project' }).click()
     await page.getByLabel('Name').fill('Not A Name')
@@ -83,7 +66,7 @@ describeConsole('the console', (console) => {
   })
 
   test('shows images with what belongs to them folded in', async () => {
-    const { page, open } = await signedIn()
+    const { page, open } = await console().signedIn()
     await open(WEB)
     const row = page.getByRole('row', { name: /latest/ })
     for (const text of ['Multi-arch', 'SBOM', 'Signature × 2', 'Attestation × 3', 'linux/s390x']) {
@@ -109,7 +92,7 @@ describeConsole('the console', (console) => {
   })
 
   test('shows a chart as a chart, and harmless what was not meant so', async () => {
-    const { page, open } = await signedIn()
+    const { page, open } = await console().signedIn()
     await open(`/projects/${PROJECT}/repositories/storefront/charts`)
     await page.getByRole('heading', { name: 'Storefront', exact: true }).waitFor()
     await page.getByText('<img src=x onerror=').waitFor()
@@ -124,8 +107,15 @@ describeConsole('the console', (console) => {
   })
 
   test('protects a tag, deletes another, and an artifact only after its name was typed', async () => {
-    const { page, open } = await signedIn()
-    await open(`${WEB}?sort=name`)
+    const { server } = console()
+    await createProject(server, 'tags')
+    const registry = createRawRegistry(server.url, server.admin)
+    for (const tag of ['2.2.7', '2.3.0', '2.3.1']) {
+      await pushImage(registry, 'tags/app', tag, { seed: tag, sizes: [1_000] })
+    }
+    const app = '/projects/tags/repositories/app'
+    const { page, open } = await console().signedIn()
+    await open(`${app}?sort=name`)
     const row = (tag: string) => page.getByRole('row', { name: new RegExp(`^${tag}`) })
     const act = async (tag: string, action: string) => {
       await page.getByRole('button', { name: `Actions for tag ${tag}` }).click()
@@ -140,9 +130,9 @@ describeConsole('the console', (console) => {
     await page.getByLabel(/To confirm, type/).fill('2.2.7')
     await page.getByRole('button', { name: 'Delete', exact: true }).click()
     await row('2.2.7').waitFor({ state: 'detached' })
-    expect((await api(`${WEB}/tags/2.2.7`)).status).toBe(404)
+    expect((await api(`${app}/tags/2.2.7`)).status).toBe(404)
 
-    const digest = String((await api(`${WEB}/tags/2.3.1`)).body.digest)
+    const digest = String((await api(`${app}/tags/2.3.1`)).body.digest)
     await act('2.3.1', 'Delete artifact')
     await page.getByText('Gone is its tag').waitFor()
     const confirm = page.getByRole('button', { name: 'Delete', exact: true })
@@ -150,11 +140,11 @@ describeConsole('the console', (console) => {
     await page.getByLabel(/To confirm, type/).fill(digest.slice(7, 19))
     await confirm.click()
     await row('2.3.1').waitFor({ state: 'detached' })
-    expect((await api(`${WEB}/artifacts/${digest}`)).status).toBe(404)
+    expect((await api(`${app}/artifacts/${digest}`)).status).toBe(404)
   })
 
   test('makes an API token that works, and shows it once', async () => {
-    const { page, open } = await signedIn()
+    const { page, open } = await console().signedIn()
     await open('/account')
     await page.getByRole('button', { name: 'New API token' }).click()
     await page.getByRole('dialog').getByLabel('Name').fill('laptop')
@@ -172,7 +162,6 @@ describeConsole('the console', (console) => {
   test('changes the password and stays signed in', async () => {
     const user = await createUser(console().server, 'browser-user')
     const window = await console().window()
-    windows.push(window)
     const { page } = window
     await window.signIn(user.username, user.password)
     await window.open('/account')
@@ -189,7 +178,7 @@ describeConsole('the console', (console) => {
   })
 
   test('says that a session has ended, and goes on after a new sign-in', async () => {
-    const { page, open, context, signIn } = await signedIn()
+    const { page, open, context, signIn } = await console().signedIn()
     await open('/users')
     await page.getByRole('cell', { name: 'admin' }).first().waitFor()
     await context.addCookies(
@@ -202,7 +191,7 @@ describeConsole('the console', (console) => {
   })
 
   test('says that the server is away, and shows the page when it is back', async () => {
-    const { page, open, context } = await signedIn()
+    const { page, open, context } = await console().signedIn()
     await open('/projects')
     await page.route('**/api/v1/projects/**', (route) => route.abort())
     await page.getByRole('link', { name: PROJECT }).click()
@@ -216,7 +205,6 @@ describeConsole('the console', (console) => {
   test('shows public projects to everybody, and what to do about the others', async () => {
     await createProject(console().server, 'hidden-one')
     const window = await console().window()
-    windows.push(window)
     await window.open('/projects')
     await window.page.getByRole('link', { name: PROJECT }).waitFor()
     expect(await window.page.getByText('hidden-one').count()).toBe(0)
@@ -225,7 +213,8 @@ describeConsole('the console', (console) => {
   })
 
   test('speaks Chinese, in the dark, on a phone', async () => {
-    const { page, open } = await signedIn({ language: 'zh', theme: 'dark', width: 390 })
+    const { page, open } = await console().signedIn({ language: 'zh', theme: 'dark', width: 390 })
+    await open('/')
     expect(await page.evaluate('document.documentElement.lang')).toBe('zh-CN')
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('dark')
     await page.getByRole('button', { name: '打开导航' }).click()

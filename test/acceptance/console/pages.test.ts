@@ -1,47 +1,29 @@
-import { afterEach, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFile } from 'node:fs/promises'
-import { basic, createProject } from '../admin-api.ts'
+import { basic, createProject, createUser } from '../admin-api.ts'
 import { createRawRegistry, imageOf, randomBytes } from '../raw-registry.ts'
-import { describeConsole, type Look, type Window } from './browser.ts'
-import { pushSamples } from './sample-content.ts'
+import { describeConsole } from './browser.ts'
+import { SAMPLE as PROJECT, pushedSamples } from './shared-server.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(600_000)
 
-const PROJECT = 'sample'
 const WEB = `/projects/${PROJECT}/repositories/shop%2Fweb`
-const MANY = `/projects/${PROJECT}/repositories/many`
+const MANY = '/projects/many/repositories/tags'
 const MANY_TAGS = 10_000
 /** What one push by digest may set at once. */
 const TAGS_AT_ONCE = 100
 
 describeConsole('pages of the console', (console) => {
-  const windows: Window[] = []
-  beforeAll(async () => {
-    const { server } = console()
-    await createProject(server, PROJECT)
-    await pushSamples(server, { project: PROJECT })
-  }, 120_000)
-  afterEach(async () => {
-    const problems = windows.flatMap((window) => window.problems)
-    await Promise.all(windows.splice(0).map((window) => window.close()))
-    expect(problems).toEqual([])
-  })
+  beforeAll(pushedSamples, 300_000)
 
-  async function signedIn(look?: Look): Promise<Window> {
-    const window = await console().window(look)
-    windows.push(window)
-    await window.signIn()
-    return window
-  }
-
-  async function api<T = Record<string, unknown>>(path: string): Promise<T> {
-    const { url, admin } = console().server
-    const headers = { authorization: basic(admin) }
-    return (await (await fetch(`${url}/api/v1${path}`, { headers })).json()) as T
+  async function api<T>(path: string, as = console().server.admin): Promise<T> {
+    const headers = { authorization: basic(as) }
+    return (await (await fetch(`${console().server.url}/api/v1${path}`, { headers })).json()) as T
   }
 
   test('makes an access key, shows its secret once, saves both, and revokes it', async () => {
-    const { page, open } = await signedIn()
+    const owner = await createUser(console().server, 'keys-owner')
+    const { page, open } = await console().signedIn({}, owner)
     await open('/account')
     await page.getByRole('button', { name: 'New access key' }).click()
     await page.getByRole('dialog').getByLabel('Name').fill('scanner')
@@ -63,7 +45,9 @@ describeConsole('pages of the console', (console) => {
     await open('/account')
     await row.getByText(accessKey).waitFor()
     expect(await page.getByText(secretKey).count()).toBe(0)
-    expect(await api('/me/access-keys')).toMatchObject({ items: [{ accessKey, disabled: false }] })
+    expect(await api('/me/access-keys', owner)).toMatchObject({
+      items: [{ accessKey, disabled: false }],
+    })
 
     await row.getByRole('switch').click()
     await page.locator('[role=switch][aria-checked=false]').waitFor()
@@ -73,11 +57,11 @@ describeConsole('pages of the console', (console) => {
     await page.getByLabel(/To confirm, type/).fill('scanner')
     await confirm.click()
     await row.waitFor({ state: 'detached' })
-    expect(await api('/me/access-keys')).toEqual({ items: [], next: null })
+    expect(await api('/me/access-keys', owner)).toEqual({ items: [], next: null })
   })
 
   test('gives a robot an access key', async () => {
-    const { page, open } = await signedIn()
+    const { page, open } = await console().signedIn()
     await open(`/projects/${PROJECT}/robots`)
     await page.getByRole('button', { name: 'New robot account' }).click()
     await page.getByRole('dialog').getByLabel('Name').fill('ci')
@@ -98,7 +82,7 @@ describeConsole('pages of the console', (console) => {
   })
 
   test('finds things from everywhere by the keyboard alone', async () => {
-    const { page, open } = await signedIn()
+    const { page, open } = await console().signedIn()
     await open('/jobs')
     await page.keyboard.press('/')
     await page.keyboard.type('shop/w')
@@ -122,7 +106,7 @@ describeConsole('pages of the console', (console) => {
   })
 
   test('says what changed between two tags', async () => {
-    const { page, open } = await signedIn()
+    const { page, open } = await console().signedIn()
     await open(`${WEB}?sort=name`)
     await page.getByRole('button', { name: 'Actions for tag 2.3.0' }).click()
     await page.getByRole('menuitem', { name: 'Compare with another tag' }).last().click()
@@ -142,7 +126,7 @@ describeConsole('pages of the console', (console) => {
   })
 
   test('shows use over time as lines and as a table', async () => {
-    const { page, open } = await signedIn()
+    const { page, open } = await console().signedIn()
     await open(`/projects/${PROJECT}/usage?days=90`)
     const storage = page.getByRole('figure', { name: 'Storage over time' })
     const lines = storage.getByRole('img', { name: /Storage over time: .*Unique 29\.\d MiB/ })
@@ -160,9 +144,8 @@ describeConsole('pages of the console', (console) => {
   })
 
   test('enrols a runner with a token that is shown once, and revokes it', async () => {
-    const { page, open } = await signedIn()
+    const { page, open } = await console().signedIn()
     await open('/runners')
-    await page.getByText('There are no runners.').waitFor()
     await page.getByRole('button', { name: 'New runner' }).click()
     await page.getByLabel('Id').fill('edge-1')
     await page.getByLabel('Name').fill('Data center 2')
@@ -196,7 +179,7 @@ describeConsole('pages of the console', (console) => {
   })
 
   test('says failures in Chinese, with the server’s own sentence', async () => {
-    const { page, open } = await signedIn({ language: 'zh' })
+    const { page, open } = await console().signedIn({ language: 'zh' })
     await open('/projects')
     await page.getByRole('button', { name: '新建项目' }).click()
     await page.getByLabel('名称').fill(PROJECT)
@@ -208,26 +191,44 @@ describeConsole('pages of the console', (console) => {
 
   test('shows a repository with 10,000 tags page by page', async () => {
     const { server } = console()
+    await createProject(server, 'many')
     const registry = createRawRegistry(server.url, server.admin)
     const image = imageOf([randomBytes(100)], 'many tags')
-    for (const blob of image.blobs) await registry.pushBlob(`${PROJECT}/many`, blob)
+    for (const blob of image.blobs) await registry.pushBlob('many/tags', blob)
     const names = Array.from({ length: MANY_TAGS }, (_, i) => `v${String(i).padStart(5, '0')}`)
     for (let at = 0; at < names.length; at += TAGS_AT_ONCE) {
       const tags = names.slice(at, at + TAGS_AT_ONCE).map((name) => `tag=${name}`)
       const reference = `${image.manifest.digest}?${tags.join('&')}`
-      await registry.pushManifest(`${PROJECT}/many`, reference, image)
+      await registry.pushManifest('many/tags', reference, image)
     }
     const { items } = await api<{ items: { tags: string[]; tagCount: number }[] }>(
       `${MANY}/artifacts`,
     )
     expect(items.map(({ tags, tagCount }) => [tags.length, tagCount])).toEqual([[50, MANY_TAGS]])
 
-    const { page, open } = await signedIn()
+    const { page, open, settled } = await console().signedIn()
     await open(`${MANY}?sort=name`)
-    await page.getByRole('link', { name: 'v00049' }).waitFor()
-    expect(await page.getByRole('link', { name: 'v00050' }).count()).toBe(0)
-    await page.getByRole('button', { name: 'Next' }).click()
-    await page.getByRole('link', { name: 'v00099' }).waitFor()
+    const first = (page: number) => `v${String(page * 50).padStart(5, '0')}`
+    const link = (name: string) => page.getByRole('link', { name, exact: true })
+    const requests: string[] = []
+    page.on('request', (request) => requests.push(request.url()))
+    for (let at = 0; at < 6; at++) {
+      await link(first(at)).waitFor()
+      expect(await link(first(at + 1)).count()).toBe(0)
+      await page.getByRole('button', { name: 'Next' }).click()
+    }
+    await link(first(6)).waitFor()
+    await settled()
+    // By key, and none for each row.
+    expect(requests.filter((url) => url.includes('/tags?')).length).toBeLessThan(2 * 6)
+    expect(requests.length).toBeLessThan(5 * 6)
+    await page.getByRole('button', { name: 'Previous' }).click()
+    await link(first(5)).waitFor()
+    const address = page.url()
+    await open(new URL(address).pathname + new URL(address).search)
+    await link(first(5)).waitFor()
+    await page.getByRole('button', { name: 'First page' }).click()
+    await link(first(0)).waitFor()
     await page.getByRole('textbox', { name: 'Search tags' }).fill('v0999')
     await page.getByRole('link', { name: 'v09999' }).waitFor()
     await page.getByRole('tab', { name: 'All artifacts' }).click()

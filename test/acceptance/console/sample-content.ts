@@ -218,9 +218,17 @@ helm install storefront oci://registry.example/shop/storefront
 - and [not this](javascript:alert(1))
 `
 
-const chartArchive = async (version: string): Promise<ArrayBuffer> => {
+/** A chart; `more` goes into its Chart.yaml. */
+export const chartArchive = async (version: string, more: object = {}): Promise<ArrayBuffer> => {
   const files: Record<string, string> = {
-    'storefront/Chart.yaml': `apiVersion: v2\nname: storefront\nversion: ${version}\nappVersion: "2.4.0"\ndescription: The web shop with its workers\n`,
+    'storefront/Chart.yaml': JSON.stringify({
+      apiVersion: 'v2',
+      name: 'storefront',
+      version,
+      appVersion: '2.4.0',
+      description: 'The web shop with its workers',
+      ...more,
+    }),
     'storefront/values.yaml':
       '# How many pods serve.\nreplicas: 2\nimage:\n  repository: shop/web\n  tag: ""\n',
     'storefront/README.md': README,
