@@ -53,6 +53,10 @@ export function wireError(error: unknown): unknown {
   if (code === '53100') {
     return new AppError('storage_full', 'the disk that holds the database is full', {}, error)
   }
+  // What is looked for is checked where it comes in; what is missed there is wrong input all the same.
+  if (code === '22021') {
+    return new AppError('invalid_input', 'a text has a NUL in it, which no text may', {}, error)
+  }
   if (code === '42501') {
     return new AppError(
       'internal',

@@ -193,6 +193,14 @@ test('a right that is missing is told in a sentence, which no client sees', asyn
   expect(isAppError(error, 'internal') && error.message).toContain('permission denied for schema')
 })
 
+test('a text that it cannot hold is wrong input, in a transaction and outside', async () => {
+  const name = 'a\0b'
+  const ask = (on: Db['query']) => sql`select ${name}::text`.execute(on)
+  for (const work of [ask(db.query), db.transaction(ask)]) {
+    expect(await failureOf(work)).toMatchObject({ code: 'invalid_input' })
+  }
+})
+
 test('a server that takes no changes at the moment is one that may do so later', async () => {
   const url = new URL(database.location.url ?? '')
   url.searchParams.set('options', '-c default_transaction_read_only=on')
