@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { Registry } from './web/api/hub.ts'
+import type { Registry, Runner } from './web/api/hub.ts'
 import type { Job } from './web/api/types.ts'
 import { createPatcher, type ReadData } from './web/live/patcher.ts'
 
@@ -89,4 +89,14 @@ test('what somebody changed meanwhile is not overwritten by what was told before
   expect(nameOf(queries.getQueryData(['/registries', 'a']))).toBe('after')
   patcher.take('registry', registry(4, 'later'))
   expect(nameOf(queries.getQueryData(['/registries', 'a']))).toBe('later')
+})
+
+test('a runner that goes away is shown so at once', () => {
+  const queries = createRead()
+  const patcher = createPatcher(queries)
+  const runner = (state: Runner['state']) => ({ id: 'edge-1', state }) as Runner
+  const key = ['/runners', { limit: 50 }]
+  queries.setQueryData(key, { items: [runner('online')], next: null })
+  patcher.take('runner', runner('away'))
+  expect(queries.getQueryData(key)).toEqual({ items: [runner('away')], next: null })
 })

@@ -134,6 +134,24 @@ onEachEngine('events', (create) => {
     await root.saw('transfer', { id: first, bytes: { sent: 51 } })
   })
 
+  test('runners are told to who manages them, also that nothing is heard of one any more', async () => {
+    await api.expect(201, 'POST', '/runners', { as: 'root', body: { id: 'edge-1' } })
+    const root = await follow({ as: 'root' })
+    const alice = await follow({ as: 'alice' })
+    const { db, clock } = api.accounts
+    await db.query
+      .updateTable('runner')
+      .set({ state: 'enrolled', last_seen_at: clock() - 59_000 })
+      .where('id', '=', 'edge-1')
+      .execute()
+    await root.saw('runner', { id: 'edge-1', state: 'online' })
+    api.accounts.pass(2_000)
+    await root.saw('runner', { id: 'edge-1', state: 'away' })
+    expect(alice.of('runner')).toEqual([])
+    await api.expect(204, 'DELETE', '/runners/edge-1', { as: 'root' })
+    await root.saw('refresh', {})
+  })
+
   test('a registry that is gone, and a pause, are told as something missed', async () => {
     const id = await addRegistry('closed', null)
     const root = await follow({ as: 'root' })

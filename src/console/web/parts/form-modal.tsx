@@ -64,6 +64,8 @@ export function useFieldErrors<T>(form: FormInstance<T>, error: unknown): void {
       : []
   const key = JSON.stringify(told)
   useEffect(() => {
+    // A form that is not shown has no fields.
+    if (key === '[]') return
     const known = form.getFieldsValue() as object
     const fields = (JSON.parse(key) as typeof told).filter(({ field }) => field && field in known)
     form.setFields(fields.map(({ field, text }) => ({ name: field, errors: [text] })) as never)

@@ -35,8 +35,9 @@ export function sayProblem(error: unknown, { t, language, format }: Language): S
   )
   const sentence = reason === undefined ? undefined : sayReason(t, { name: reason, params: shown })
   const said = message || undefined
-  // The server speaks English.
-  if (language === 'en') return { title, sentence: said, original: undefined, requestId }
+  // The server speaks English; what the browser says itself is in the reader's language already.
+  if (language === 'en' || code === 'wrong_credentials')
+    return { title, sentence: said, original: undefined, requestId }
   return { title, sentence, original: said, requestId }
 }
 
