@@ -55,7 +55,7 @@ beforeAll(async () => {
   // A token: it costs one hash, where a password costs an argon2 in each new process.
   user = { ...person, password: await createApiToken(server, person, 'crash') }
   registry = createRawRegistry(server.url, user)
-}, 90_000)
+}, 240_000)
 
 afterAll(async () => {
   await server?.dispose()

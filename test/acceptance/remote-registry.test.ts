@@ -22,7 +22,7 @@ beforeAll(async () => {
   user = await createUser(server, 'ada')
   await createProject(server, 'team', {}, user)
   caCertificate = await readFile(join(server.dataDir, 'tls/self-signed.crt'), 'utf8')
-}, 90_000)
+}, 240_000)
 afterAll(async () => {
   await server?.dispose()
 }, 60_000)

@@ -22,7 +22,7 @@ import { addRegistry, callApi, getTransfer, type Transfer } from './transfers-ap
  * true at the others, whoever asks next. `npm run test:replicas` runs everything else on them.
  */
 
-const LIMIT = 120_000
+const LIMIT = 240_000
 const MB = 1024 * 1024
 
 let server: Server

@@ -76,7 +76,7 @@ test('pushes with a Bearer token by challenge, and the content is there after a 
   }
   expect(await anonymous('open/web')).toBe(200)
   expect(await anonymous('ada-app/web')).toBe(401)
-}, 120_000)
+}, 240_000)
 
 test('keeps its data folder to its owner, and refuses it to a second process', async () => {
   const server = await start()
@@ -85,7 +85,7 @@ test('keeps its data folder to its owner, and refuses it to a second process', a
   expect(second.exitCode).not.toBe(0)
   expect(second.output).toContain(server.dataDir)
   expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
-}, 120_000)
+}, 240_000)
 
 test('an upload that runs when the server is told to stop finishes', async () => {
   const server = await start()
@@ -111,7 +111,7 @@ test('an upload that runs when the server is told to stop finishes', async () =>
   expect(await stopping).toBe(0)
   await start({ after: server })
   expect(await registry.readBlob('bob-app/web', blob.digest)).toEqual(blob.bytes)
-}, 120_000)
+}, 240_000)
 
 test('serves HTTPS with a certificate of its own making', async () => {
   const server = await start({ tls: true })
@@ -120,4 +120,4 @@ test('serves HTTPS with a certificate of its own making', async () => {
   expect(ping.status).toBe(401)
   // The realm follows the request's scheme and host where no public URL is set.
   expect(ping.headers.get('www-authenticate')).toStartWith(`Bearer realm="${server.url}/`)
-}, 120_000)
+}, 240_000)

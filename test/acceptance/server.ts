@@ -169,7 +169,7 @@ const replicas = () => Number(process.env.ENTREPOT_TEST_REPLICAS ?? 0)
 
 /**
  * Starts the real program as a child process on a free port and an empty data folder, and resolves
- * once `/readyz` answers 200. Throws with the program's output when it ends or is not ready in 60 s.
+ * once `/readyz` answers 200. Throws with the program's output when it ends or is not ready in 180 s.
  */
 export const startServer = async (options: ServerOptions = {}): Promise<Server> => {
   const given = process.env.ENTREPOT_TEST_URL
@@ -288,7 +288,7 @@ export const startProcess = async (options: ServerOptions = {}): Promise<Server>
     await answer?.arrayBuffer()
     return answer?.status === 200
   }
-  await waitFor('/readyz to answer 200', isReady, 60_000).catch(async (error: unknown) => {
+  await waitFor('/readyz to answer 200', isReady, 180_000).catch(async (error: unknown) => {
     const log = server.log()
     if (server.isRunning()) await server.killAll()
     if (!after) await rm(dirname(dataDir), { recursive: true, force: true })

@@ -33,7 +33,7 @@ beforeAll(async () => {
   })
   user = await createUser(patient, 'slow-user')
   strictUser = await createUser(strict, 'slow-user')
-}, 120_000)
+}, 240_000)
 
 afterAll(async () => {
   await patient?.dispose()
