@@ -86,7 +86,7 @@ export async function settleTags(tx: Tx, of: Of): Promise<void> {
   }
 }
 
-export async function forgetTags(tx: Tx, { registry, repository }: Of): Promise<void> {
+async function forgetTags(tx: Tx, { registry, repository }: Of): Promise<void> {
   await tx
     .deleteFrom('registry_tags')
     .where('registry', '=', registry)
