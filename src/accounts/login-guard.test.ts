@@ -1,4 +1,6 @@
 import { afterEach, expect, test } from 'bun:test'
+import { AppError } from '../lib/errors.ts'
+import type { Db } from '../store/db/database.ts'
 import { createMigrated, onEachEngine, type TestDatabase } from '../store/db/test-databases.ts'
 import { addressBucket, createLoginGuard } from './login-guard.ts'
 import { codeOf } from './test-accounts.ts'
@@ -30,6 +32,24 @@ onEachEngine('login guard', (create) => {
     await other.failed('alice', '192.0.2.1')
     expect(await codeOf(guard.check('alice', '192.0.2.1'))).toBe('rate_limited')
     expect(await codeOf(other.check('alice', '192.0.2.1'))).toBe('rate_limited')
+  })
+
+  test('a failure that a full disk cannot count holds the account here at once', async () => {
+    const { db, time } = await setUp()
+    const full: Db = {
+      ...db,
+      transaction: async () => {
+        throw new AppError('storage_full', 'full')
+      },
+    }
+    const guard = createLoginGuard({ db: full, clock: () => time.now, limits })
+    await guard.succeeded('bob', '192.0.2.1')
+    await guard.failed('alice', '192.0.2.1')
+    expect(await codeOf(guard.check('alice', '192.0.2.1'))).toBe('rate_limited')
+    await guard.check('alice', '192.0.2.2')
+    await guard.check('bob', '192.0.2.1')
+    time.now += limits.windowMs / limits.perAccount
+    await guard.check('alice', '192.0.2.1')
   })
 
   test('a blocked account is free from other addresses, and others from this one', async () => {

@@ -27,6 +27,7 @@ export interface GuardLimits {
 const GUARD_LIMITS: GuardLimits = { windowMs: 15 * 60_000, perAccount: 10, perAddress: 50 }
 
 const DAY_MS = 86_400_000
+const MOST_UNCOUNTED = 10_000
 const GOOD_FOR_MS = 30 * DAY_MS
 
 export interface LoginGuard {
@@ -47,6 +48,8 @@ export function createLoginGuard(deps: {
 }): LoginGuard {
   const { db, clock } = deps
   const limits = { ...GUARD_LIMITS, ...deps.limits }
+  // What a full disk has no room to count holds the account from the address at once, here alone.
+  const uncounted = new Map<string, number>()
 
   async function read(keys: string[]) {
     const rows = await db.query
@@ -87,7 +90,10 @@ export function createLoginGuard(deps: {
       const keys = keysOf(subject, address)
       const rows = await read([keys.pair, keys.address, keys.good])
       const now = clock()
-      const pairUntil = rows.get(keys.pair)?.blocked_until ?? 0
+      const pairUntil = Math.max(
+        rows.get(keys.pair)?.blocked_until ?? 0,
+        uncounted.get(keys.pair) ?? 0,
+      )
       const addressUntil = rows.has(keys.good) ? 0 : (rows.get(keys.address)?.blocked_until ?? 0)
       const until = Math.max(pairUntil, addressUntil)
       if (until <= now) return
@@ -101,14 +107,15 @@ export function createLoginGuard(deps: {
     async failed(subject, address, addressToo = true) {
       const keys = keysOf(subject, address)
       const now = clock()
-      await db.transaction(
-        async (tx) => {
-          // Always in this order, so that two of them cannot wait for each other.
-          if (addressToo) await count(tx, keys.address, limits.perAddress, now)
-          await count(tx, keys.pair, limits.perAccount, now)
-        },
-        { durable: false },
-      )
+      const note = async (tx: Tx) => {
+        // Always in this order, so that two of them cannot wait for each other.
+        if (addressToo) await count(tx, keys.address, limits.perAddress, now)
+        await count(tx, keys.pair, limits.perAccount, now)
+        return true
+      }
+      if (await unlessFull(() => db.transaction(note, { durable: false }))) return
+      if (uncounted.size >= MOST_UNCOUNTED) uncounted.clear()
+      uncounted.set(keys.pair, now + limits.windowMs / limits.perAccount)
     },
     async succeeded(subject, address) {
       const keys = keysOf(subject, address)
