@@ -13,6 +13,8 @@ export type CountingProxy = {
   readonly writers: ReadonlySet<number>
   /** Bytes of blobs in either direction. */
   readonly total: () => number
+  /** Lets no more bytes of blobs pass than these, in all. */
+  readonly allow: (bytes: number) => void
   /** Ends all connections, and takes no other until `mend`. */
   readonly cut: () => Promise<void>
   readonly mend: () => void
@@ -28,6 +30,7 @@ export const startCountingProxy = (
   const digestOf = new Map<string, string>()
   const writers = new Set<number>()
   let total = 0
+  let allowed = Number.POSITIVE_INFINITY
   let freeAt = performance.now()
 
   const add = (map: Map<string, number>, key: string, bytes: number) => {
@@ -45,6 +48,7 @@ export const startCountingProxy = (
         const now = performance.now()
         freeAt = Math.max(freeAt, now) + (value.length / bytesPerSecond) * 1000
         if (freeAt > now + 5) await Bun.sleep(freeAt - now)
+        while (total > allowed) await Bun.sleep(20)
         controller.enqueue(value)
       },
       cancel: (reason) => reader.cancel(reason),
@@ -98,6 +102,9 @@ export const startCountingProxy = (
       return byDigest
     },
     total: () => total,
+    allow: (bytes) => {
+      allowed = bytes
+    },
     cut: () => server.stop(true),
     mend: () => {
       server = serve(port)
