@@ -113,6 +113,8 @@ try {
       await page.goto(shot.path.replace(/\{(.+?)\}/g, (_, name: string) => places[name] ?? ''))
       await page.locator('h1').first().waitFor()
       await page.waitForLoadState('networkidle')
+      // A busy machine shows what it has read a little later.
+      await page.locator('.ant-spin-spinning, .ant-skeleton').first().waitFor({ state: 'hidden' })
       const file = fileOf(shot, language)
       const bytes = await photograph(page, file)
       process.stdout.write(`${file}: ${Math.round(bytes / 1024)} KiB\n`)

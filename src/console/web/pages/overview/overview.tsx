@@ -125,7 +125,11 @@ function Largest({ projects }: { projects: LargeProject[] }) {
               )}
             </span>
           </div>
-          <Bar part={uniqueBytes / most} label={t('projects.usageOf', { name })} />
+          <Bar
+            part={uniqueBytes / most}
+            label={t('projects.usageOf', { name })}
+            isLimit={false}
+          />
         </div>
       ))}
     </>
