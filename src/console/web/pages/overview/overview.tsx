@@ -125,11 +125,7 @@ function Largest({ projects }: { projects: LargeProject[] }) {
               )}
             </span>
           </div>
-          <Bar
-            part={uniqueBytes / most}
-            label={t('projects.usageOf', { name })}
-            isLimit={false}
-          />
+          <Bar part={uniqueBytes / most} label={t('projects.usageOf', { name })} isLimit={false} />
         </div>
       ))}
     </>
