@@ -79,3 +79,12 @@ test('only those of one key are done together', async () => {
   expect(await Promise.all(asked)).toEqual([10, 20, 30, 40, 50])
   expect(batches).toEqual([[1], [2], [3, 5], [4]])
 })
+
+test('where nothing is to be gathered each goes alone, at once', async () => {
+  const { work, batches, finish } = slowWork()
+  const ask = gather(work, { lanes: Number.POSITIVE_INFINITY, limit: 9 })
+  const asked = [1, 2, 3].map(ask)
+  await finish()
+  expect(await Promise.all(asked)).toEqual([10, 20, 30])
+  expect(batches).toEqual([[1], [2], [3]])
+})

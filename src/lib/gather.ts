@@ -1,7 +1,7 @@
 import { isAppError } from './errors.ts'
 
 export interface GatherOptions<Item> {
-  /** So many batches at a time; what comes meanwhile makes the next ones. */
+  /** So many batches at a time; what comes meanwhile makes the next ones. Infinite: never. */
   lanes: number
   /** Items of one batch at most. */
   limit: number
@@ -28,6 +28,7 @@ export function gather<Item, Result>(
   work: (items: Item[]) => Promise<Result[]>,
   { lanes, limit, apart }: GatherOptions<Item>,
 ): (item: Item) => Promise<Result> {
+  if (lanes === Number.POSITIVE_INFINITY) return alone(work)
   let waiting: Waiting<Item, Result>[] = []
   let running = 0
 
@@ -81,6 +82,7 @@ export function gatherBy<Item, Result>(
   work: (items: Item[]) => Promise<Result[]>,
   options: GatherOptions<Item>,
 ): (item: Item) => Promise<Result> {
+  if (options.lanes === Number.POSITIVE_INFINITY) return alone(work)
   const gatherings = new Map<string, { ask: (item: Item) => Promise<Result>; open: number }>()
   return async (item) => {
     const key = keyOf(item)
@@ -93,5 +95,12 @@ export function gatherBy<Item, Result>(
       gathering.open--
       if (gathering.open === 0) gatherings.delete(key)
     }
+  }
+}
+
+function alone<Item, Result>(work: (items: Item[]) => Promise<Result[]>) {
+  return async (item: Item): Promise<Result> => {
+    const [result] = await work([item])
+    return result as Result
   }
 }

@@ -11,10 +11,12 @@ interface Compilable<R> {
   compile(): CompiledQuery<R>
 }
 
-/** Stands for a value that comes later. */
+/** Stands for a value that comes later: of which of the rows that are given, and which of its. */
 class Slot {
+  readonly row: number
   readonly name: string
-  constructor(name: string) {
+  constructor(row: number, name: string) {
+    this.row = row
     this.name = name
   }
 }
@@ -41,25 +43,34 @@ export interface StatementOptions {
  */
 export function statement<V extends object, R>(
   build: (on: Queryable, values: V) => Compilable<R>,
-  { deferred: isDeferred = false }: StatementOptions = {},
+  options: StatementOptions = {},
 ): (on: Queryable, values: V) => Promise<R[]> {
+  const run = ofRows<V, R>((on, [values]) => build(on, values as V), 1, options)
+  return (on, values) => run(on, [values])
+}
+
+/** As `statement`, for a certain number of rows. */
+function ofRows<V extends object, R>(
+  build: (on: Queryable, rows: V[]) => Compilable<R>,
+  count: number,
+  { deferred: isDeferred = false }: StatementOptions,
+): (on: Queryable, rows: V[]) => Promise<R[]> {
   const texts = new WeakMap<object, PreparedQuery<R>>()
-  return async (on, values) => {
+  return async (on, rows) => {
     // The same for a database and its transactions.
     const { adapter } = on.getExecutor()
     let compiled = texts.get(adapter)
     if (!compiled) {
-      const built = build(on, slots<V>()).compile()
+      const built = build(on, slots<V>(count)).compile()
       compiled = { ...built, name: Bun.hash(built.sql).toString(36), isDeferred }
       texts.set(adapter, compiled)
     }
-    const given = values as Record<string, unknown>
+    const given = rows as Record<string, unknown>[]
     const parameters = compiled.parameters.map((parameter) =>
-      parameter instanceof Slot ? given[parameter.name] : parameter,
+      parameter instanceof Slot ? given[parameter.row]?.[parameter.name] : parameter,
     )
     const query: PreparedQuery<R> = { ...compiled, parameters }
-    const { rows } = await on.executeQuery<R>(query)
-    return rows
+    return (await on.executeQuery<R>(query)).rows
   }
 }
 
@@ -74,29 +85,17 @@ export function statements<V extends object, R>(
   build: (on: Queryable, values: V[]) => Compilable<R>,
   options: StatementOptions = {},
 ): (on: Queryable, values: V[]) => Promise<R[]> {
-  const bySize = new Map<number, (on: Queryable, values: V) => Promise<R[]>>()
+  const bySize = new Map<number, (on: Queryable, values: V[]) => Promise<R[]>>()
   return async (on, values) => {
     const { length } = values
     if (length > KEPT_SIZES) return (await on.executeQuery<R>(build(on, values).compile())).rows
     let run = bySize.get(length)
     if (!run) {
-      run = statement((query, slots: V) => build(query, numbered(slots, length)), options)
+      run = ofRows(build, length, options)
       bySize.set(length, run)
     }
-    const flat = values.flatMap((value, i) =>
-      Object.entries(value).map(([key, of]) => [`${key}.${i}`, of]),
-    )
-    return run(on, Object.fromEntries(flat))
+    return run(on, values)
   }
-}
-
-/** Of each value its own slots: those of the second one are `name.1`. */
-function numbered<V extends object>(slots: V, length: number): V[] {
-  const one = (i: number) =>
-    new Proxy({} as V, {
-      get: (_, key) => (slots as Record<string, unknown>)[`${String(key)}.${i}`],
-    })
-  return Array.from({ length }, (_, i) => one(i))
 }
 
 /** As `statement`, for one database and outside of transactions. */
@@ -108,6 +107,9 @@ export function prepare<V extends object, R>(
   return (values) => run(db.query, values)
 }
 
-function slots<V extends object>(): V {
-  return new Proxy({} as V, { get: (_, name) => new Slot(String(name)) })
+function slots<V extends object>(count: number): V[] {
+  return Array.from(
+    { length: count },
+    (_, row) => new Proxy({} as V, { get: (_target, name) => new Slot(row, String(name)) }),
+  )
 }
