@@ -29,6 +29,7 @@ const view = (more: object) => ({
   bytes: { total: 3 * 1024 * 1024, sent: 1024 * 1024, skipped: 0, mounted: 0 },
   speed: 0,
   notes: [],
+  noteSays: [],
   error: null,
   waitsUntil: null,
   createdAt: 1,
