@@ -173,6 +173,8 @@ export function blobStoreContract(
       [8 * MIB],
       [8 * MIB + 1],
       [LARGE],
+      [13 * MIB, 1],
+      [13 * MIB + 1],
       [3 * MIB, 3 * MIB],
       [3 * MIB, 7 * MIB, 10],
       [9 * MIB, 10, 20, 9 * MIB],

@@ -2,7 +2,7 @@ import { AppError } from '../../lib/errors.ts'
 import type { BlobAppender } from './blob-store.ts'
 import type { S3Bucket, S3Upload } from './s3-bucket.ts'
 import type { PartBuffer, PartBuffers } from './s3-part-buffers.ts'
-import { MIN_PART_BYTES, ONE_PUT_BYTES, partSize } from './s3-part-sizes.ts'
+import { FIRST_BUFFER_BYTES, MIN_PART_BYTES, ONE_PUT_BYTES, partSize } from './s3-part-sizes.ts'
 import {
   MAX_PARTS,
   positionOf,
@@ -53,8 +53,7 @@ export async function openS3Appender(
 
   async function openPart(): Promise<PartBuffer> {
     const number = parts.length + 1
-    // The first part is also what may go in one request, whatever the sizes of parts.
-    return buffers.open(number === 1 && !upload ? ONE_PUT_BYTES : sizes(number))
+    return buffers.open(number === 1 && !upload ? FIRST_BUFFER_BYTES : sizes(number))
   }
 
   async function send(part: PartBuffer): Promise<void> {
@@ -62,7 +61,13 @@ export async function openS3Appender(
       await part.release()
       throw new AppError('too_large', 'this upload is larger than the 5 TiB that S3 takes')
     }
-    upload ??= { name, id: await bucket.begin(name) }
+    try {
+      upload ??= { name, id: await bucket.begin(name) }
+    } catch (error) {
+      failure ??= error
+      await part.release()
+      throw error
+    }
     const to = upload
     const entry: S3Part = ['', part.length]
     const number = parts.push(entry)
@@ -100,6 +105,17 @@ export async function openS3Appender(
     await send(part)
   }
 
+  /** Sends what is full, since more comes. */
+  async function makeRoom(): Promise<void> {
+    const first = filling
+    if (!first || first.capacity !== FIRST_BUFFER_BYTES || upload) return sendFilled()
+    // As large as those that follow: some servers want all parts but the last one alike.
+    const next = await buffers.open(sizes(2))
+    filling = next
+    await next.fill(await first.cut(ONE_PUT_BYTES))
+    await send(first)
+  }
+
   async function settle(): Promise<void> {
     await Promise.all(sending)
     if (failure) throw failure
@@ -121,7 +137,7 @@ export async function openS3Appender(
     for (let taken = 0; taken < chunk.length; ) {
       if (failure) throw failure
       // A full part is sent only when more comes: it may have been all.
-      if (filling && filling.length === filling.capacity) await sendFilled()
+      if (filling && filling.length === filling.capacity) await makeRoom()
       filling ??= await openPart()
       taken += await filling.fill(chunk.subarray(taken))
       safe = undefined
@@ -130,7 +146,7 @@ export async function openS3Appender(
   }
 
   async function keep(isLast: boolean): Promise<S3State> {
-    if (!upload && parts.length === 0) {
+    if (!upload && (filling?.length ?? 0) <= ONE_PUT_BYTES) {
       if (filling) await bucket.put(name, filling.body(), stop.signal)
       return { object: filling?.length ?? 0 }
     }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { onDisk } from './file-errors.ts'
-import { MEMORY_PART_BYTES } from './s3-part-sizes.ts'
+import { FIRST_BUFFER_BYTES, MEMORY_PART_BYTES } from './s3-part-sizes.ts'
 
 /*
  * Where a part is put together before it is sent: its size must be known then, and it may have to
@@ -10,7 +10,7 @@ import { MEMORY_PART_BYTES } from './s3-part-sizes.ts'
  */
 
 const MIB = 1024 * 1024
-const CLASSES = [MIB / 4, MIB, 8 * MIB, 16 * MIB, 32 * MIB, MEMORY_PART_BYTES]
+const CLASSES = [MIB / 4, MIB, 8 * MIB, FIRST_BUFFER_BYTES, 16 * MIB, 32 * MIB, MEMORY_PART_BYTES]
 /** Free bytes that a process keeps for the next parts. */
 const KEPT_BYTES = 64 * MIB
 
@@ -20,6 +20,8 @@ export interface PartBuffer {
   readonly capacity: number
   /** Takes as much of the chunk as there is room for; returns how many bytes. */
   fill(chunk: Uint8Array): Promise<number>
+  /** Takes off what is beyond `size`. The bytes are good until `release`. */
+  cut(size: number): Promise<Uint8Array>
   /** What was filled in, to be sent as often as needed until `release`. */
   body(): Uint8Array<ArrayBuffer> | Blob
   /** Safe to call twice. */
@@ -77,6 +79,11 @@ export function createPartBuffers({ folder }: { folder: string }): PartBuffers {
         length = needed
         return part.length
       },
+      async cut(size) {
+        const rest = (buffer ?? new Uint8Array()).subarray(size, length)
+        length -= rest.length
+        return rest
+      },
       body: () => (buffer ?? new Uint8Array()).subarray(0, length),
       async release() {
         if (buffer) give(buffer)
@@ -105,6 +112,11 @@ export function createPartBuffers({ folder }: { folder: string }): PartBuffers {
         }
         length += part.length
         return part.length
+      },
+      async cut(size) {
+        const rest = await Bun.file(path).slice(size, length).bytes()
+        length -= rest.length
+        return rest
       },
       body: () => Bun.file(path).slice(0, length),
       async release() {

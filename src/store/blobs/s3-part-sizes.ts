@@ -4,6 +4,11 @@ const MIB = 1024 * 1024
 export const ONE_PUT_BYTES = 8 * MIB
 /** S3 takes no smaller part but the last one. */
 export const MIN_PART_BYTES = 5 * MIB
+/**
+ * So many bytes are gathered before the first part is sent. Then what a request leaves over, if it
+ * is of less, is never too small to be a part: an object of its own would have to keep it.
+ */
+export const FIRST_BUFFER_BYTES = ONE_PUT_BYTES + MIN_PART_BYTES
 /** A part larger than this waits on the disk instead of in memory. */
 export const MEMORY_PART_BYTES = 64 * MIB
 
