@@ -4,6 +4,7 @@ import { PROVIDER_NAMES, type ProviderName } from '../../../src/client/provider.
 import { waitFor } from '../server.ts'
 import { callApi } from '../transfers-api.ts'
 import { describeConsole } from './browser.ts'
+import { chooseProvider } from './choose-provider.ts'
 import { inLanes } from './lanes.ts'
 
 /*
@@ -145,22 +146,6 @@ const startStandIn = () =>
       return Response.json({}, { status: isBase ? 200 : 404 })
     },
   })
-
-/** By the keyboard, as only a part of the list is drawn. */
-async function chooseProvider(page: Page, title: string): Promise<void> {
-  const field = page.getByRole('combobox', { name: 'Provider' })
-  await field.click()
-  for (let i = 0; i < PROVIDER_NAMES.length; i++) {
-    const active = page.locator(`[id="${await field.getAttribute('aria-activedescendant')}"]`)
-    if ((await active.getAttribute('aria-label')) === title) {
-      await page.keyboard.press('Enter')
-      await page.getByTitle(title, { exact: true }).first().waitFor()
-      return
-    }
-    await page.keyboard.press('ArrowDown')
-  }
-  throw new Error(`no provider is called ${title}`)
-}
 
 describeConsole('the form of a registry', (console) => {
   let standIn: ReturnType<typeof startStandIn>

@@ -118,6 +118,13 @@ describeConsole('transfers and the inventory in the console', (console) => {
 
   test('the inventory is searched and filtered, and what a sync finds appears', async () => {
     const { page, open } = window
+    // It is read for the first time since it was added, in its turn with others.
+    const path = `/registries/${registry}/syncs`
+    const isRead = async () => {
+      const { items } = await callApi<{ items: { state: string }[] }>(console().server, 'GET', path)
+      return items.some(({ state }) => state === 'done')
+    }
+    await waitFor('the first sync', isRead, 300_000)
     await open('/inventory')
     const rows = page.getByRole('row')
     await page.getByText('team/worker:1.9.2').first().waitFor()
