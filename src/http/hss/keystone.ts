@@ -48,10 +48,7 @@ const SignIn = z.object({
         { error: 'have an object "identity" with methods and password' },
       ),
       scope: z
-        .looseObject(
-          { project: Named.optional() },
-          { error: 'have an object as "scope", or none' },
-        )
+        .looseObject({ project: Named.optional() }, { error: 'have an object as "scope", or none' })
         .optional(),
     },
     { error: 'be an object with identity and scope' },
