@@ -25,11 +25,14 @@ afterEach(async () => {
 })
 afterAll(() => database?.remove())
 
-async function through(mode: Parameters<typeof startPgbouncer>[1]): Promise<() => Db> {
+async function through(
+  mode: Parameters<typeof startPgbouncer>[1],
+  poolSize = 4,
+): Promise<() => Db> {
   const pgbouncer = await startPgbouncer(database.location.url ?? '', mode)
   toEnd.push(() => pgbouncer.stop())
   return () => {
-    const db = openPostgres({ url: pgbouncer.url, poolSize: 4, statementTimeoutMs: 50_000 })
+    const db = openPostgres({ url: pgbouncer.url, poolSize, statementTimeoutMs: 50_000 })
     toEnd.push(() => db.close())
     return db
   }
@@ -73,6 +76,11 @@ testPgbouncer(named('with pool_mode=session everything is as without it'), async
   for (const [i, found] of (await Promise.all(work)).entries()) {
     expect(found).toEqual([[{ key: `try-${i}` }], [{ key: `try-${i}` }]])
   }
+})
+
+testPgbouncer(named('with pool_mode=session the fewest connections will do'), async () => {
+  const open = await through('session', 2)
+  await open().prove()
 })
 
 testPgbouncer(named('with pool_mode=transaction a start is refused, and told why'), async () => {

@@ -103,7 +103,7 @@ export function openPostgres(options: PostgresOptions): Db {
       let hasSessions: boolean
       try {
         found = (await SERVER_FACTS.execute(kysely)).rows[0]
-        hasSessions = await keepsSessions(pools.durable, connectTimeoutMs)
+        hasSessions = await keepsSessions([pools.durable, pools.quick], connectTimeoutMs)
       } catch (error) {
         throw connectError(url, error)
       }
