@@ -11,6 +11,7 @@ import type pg from 'pg'
 import type { Places } from './places.ts'
 import {
   acquireError,
+  commitError,
   conflictError,
   isBroken,
   isConflict,
@@ -98,7 +99,7 @@ export function createPostgresDriver(
       this.letGo()
       const { command } = await committing.catch(async (error: unknown) => {
         this.isBroken = true
-        throw wireError((await earlier) ?? error)
+        throw commitError((await earlier) ?? error)
       })
       const failure = await earlier
       if (failure !== undefined) throw wireError(failure)

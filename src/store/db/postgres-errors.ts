@@ -70,6 +70,17 @@ export function wireError(error: unknown): unknown {
   return sentence ? unavailable(sentence, error) : error
 }
 
+/**
+ * As `wireError`, for a commit. Unless the server refused it, it may have been done: that is told as
+ * `unavailable`, so that nobody takes it for undone and gives up the bytes of what is committed.
+ */
+export function commitError(error: unknown): unknown {
+  const wired = wireError(error)
+  const isFromServer = error instanceof Error && 'severity' in error
+  if (wired !== error || isFromServer) return wired
+  return unavailable('the database does not answer', error)
+}
+
 /** No connection was had, for whatever reason. */
 export function acquireError(error: unknown): unknown {
   const wired = wireError(error)
