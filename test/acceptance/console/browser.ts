@@ -77,10 +77,13 @@ async function launch(): Promise<Browser> {
 }
 
 /** The browser, or why there is none here. */
-const launched = await launch().then(
-  (browser) => ({ browser }),
-  (error: unknown) => ({ missing: String(error).split('\n')[0] }),
-)
+const launched = await launch()
+  // Once more, as on a busy machine it may end while it begins.
+  .catch(launch)
+  .then(
+    (browser) => ({ browser }),
+    (error: unknown) => ({ missing: String(error).split('\n')[0] }),
+  )
 
 async function openWindow(browser: Browser, server: Server, look: Look): Promise<Window> {
   const { language = 'en', theme = 'light', width = 1280 } = look

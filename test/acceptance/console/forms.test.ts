@@ -57,6 +57,9 @@ describeConsole('forms of the console', (console) => {
     await press('Save')
     await page.getByText('Saved').first().waitFor()
     const stored = { description: 'What the stall runs', public: true, quota: 5 * GIBIBYTE }
+    // Another process than the one that stored it may answer, and know it a moment later.
+    const description = async () => (await api('GET', '/projects/stall')).description
+    await waitFor('the settings', async () => (await description()) === stored.description)
     expect(await api('GET', '/projects/stall')).toMatchObject(stored)
 
     await window.open('/projects/stall/settings')
