@@ -69,14 +69,16 @@ export function createThrottle({
   /**
    * One is let through after the pause, and what becomes of it decides for the others. These wait:
    * refused meanwhile, one of a copy that asks several things at once would end the copy, so the
-   * probe too, and nothing would ever get through again.
+   * probe too, and nothing would ever get through again. None waits for an upload, whose bytes may
+   * come from this very registry: it would wait for them, and they for it.
    * @returns of the probe: to be called at its end
    */
-  async function passCircuit(): Promise<(() => void) | undefined> {
+  async function passCircuit(lane: Lane): Promise<(() => void) | undefined> {
     for (;;) {
       demandWhole()
       if (failures < MOST_FAILURES) return undefined
       if (!probe) {
+        if (lane === 'send') return undefined
         const { promise, resolve } = Promise.withResolvers<void>()
         probe = promise
         return () => {
@@ -152,7 +154,7 @@ export function createThrottle({
     run(lane, work, call) {
       const turn = lanes[lane].run(async (share) => {
         call.signal?.throwIfAborted()
-        const endProbe = await passCircuit()
+        const endProbe = await passCircuit(lane)
         try {
           call.signal?.throwIfAborted()
           await waitForTurn(call, share)
