@@ -54,13 +54,15 @@ const PATIENCE_MS = 120_000
  * handlers at its end. The browser ends when its pipe to this process does.
  */
 async function launch(): Promise<Browser> {
+  // Unpacked once for the machine.
+  const executablePath = await chromiumPack.executablePath()
   const folder = mkdtempSync(join(tmpdir(), 'entrepot-browser-'))
   const before = process.env.TMPDIR
   // Else its profile would be left behind under a name that nobody knows.
   process.env.TMPDIR = folder
   try {
     const browser = await chromium.launch({
-      executablePath: await chromiumPack.executablePath(),
+      executablePath,
       // As one process it would end with its first window.
       args: chromiumPack.args.filter((arg) => arg !== '--single-process' && arg !== '--no-zygote'),
       headless: true,
