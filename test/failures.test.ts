@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { failuresIn } from './failures.ts'
+import { failuresIn, ranToTheEnd } from './failures.ts'
 
 const OUTPUT = `
 src/a.test.ts:
@@ -37,4 +37,9 @@ test('names each failure once, with its file and what was said of it', () => {
 
 test('finds none where all passed', () => {
   expect(failuresIn('\nsrc/a.test.ts:\n(pass) adds [0.10ms]\n\n 1 pass\n 0 fail\n')).toEqual([])
+})
+
+test('tells a run that was broken off from one with failures', () => {
+  expect(ranToTheEnd(`${OUTPUT}Ran 3 tests across 2 files. [16.00ms]\n`)).toBe(true)
+  expect(ranToTheEnd('\nsrc/a.test.ts:\n(fail) adds [0.10ms]\n\nsrc/b.test.ts:\n')).toBe(false)
 })

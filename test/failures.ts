@@ -37,3 +37,7 @@ export const failuresIn = (output: string): Failure[] => {
   }
   return failures
 }
+
+/** False: Bun itself died, and what came after the file where it did was never run. */
+export const ranToTheEnd = (output: string): boolean =>
+  /^Ran \d+ tests? across \d+ files?\./m.test(output)
