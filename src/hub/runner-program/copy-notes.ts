@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { Clock } from '../../lib/clock.ts'
 import { newHex } from '../../lib/ids.ts'
 
 /*
@@ -30,19 +31,24 @@ export interface CopyNotes {
   of(transfer: number, what: string): Promise<CopyNote>
 }
 
-/** Forgets what is old. */
-export async function createCopyNotes(data: string, now: number): Promise<CopyNotes> {
+/** Forgets what is old, now and with every copy that begins: a program may run for years. */
+export async function createCopyNotes(data: string, clock: Clock): Promise<CopyNotes> {
   const folder = join(data, FOLDER)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  for (const name of await readdir(folder)) {
-    const file = join(folder, name)
-    const isDraft = !name.endsWith('.json')
-    const { mtimeMs } = await stat(file)
-    if (isDraft || mtimeMs < now - KEPT_MS) await rm(file, { force: true })
+  await forget((name, age) => age > KEPT_MS || !name.endsWith('.json'))
+
+  async function forget(isOver: (name: string, age: number) => boolean): Promise<void> {
+    for (const name of await readdir(folder).catch(() => [])) {
+      const file = join(folder, name)
+      // Another copy may have just renamed or removed it.
+      const found = await stat(file).catch(() => undefined)
+      if (found && isOver(name, clock() - found.mtimeMs)) await rm(file, { force: true })
+    }
   }
 
   return {
     async of(transfer, what) {
+      await forget((_, age) => age > KEPT_MS)
       const file = join(folder, `${transfer}.json`)
       const found = await readNote(file)
       const before = found?.what === what ? found.text : undefined

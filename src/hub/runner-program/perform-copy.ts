@@ -49,11 +49,14 @@ export async function performCopy(
   const first: Reference = asked
   const [fromName, toName] = direction === 'in' ? [registry.name, 'self'] : ['self', registry.name]
   const note = await copyNotes.of(work.transfer, JSON.stringify([direction, registry.id, target]))
-  const recorder = createRecorder({
-    clock,
-    restored: note.found,
-    save: () => note.write(recorder.checkpointText()),
-  })
+  const recorder = createRecorder({ clock, restored: note.found, save: keep })
+
+  /** Where it cannot be kept the copy goes on: it would only begin anew if it is cut off. */
+  async function keep(): Promise<void> {
+    await note.write(recorder.checkpointText()).catch((error: unknown) => {
+      log.warn('state of a copy not kept', { task: task.id, error })
+    })
+  }
 
   const progressOf = (): CopyProgress | undefined => {
     const progress = recorder.progress()
@@ -76,9 +79,7 @@ export async function performCopy(
   const timer = setInterval(() => {
     // What cannot be told shows in the next call that matters.
     telling = telling.then(tellProgress).catch(() => {})
-    void note.write(recorder.checkpointText()).catch((error: unknown) => {
-      log.warn('state of a copy not kept', { task: task.id, error })
-    })
+    void keep()
   }, TELL_MS)
   async function copy(hub: RemoteRegistry): Promise<string> {
     const [from, to] = direction === 'in' ? [remote, hub] : [hub, remote]
@@ -135,7 +136,7 @@ export async function performCopy(
   } finally {
     clearInterval(timer)
     await telling
-    await note.write(recorder.checkpointText()).catch(() => {})
+    await keep()
   }
   const progress = progressOf()
   if (!progress) throw new AppError('internal', 'the copy ended without a plan')

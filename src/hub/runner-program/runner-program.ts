@@ -56,7 +56,7 @@ export async function runRunner(deps: RunnerProgramDeps, stop: AbortSignal): Pro
   const perform = createPerformTask({
     ...deps,
     privateKey: session.state().privateKey,
-    copyNotes: await createCopyNotes(folder, deps.clock()),
+    copyNotes: await createCopyNotes(folder, deps.clock),
     tell,
     hubRegistry: (token, onTrouble) =>
       createHubRegistry({
