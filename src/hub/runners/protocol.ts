@@ -51,7 +51,11 @@ export const ProgramVersion = plain(64)
 /** The same as a sentence beside it, for the console. */
 const Told = z.strictObject({
   name: z.string().regex(/^\w{1,64}$/),
-  params: z.record(z.string().regex(/^\w{1,32}$/), z.union([plain(500), z.number()])),
+  params: z
+    .record(z.string().regex(/^\w{1,32}$/), z.union([plain(500), z.number()]))
+    .refine((params) => Object.keys(params).length <= 16, {
+      error: 'must have at most 16 entries',
+    }),
 })
 
 /** How work failed, as an `AppError` of the hub's would tell it. */
