@@ -20,6 +20,8 @@ export const secondsToWait = z
   .transform(Number)
   .openapi({
     type: 'integer',
+    minimum: 1,
+    maximum: 5,
     description: 'Answer when it has ended, or after this many seconds; at once unless set',
     example: 5,
   })
