@@ -1,7 +1,7 @@
 import { AppError } from '../../lib/errors.ts'
 import { createLimit } from '../../lib/limit.ts'
 import { because } from '../../lib/reasons.ts'
-import type { Digest } from '../../oci/digest.ts'
+import { algorithmOf, type Digest } from '../../oci/digest.ts'
 import { type AttachedTag, addAttachments } from './attachments.ts'
 import type { CopyRequest, CopyResult } from './copy-types.ts'
 import { moveBlobs } from './move-blobs.ts'
@@ -39,8 +39,10 @@ export async function copyImage(request: CopyRequest): Promise<CopyResult> {
   await moveBlobs(request, blobs)
   const attached = [...nodes.values()].slice(inside.length)
   const top = nodes.get(root)
-  // What is attached may be refused before its subject is there; else the tag brings it along.
-  const isByTag = target.tag !== undefined && attached.length === 0 && tags.length === 0
+  // What is attached may be refused before its subject is there, and what comes by tag gets its
+  // sha256 as digest; else the tag brings it along.
+  const isAlone = attached.length === 0 && tags.length === 0
+  const isByTag = target.tag !== undefined && isAlone && algorithmOf(root) === 'sha256'
   await writeInside(request, isByTag ? inside.filter((node) => node !== top) : inside)
   await writeAttached(request, attached, tags, nodes)
   if (target.tag !== undefined && top) await setTag(request, top, target.tag)
