@@ -102,7 +102,7 @@ export function createPostgresDriver(
         throw commitError((await earlier) ?? error)
       })
       const failure = await earlier
-      if (failure !== undefined) throw wireError(failure)
+      if (failure !== undefined) throw commitError(failure)
       // What PostgreSQL answers when a statement before has failed.
       if (command === 'ROLLBACK') throw new Error('a statement of this transaction has failed')
     }
