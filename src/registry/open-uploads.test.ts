@@ -44,6 +44,14 @@ onEachEngine('a limit on open uploads', (create) => {
     expect((await failureOf(first.uploads.start(anonymous))).message).toContain('did not sign in')
   })
 
+  test('holds for many that come at once', async () => {
+    registry = await createTestRegistry(create, { openUploadsPerAccount: LIMIT })
+    const { uploads } = registry.first
+    const starts = Array.from({ length: 10 * LIMIT }, () => uploads.start(ownerOf('team/app', 7)))
+    const opened = (await Promise.allSettled(starts)).filter(({ status }) => status === 'fulfilled')
+    expect(opened).toHaveLength(LIMIT)
+  })
+
   test('holds for several processes together, but for a little', async () => {
     registry = await createTestRegistry(create, { openUploadsPerAccount: LIMIT })
     const processes = [registry.first, registry.anotherProcess(), registry.anotherProcess()]

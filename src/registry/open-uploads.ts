@@ -10,11 +10,11 @@ const IDLE_MS = 3_600_000
 
 export interface OpenUploads {
   /**
-   * Asked before a session is opened.
+   * Opens a session with `create`.
    * @param account null: all who did not sign in, together
    * @throws AppError rate_limited when the account has as many as it may have
    */
-  demandPlace(account: number | null): Promise<void>
+  open<T>(account: number | null, create: () => Promise<T>): Promise<T>
 }
 
 /**
@@ -33,6 +33,7 @@ export function createOpenUploads(deps: {
   const { db, limit, expire, clock } = deps
   const allowances = new Map<number | null, number>()
   const refills = new Map<number | null, Promise<void>>()
+  const opening = new Map<number | null, Set<Promise<unknown>>>()
 
   async function count(account: number | null): Promise<number> {
     const { open } = await db.query
@@ -45,6 +46,9 @@ export function createOpenUploads(deps: {
   }
 
   async function refill(account: number | null): Promise<void> {
+    // A thousand requests at once would all pass a count that sees none of their rows yet. While
+    // nothing is allowed none of them begins.
+    await Promise.allSettled(opening.get(account) ?? [])
     let open = await count(account)
     if (open >= limit && (await expire(clock() - IDLE_MS, account)) > 0) {
       open = await count(account)
@@ -54,13 +58,26 @@ export function createOpenUploads(deps: {
     allowances.set(account, Math.ceil((limit - open) / SHARE))
   }
 
+  /** To be called in the same turn in which it is allowed, so that no refill misses it. */
+  async function noted<T>(account: number | null, create: () => Promise<T>): Promise<T> {
+    const created = create()
+    const ofAccount = opening.get(account) ?? new Set()
+    opening.set(account, ofAccount.add(created))
+    try {
+      return await created
+    } finally {
+      ofAccount.delete(created)
+      if (ofAccount.size === 0) opening.delete(account)
+    }
+  }
+
   return {
-    async demandPlace(account) {
+    async open(account, create) {
       for (;;) {
         const allowed = allowances.get(account) ?? 0
         if (allowed > 0) {
           allowances.set(account, allowed - 1)
-          return
+          return noted(account, create)
         }
         // Counted once for all who come meanwhile.
         let refilling = refills.get(account)

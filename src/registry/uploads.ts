@@ -285,9 +285,9 @@ export function createUploads(deps: {
     demandRoom: room.demand,
 
     async start(owner, algorithm = 'sha256') {
-      await openUploads.demandPlace(owner.account)
       const id = newUuid()
-      await sessions.create({ id, owner, algorithm, storageKey: store.newKey(), claimed: false })
+      const upload = { id, owner, algorithm, storageKey: store.newKey(), claimed: false }
+      await openUploads.open(owner.account, () => sessions.create(upload))
       return { id }
     },
 
