@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Glob } from 'bun'
 import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
+import { transferRoutes } from '../src/http/api/transfers.ts'
 import { projectRoot, startServer } from './acceptance/server.ts'
 
 /* What lies in `deploy/`, as far as it can be tried without Docker, a cluster and the proxies. */
@@ -135,6 +136,11 @@ test('the dashboard and the alerts know only metrics that there are', async () =
   } finally {
     await server.dispose()
   }
+})
+
+test('waiting for a transfer is not taken for slowness', async () => {
+  const left = (await read('prometheus/alerts.yaml')).match(/route!="([^"]+)"/)
+  expect(left?.[1]).toBe(`api.${transferRoutes.get.name}`)
 })
 
 test('each alert is explained', async () => {
