@@ -66,6 +66,8 @@ export function createAuthorizer(deps: {
 }): Authorizer {
   const { db, clock, settings } = deps
   const grants = new Map<string, { role: Role; until: number }>()
+  // Projects as they are remembered: one that comes here first was looked up for it.
+  const remembered = new WeakSet<ProjectRef>()
 
   async function roleIn(principal: Principal, project: number): Promise<Role | undefined> {
     if (principal.account === null) return undefined
@@ -103,6 +105,9 @@ export function createAuthorizer(deps: {
     action: Action,
     resource: Resource,
   ): Promise<Decision> {
+    const project = resource.kind === 'system' ? undefined : resource.project
+    const isRemembered = project !== undefined && remembered.has(project)
+    if (project) remembered.add(project)
     if (principal.isAdmin) return ALLOWED
     const rule = ruleOf(action)
     if (principal.kind === 'anonymous' && settings.anonymousWrite && openToAll(action, resource)) {
@@ -114,7 +119,6 @@ export function createAuthorizer(deps: {
       const mayCreate = settings.projectCreators === 'all' && principal.kind === 'user'
       return mayCreate ? ALLOWED : refuse(principal, action, resource)
     }
-    const project = resource.kind === 'system' ? undefined : resource.project
     if (!project && (action === 'repository:push' || action === 'repository:pull')) {
       // A push makes the missing project, so whoever may create it may look and push.
       const creates = await ofAccount(principal, 'project:create', { kind: 'system' })
@@ -127,7 +131,7 @@ export function createAuthorizer(deps: {
     if (rule.public && project.isPublic) return ALLOWED
     const role = await roleIn(principal, project.id)
     if (role && includesRole(role, rule.role)) return ALLOWED
-    if (role === undefined) await lookUpAgain(project.name)
+    if (role === undefined && isRemembered) await lookUpAgain(project.name)
     return refuse(principal, action, resource, role)
   }
 
