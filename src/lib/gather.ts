@@ -22,7 +22,8 @@ interface Waiting<Item, Result> {
  * When a batch fails, its items are done again one by one, so that nobody fails because of a
  * neighbour; except when the answer is `unavailable`, since then it is not known what was done.
  *
- * @param work results in the order of the items; when it throws, nothing was done for any of them
+ * @param work results in the order of the items; when it throws anything else than `unavailable`,
+ *   nothing was done for any of them
  */
 export function gather<Item, Result>(
   work: (items: Item[]) => Promise<Result[]>,
