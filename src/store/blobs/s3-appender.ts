@@ -20,8 +20,6 @@ const PROCESS_BYTES = 256 * 1024 * 1024
 export interface AppenderDeps {
   bucket: S3Bucket
   buffers: PartBuffers
-  /** Sizes of parts by number, from 1. Tests make them small. */
-  sizes?: (number: number) => number
 }
 
 /** Where an appender goes on: the bytes that the server has in parts, and those after them. */
@@ -35,7 +33,7 @@ export interface AppenderStart {
 
 /** Writes the object `name`. Beginning costs no request. */
 export async function openS3Appender(
-  { bucket, buffers, sizes = partSize }: AppenderDeps,
+  { bucket, buffers }: AppenderDeps,
   name: string,
   start: AppenderStart,
 ): Promise<BlobAppender> {
@@ -53,7 +51,7 @@ export async function openS3Appender(
 
   async function openPart(): Promise<PartBuffer> {
     const number = parts.length + 1
-    return buffers.open(number === 1 && !upload ? FIRST_BUFFER_BYTES : sizes(number))
+    return buffers.open(number === 1 && !upload ? FIRST_BUFFER_BYTES : partSize(number))
   }
 
   async function send(part: PartBuffer): Promise<void> {
@@ -110,7 +108,7 @@ export async function openS3Appender(
     const first = filling
     if (!first || first.capacity !== FIRST_BUFFER_BYTES || upload) return sendFilled()
     // As large as those that follow: some servers want all parts but the last one alike.
-    const next = await buffers.open(sizes(2))
+    const next = await buffers.open(partSize(2))
     filling = next
     await next.fill(await first.cut(ONE_PUT_BYTES))
     await send(first)
