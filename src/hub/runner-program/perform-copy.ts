@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import type { RemoteRegistry } from '../../client/remote-registry.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import { parseReference, type Reference } from '../../oci/reference.ts'
+import type { Registry } from '../../oci/registry.ts'
 import {
   type CopyProgress,
   CopyToken,
@@ -26,20 +26,18 @@ const FRESH_PART = 0.4
 
 export type CopyTask = RunnerTaskView & { work: Extract<RunnerWork, { kind: 'copy' }> }
 
+interface CopyDeps extends Pick<PerformDeps, 'tell' | 'clock' | 'log' | 'copyNotes'> {
+  hubRegistry(...of: Parameters<PerformDeps['hubRegistry']>): Registry
+}
+
 /**
  * Copies an image between the registry and the hub's own `/v2`, with a token for that one repository
  * there. What has arrived before a copy was cut off is not sent again.
  */
 export async function performCopy(
-  {
-    tell,
-    clock,
-    log,
-    hubRegistry,
-    copyNotes,
-  }: Pick<PerformDeps, 'tell' | 'clock' | 'log' | 'hubRegistry' | 'copyNotes'>,
+  { tell, clock, log, hubRegistry, copyNotes }: CopyDeps,
   task: CopyTask,
-  remote: RemoteRegistry,
+  remote: Registry,
   signal: AbortSignal,
 ): Promise<RunnerResult> {
   const { work, registry } = task
@@ -81,7 +79,7 @@ export async function performCopy(
     telling = telling.then(tellProgress).catch(() => {})
     void keep()
   }, TELL_MS)
-  async function copy(hub: RemoteRegistry): Promise<string> {
+  async function copy(hub: Registry): Promise<string> {
     const [from, to] = direction === 'in' ? [remote, hub] : [hub, remote]
     // A tag that moves meanwhile changes nothing.
     const resolved = recorder.digest()

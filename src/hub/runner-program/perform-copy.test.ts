@@ -1,0 +1,77 @@
+import { beforeEach, expect, test } from 'bun:test'
+import { AppError } from '../../lib/errors.ts'
+import { silentLog } from '../../lib/log.ts'
+import { buildIn, bytesOf } from '../transfers/test-images.ts'
+import { createMemoryRegistry, type MemoryRegistry } from '../transfers/test-memory-registry.ts'
+import { performCopy } from './perform-copy.ts'
+
+type CopyDeps = Parameters<typeof performCopy>[0]
+type CopyTask = Parameters<typeof performCopy>[1]
+
+const TASK: CopyTask = {
+  ...{ id: 1, epoch: 1 },
+  registry: {
+    ...{ id: '7', name: 'far', provider: 'native', address: 'https://far.example', region: '' },
+    ...{ namespace: '', accessKey: '', apiVersion: 'V2', verifyTls: true, caCertificate: null },
+    ...{ allowPrivate: false, secret: null },
+  },
+  work: {
+    ...{ kind: 'copy', transfer: 3, direction: 'in', platforms: [], index: 'keep' },
+    ...{ referrers: false, overwrite: true },
+    source: { repository: 'team/app', reference: '1.0' },
+    target: { repository: 'shop/app', tag: '1.0' },
+  },
+}
+
+let far: MemoryRegistry
+let hub: MemoryRegistry
+beforeEach(() => {
+  far = createMemoryRegistry()
+  hub = createMemoryRegistry()
+})
+
+const depsOf = (write: (text: string) => Promise<void>): CopyDeps => ({
+  tell: async (_task, _path, _body, answer) => answer.parse(undefined),
+  clock: Date.now,
+  log: silentLog,
+  copyNotes: { of: async () => ({ found: undefined, write, remove: async () => {} }) },
+  hubRegistry: () => hub,
+})
+
+const copy = (deps: CopyDeps) => performCopy(deps, TASK, far, new AbortController().signal)
+
+test('a copy goes on where its state cannot be kept', async () => {
+  const { digest } = buildIn(far, 'team/app').image([bytesOf('layer', 2_000_000)], {}, '1.0')
+  let tries = 0
+  const result = await copy(
+    depsOf(async () => {
+      tries++
+      throw new Error('ENOSPC')
+    }),
+  )
+  expect(result).toMatchObject({ kind: 'copied', root: digest })
+  expect(hub.repository('shop/app').tags.get('1.0')).toBe(digest)
+  expect(tries).toBeGreaterThan(0)
+})
+
+test('it is taken up again when the hub failed, with the digest that the tag stood for', async () => {
+  const build = buildIn(far, 'team/app')
+  const { digest } = build.image([bytesOf('layer', 5_000)], {}, '1.0')
+  let isFirst = true
+  const deps: CopyDeps = {
+    ...depsOf(async () => {}),
+    hubRegistry(_token, onTrouble) {
+      hub.onStep = () => {
+        if (!isFirst) return
+        isFirst = false
+        onTrouble()
+        // Meanwhile somebody sets the tag.
+        build.image([bytesOf('other', 5_000)], {}, '1.0')
+        throw new AppError('unavailable', 'it restarts')
+      }
+      return hub
+    },
+  }
+  expect(await copy(deps)).toMatchObject({ kind: 'copied', root: digest })
+  expect([...hub.repository('shop/app').tags]).toEqual([['1.0', digest]])
+})
