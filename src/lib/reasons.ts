@@ -136,6 +136,7 @@ export interface Reasons {
   transfer_over: Nothing
   transfer_tag_taken: { name: string; where: string }
   transfer_incomplete: { name: string }
+  transfer_not_arrived: { name: string }
   platform_invalid: { name: string }
   platform_missing: { name: string; known: string }
   note_index_rewritten: Nothing

@@ -1,5 +1,6 @@
 import { AppError, isAppError } from '../../lib/errors.ts'
 import { createLimit } from '../../lib/limit.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { CopySide } from './copy-types.ts'
 import type { Platform } from './platforms.ts'
@@ -25,11 +26,19 @@ export async function verifyArrived(
   signal: AbortSignal,
 ): Promise<void> {
   const { registry, repository, label } = target
+  const missing = (what: string) =>
+    new AppError(
+      'conflict',
+      `the runner says that it has copied the image, but ${what}`,
+      because('transfer_not_arrived', { name: label }),
+    )
   if (tag !== null) {
     const found = await registry.resolveManifest(repository, { kind: 'tag', tag }, { signal })
     if (!found) throw missing(`${label} has no tag "${tag}"`)
     if (found.digest !== digest) {
-      throw missing(`the tag "${tag}" of ${label} stands for ${found.digest} and not for ${digest}`)
+      throw missing(
+        `the tag "${tag}" of ${label} stands for ${found.digest} and not for ${digest}; somebody may have moved it since`,
+      )
     }
   }
   const tree = createSourceTree(target, signal)
@@ -49,8 +58,4 @@ export async function verifyArrived(
       }),
     ),
   )
-}
-
-function missing(what: string): AppError {
-  return new AppError('conflict', `the runner says that it has copied the image, but ${what}`)
 }

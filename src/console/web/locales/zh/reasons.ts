@@ -163,6 +163,8 @@ export const reasons: Record<Reason, string> = {
   tag_unknown: '此仓库中没有标签“{{name}}”。',
   too_many_of_these: '最多 {{most}} 个，请先删除一个。',
   transfer_incomplete: '{{name}} 缺少其索引中列出的部分镜像，请只选择已有的平台。',
+  transfer_not_arrived:
+    '执行器称镜像已复制，但 {{name}} 中的内容与此不符；也可能是其间有人移动了标签或删除了内容。',
   transfer_not_yours: '该传输由“{{name}}”发起，只有发起人可以重试。可以自行发起新的传输。',
   transfer_only_by_runner:
     '镜像仓库“{{registry}}”只能通过执行器“{{name}}”访问，而执行器只与本系统之间复制。请先复制到本系统。',
