@@ -76,7 +76,7 @@ test('the console reads what the routes answer', () => {
     answers<Hub.Transfer>(transferRoutes.create),
     answers<Console.Page<Hub.Transfer>>(transferRoutes.list),
     answers<Hub.Transfer>(transferRoutes.get),
-    answers<Console.Page<Hub.RegistryImage> & { total: number }>(imageRoutes.all),
+    answers<Console.Page<Hub.RegistryImage> & Hub.Counted>(imageRoutes.all),
     answers<Console.Page<Hub.ImageSync>>(imageRoutes.syncs),
     answers<Hub.Handout>(registryUseRoutes.handOut),
     answers<Hub.Trust>(registryTrustRoutes.one),

@@ -157,6 +157,12 @@ export interface Transfer {
   finishedAt: number | null
 }
 
+/** Of a list that was counted: where there is very much, not to its end. */
+export interface Counted {
+  total: number
+  totalIs: 'exact' | 'about' | 'atLeast'
+}
+
 export interface RegistryImage {
   id: number
   registry: { id: string; name: string }

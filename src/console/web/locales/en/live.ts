@@ -86,6 +86,8 @@ export const live = {
     failedOnes: 'Not read',
     found_one: '{{count}} image',
     found_other: '{{count}} images',
+    foundAbout: 'About {{count}} images',
+    foundAtLeast: 'At least {{count}} images',
     gone: 'No longer there',
     goneSince: 'Gone since',
     image: 'Image',

@@ -88,6 +88,8 @@ export const live: Pick<Texts, 'live' | 'transfers' | 'inventory'> = {
     failedOnes: '未读取',
     found_one: '{{count}} 个镜像',
     found_other: '{{count}} 个镜像',
+    foundAbout: '约 {{count}} 个镜像',
+    foundAtLeast: '至少 {{count}} 个镜像',
     gone: '已不存在',
     goneSince: '消失时间',
     image: '镜像',

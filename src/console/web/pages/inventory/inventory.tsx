@@ -3,7 +3,7 @@ import { useSearch } from '@tanstack/react-router'
 import { Checkbox, Select } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { get, path } from '../../api/client.ts'
-import type { Registry, RegistryImage } from '../../api/hub.ts'
+import type { Counted, Registry, RegistryImage } from '../../api/hub.ts'
 import type { Page } from '../../api/types.ts'
 import { useFormat } from '../../format.ts'
 import { List, useFilters, useList } from '../../parts/list.tsx'
@@ -33,6 +33,12 @@ const PLATFORMS = [
   'windows/amd64',
 ]
 
+const FOUND = {
+  exact: 'inventory.found',
+  about: 'inventory.foundAbout',
+  atLeast: 'inventory.foundAtLeast',
+} as const
+
 export function InventoryPage() {
   const { t } = useTranslation()
   const { registry, search, digest, size, platform, kind, gone } = useSearch({ from: ROUTE })
@@ -50,7 +56,7 @@ export function InventoryPage() {
       gone: isGone || undefined,
     },
   })
-  const { total } = (list.data ?? {}) as { total?: number }
+  const { total, totalIs = 'exact' } = (list.data ?? {}) as Partial<Counted>
   const chosen = registries.find(({ id }) => id === registry)
   const filters = [registry, search, digest, size, platform, kind, gone]
   return (
@@ -112,7 +118,7 @@ export function InventoryPage() {
       {chosen && <SyncState registry={chosen} />}
       {total !== undefined && (
         <p className="cell-note" role="status">
-          {t('inventory.found', { count: total })}
+          {t(FOUND[totalIs], { count: total })}
         </p>
       )}
       <List
