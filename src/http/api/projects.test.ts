@@ -266,7 +266,7 @@ describe('members', () => {
       api.call('PUT', `${path}/${name}`, { as: 'alice', body })
     expect((await put('stranger', { role: 'owner' })).body.errors[0]?.field).toBe('role')
     expect((await put('stranger', {})).body.errors).toEqual([
-      { field: 'role', message: 'is required' },
+      { field: 'role', message: 'is required', says: { name: 'field_required', params: {} } },
     ])
     expect((await put('nobody', { role: 'guest' })).status).toBe(404)
     expect((await put('no%00body', { role: 'guest' })).status).toBe(400)
