@@ -24,9 +24,9 @@ type Mode = {
 
 type Suite = {
   readonly name: string
-  /** The variable that names the program, and where it is looked for otherwise. */
+  /** The variable that names the program, and what it is called in `.tools/bin` or on the PATH. */
   readonly variable: string
-  readonly fallback: string
+  readonly program: string
   readonly env: (target: {
     readonly server: Server
     readonly user: Credentials | undefined
@@ -63,7 +63,7 @@ const suites: readonly Suite[] = [
   {
     name: 'distribution-spec main',
     variable: 'OCI_CONFORMANCE',
-    fallback: '.tools/bin/oci-conformance',
+    program: 'oci-conformance',
     env: ({ server, user, results }) => ({
       OCI_REGISTRY: server.host,
       OCI_TLS: 'disabled',
@@ -85,7 +85,7 @@ const suites: readonly Suite[] = [
   {
     name: 'distribution-spec 1.1.1',
     variable: 'OCI_CONFORMANCE_111',
-    fallback: '.tools/bin/oci-conformance-1.1.1',
+    program: 'oci-conformance-1.1.1',
     env: ({ server, user, results }) => ({
       OCI_ROOT_URL: server.url,
       OCI_NAMESPACE: 'conformance/one',
@@ -117,15 +117,19 @@ const suites: readonly Suite[] = [
   },
 ]
 
-const findProgram = ({ variable, fallback }: Suite): string | undefined => {
+const findProgram = ({ variable, program }: Suite): string | undefined => {
   const named = process.env[variable]
-  const program = named ?? join(projectRoot, fallback)
+  if (named && !canRun(named)) throw new Error(`${variable} names ${named}, which cannot be run`)
+  const own = join(projectRoot, '.tools/bin', program)
+  return named ?? (canRun(own) ? own : (Bun.which(program) ?? undefined))
+}
+
+const canRun = (file: string): boolean => {
   try {
-    accessSync(program, constants.X_OK)
-    return program
+    accessSync(file, constants.X_OK)
+    return true
   } catch {
-    if (named) throw new Error(`${variable} names ${named}, which cannot be run`)
-    return undefined
+    return false
   }
 }
 
@@ -239,7 +243,7 @@ for (const suite of suites) {
   const program = findProgram(suite)
   if (!program) {
     notTested.push(
-      `not tested: ${suite.name} (name the program with ${suite.variable} or put it at ${suite.fallback})`,
+      `not tested: ${suite.name} (name the program with ${suite.variable} or put ${suite.program} into .tools/bin or on the PATH)`,
     )
     continue
   }
