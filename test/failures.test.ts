@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { failuresIn, ranToTheEnd } from './failures.ts'
+import { failuresIn, passesIn, ranToTheEnd } from './failures.ts'
 
 const OUTPUT = `
 src/a.test.ts:
@@ -42,4 +42,8 @@ test('finds none where all passed', () => {
 test('tells a run that was broken off from one with failures', () => {
   expect(ranToTheEnd(`${OUTPUT}Ran 3 tests across 2 files. [16.00ms]\n`)).toBe(true)
   expect(ranToTheEnd('\nsrc/a.test.ts:\n(fail) adds [0.10ms]\n\nsrc/b.test.ts:\n')).toBe(false)
+})
+
+test('names what passed, without the time it took', () => {
+  expect([...passesIn(OUTPUT)]).toEqual(['adds'])
 })

@@ -6,6 +6,9 @@ export type Failure = {
   readonly text: string
 }
 
+/** The name of a failure that belongs to a file and to no test of it. */
+export const NO_TEST = 'an error between tests'
+
 const TEXT_LINES = 80
 
 /**
@@ -24,7 +27,7 @@ export const failuresIn = (output: string): Failure[] => {
     if (header === undefined && result === undefined) {
       said.push(line)
       if (/^# Unhandled error between tests$/.test(line)) {
-        failures.push({ file, name: 'an error between tests', text: '' })
+        failures.push({ file, name: NO_TEST, text: '' })
       }
       continue
     }
@@ -37,6 +40,12 @@ export const failuresIn = (output: string): Failure[] => {
   }
   return failures
 }
+
+/** The names of the tests that passed. */
+export const passesIn = (output: string): Set<string> =>
+  new Set(
+    [...output.matchAll(/^\(pass\) (.*?)(?: \[[\d.]+ms\])?$/gm)].map(([, name]) => name ?? ''),
+  )
 
 /** False: Bun itself died, and what came after the file where it did was never run. */
 export const ranToTheEnd = (output: string): boolean =>
