@@ -17,8 +17,14 @@ export function createTransferWork(
   let loaded: Promise<Job<typeof transferJobType.schema>> | undefined
 
   async function load() {
-    const [{ createTransferJob }, { asRegistry }, { connections, byRunner }] = await Promise.all([
+    const [
+      { createTransferJob },
+      { createTagStoodFor },
+      { asRegistry },
+      { connections, byRunner },
+    ] = await Promise.all([
       import('../hub/transfers/transfer-job.ts'),
+      import('../hub/transfers/tag-stood-for.ts'),
       import('../registry/as-registry.ts'),
       hub(),
     ])
@@ -39,6 +45,7 @@ export function createTransferWork(
         }),
       connect: (opened) => connections.with(opened),
       byRunner,
+      tagStoodFor: createTagStoodFor(registry),
       perRegistry: config.transfers.perRegistry,
     })
   }

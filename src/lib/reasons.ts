@@ -140,6 +140,8 @@ export interface Reasons {
   platform_invalid: { name: string }
   platform_missing: { name: string; known: string }
   note_index_rewritten: Nothing
+  note_tag_deleted: { name: string; where: string }
+  note_tag_moved: { name: string; where: string }
   note_too_deep: { most: number }
   /** Of names. */
   account_name_invalid: { most: number }

@@ -2,9 +2,11 @@ import { AppError } from '../../lib/errors.ts'
 import { createLimit } from '../../lib/limit.ts'
 import { because } from '../../lib/reasons.ts'
 import { algorithmOf, type Digest } from '../../oci/digest.ts'
+import type { ManifestContent } from '../../oci/registry.ts'
 import { type AttachedTag, addAttachments } from './attachments.ts'
 import type { CopyRequest, CopyResult } from './copy-types.ts'
 import { moveBlobs } from './move-blobs.ts'
+import { namesOfContent } from './names-of-content.ts'
 import { createSourceTree, type SourceTree, type TreeNode } from './source-tree.ts'
 
 const WRITES_AT_ONCE = 4
@@ -27,7 +29,7 @@ export async function copyImage(request: CopyRequest): Promise<CopyResult> {
   const tree = createSourceTree(source, signal)
   const rewrite = request.index === 'rewrite'
   const root = await tree.add(asked, platforms && { platforms, rewrite })
-  await demandTag(request, root)
+  await demandTag(request, root, tree.nodes.get(root)?.content)
   const inside = [...tree.nodes.values()]
   const tags = request.referrers ? await attachedTo(request, tree, root, asked) : []
 
@@ -62,13 +64,18 @@ async function resolve({ source, signal }: CopyRequest): Promise<Digest> {
 }
 
 /** Told before anything is sent, since that may take hours. It is asked again at the end. */
-async function demandTag(request: CopyRequest, digest: Digest): Promise<void> {
+async function demandTag(
+  request: CopyRequest,
+  digest: Digest,
+  content: ManifestContent | undefined,
+): Promise<void> {
   const { target, overwrite = true, signal } = request
   if (target.tag === undefined || overwrite) return
   const reference = { kind: 'tag', tag: target.tag } as const
   const call = { signal }
   const found = await target.registry.resolveManifest(target.repository, reference, call)
   if (!found || found.digest === digest) return
+  if (content && namesOfContent(content.bytes).includes(found.digest)) return
   throw new AppError(
     'conflict',
     `tag "${target.tag}" of ${target.label} is there with another digest, ${found.digest}, and was not to be overwritten`,
@@ -132,7 +139,7 @@ async function write({ target, signal }: CopyRequest, { content }: TreeNode): Pr
 async function setTag(request: CopyRequest, { content }: TreeNode, tag: string): Promise<void> {
   const { target, signal } = request
   signal?.throwIfAborted()
-  if (tag === target.tag) await demandTag(request, content.digest)
+  if (tag === target.tag) await demandTag(request, content.digest, content)
   const { registry, repository } = target
   const found = await registry.resolveManifest(repository, { kind: 'tag', tag }, { signal })
   if (found?.digest === content.digest) return

@@ -18,6 +18,7 @@ import { createMigrated, type TestDatabase } from '../../store/db/test-databases
 import type { RegistryRecord } from '../registries/record.ts'
 import { createRegistries, type Registries } from '../registries/registries.ts'
 import type { TransferAccess } from './ends.ts'
+import { createTagStoodFor } from './tag-stood-for.ts'
 import { createMemoryRegistry, type MemoryRegistry } from './test-memory-registry.ts'
 import type { Transfer } from './transfer.ts'
 import { createTransferJob, type TransferJobDeps } from './transfer-job.ts'
@@ -162,6 +163,7 @@ export async function createTestTransfers(
           },
           forgetCopy: async () => {},
         },
+        tagStoodFor: createTagStoodFor(ours),
         perRegistry: 2,
         writeMs: 20,
         ...options,

@@ -21,6 +21,7 @@ import { demandTransfer, type TransferAccess } from './ends.ts'
 import { isBlobMissing, whatNext } from './failures.ts'
 import { parsePlatform } from './platforms.ts'
 import { createRecorder, type RecordedProgress } from './recorder.ts'
+import type { TagStoodFor } from './tag-stood-for.ts'
 import { optionsOf, type Transfer, type TransferEnd, transferOf } from './transfer.ts'
 import { transferJobType, type transferPayload } from './transfer-job-type.ts'
 import { beginRun, type TransferRow, writeRun } from './transfer-rows.ts'
@@ -41,6 +42,7 @@ export interface TransferJobDeps {
   ownRegistry(principal: () => Promise<Principal>): Registry
   connect(opened: OpenedRegistry): Registry
   byRunner: { copy: CopyByRunner; forgetCopy: ForgetCopy }
+  tagStoodFor: TagStoodFor
   /** Transfers at once that read from or write to the same registry of others. */
   perRegistry: number
   /** How often progress is written and asked whether it is still allowed; 1 s unless set. */
@@ -195,11 +197,21 @@ async function createRun(
     const isNew = index === 'rewrite' && platforms.length > 0
     const digest = parseDigest((isNew ? root : told?.digest) ?? '')
     if (!digest) throw new AppError('conflict', 'the runner does not say what it has copied')
-    await verifyArrived(
+    const note = await verifyArrived(
       { registry: deps.ownRegistry(principal), repository, label: `${name}:${repository}` },
-      { digest, tag, platforms: isNew ? [] : platforms.map(parsePlatform) },
+      {
+        ...{ digest, tag, platforms: isNew ? [] : platforms.map(parsePlatform) },
+        stoodFor: (of, digests) => deps.tagStoodFor(repository, of, digests, transfer.createdAt),
+      },
       signal,
     )
+    if (!note || !told) return
+    // First, since an older runner's notes have nothing for the console beside them.
+    told = {
+      ...told,
+      notes: [note.sentence, ...told.notes],
+      noteSays: [note.says, ...(told.noteSays ?? [])],
+    }
   }
 
   async function finish(state: 'done' | 'failed', error?: AppError): Promise<void> {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { toDigest } from '../../oci/digest.ts'
 import { onEachEngine } from '../../store/db/test-databases.ts'
 import type { CopyProgress } from '../runners/protocol.ts'
 import { addRunner } from '../runners/test-runner.ts'
@@ -31,10 +32,11 @@ test('an image is looked for down to its blobs', async () => {
         digest,
         tag: more.tag === undefined ? '1.0' : more.tag,
         platforms: more.platform ? [parsePlatform(more.platform)] : [],
+        stoodFor: async (tag) => tag === 'moved',
       },
       new AbortController().signal,
     ).then(
-      () => 'there',
+      (note) => note?.sentence ?? 'there',
       (error: { code: string; message: string }) => `${error.code}: ${error.message}`,
     )
   expect(await look()).toBe('there')
@@ -42,6 +44,9 @@ test('an image is looked for down to its blobs', async () => {
   expect(await look({ tag: '2.0' })).toContain('conflict: the runner says that it has copied')
   tags.set('2.0', amd.digest)
   expect(await look({ tag: '2.0' })).toContain(`stands for ${amd.digest} and not for`)
+  expect(await look({ tag: 'moved' })).toContain('has deleted the tag "moved" of self:team/app')
+  tags.set('moved', amd.digest)
+  expect(await look({ tag: 'moved' })).toContain(`to ${amd.digest} since`)
 
   const layer = [...blobs].find(([, bytes]) => Buffer.from(bytes).equals(bytesOf('arm', 100)))
   if (!layer) throw new Error('no layer')
@@ -52,6 +57,7 @@ test('an image is looked for down to its blobs', async () => {
   expect(await look()).toContain(arm.digest)
   expect(await look({ platform: 'linux/amd64' })).toBe('there')
   manifests.delete(digest)
+  expect(await look({ tag: 'moved' })).toContain(`has no manifest ${digest}`)
   expect(await look({ tag: null })).toContain(`has no manifest ${digest}`)
 })
 
@@ -70,6 +76,54 @@ onEachEngine('a copy of which a runner tells', (create) => {
     )
   })
   afterEach(() => its.remove())
+
+  test.each([
+    ['moved', 'note_tag_moved'],
+    ['deleted', 'note_tag_deleted'],
+  ])(
+    'is done, and says so, when somebody has %s its tag before the hub looked',
+    async (what, name) => {
+      const ours = its.oursAs(its.root)
+      const done = await ends(async () => {
+        const digest = await bring('1.0')
+        if (what === 'moved') await moveTag('1.0')
+        else await ours.deleteTag('payments/app', '1.0')
+        return { progress: { ...PROGRESS, digest, notes: ['by the runner'] }, root: digest }
+      })
+      expect(done).toMatchObject({ state: 'done', error: null })
+      expect(done.notes).toEqual([
+        expect.stringContaining(`has ${what} the tag "1.0"`),
+        'by the runner',
+      ])
+      expect(done.noteSays).toEqual([{ name, params: { name: '1.0', where: 'self:payments/app' } }])
+    },
+  )
+
+  /** To another manifest with the same layers. */
+  async function moveTag(tag: string) {
+    const ours = its.oursAs(its.root)
+    const found = await ours.readManifest('payments/app', { kind: 'tag', tag })
+    if (!found) throw new Error('nothing to move')
+    const manifest = {
+      ...JSON.parse(Buffer.from(found.bytes).toString()),
+      annotations: { of: 'us' },
+    }
+    const bytes = new TextEncoder().encode(JSON.stringify(manifest))
+    const digest = toDigest('sha256', Bun.CryptoHasher.hash('sha256', bytes, 'hex'))
+    await ours.writeManifest('payments/app', { ...found, digest, bytes }, { tag })
+  }
+
+  test('is found by its sha512, though its tag stands for its sha256', async () => {
+    const found = await bring('1.0')
+    const ours = its.oursAs(its.root)
+    const content = await ours.readManifest('payments/app', { kind: 'digest', digest: found })
+    if (!content) throw new Error('no manifest')
+    const digest = toDigest('sha512', Bun.CryptoHasher.hash('sha512', content.bytes, 'hex'))
+    await ours.writeManifest('payments/app', { ...content, digest })
+    const copy: CopyByRunner = async () => ({ progress: { ...PROGRESS, digest }, root: digest })
+    const done = await ends(copy, digest, { tag: '1.0' })
+    expect(done).toMatchObject({ state: 'done', error: null, digest, notes: [] })
+  })
 
   async function ends(copy: CopyByRunner, reference = '1.0', target = {}) {
     its.work({ byRunner: { copy, forgetCopy: async () => {} } })

@@ -67,6 +67,10 @@ export const reasons: Record<Reason, string> = {
   name_reserved: '项目名称“{{name}}”为系统保留。',
   name_taken: '名称“{{name}}”已存在，请换一个。',
   note_index_rewritten: '已按所选平台生成新的索引，因此没有复制附在原索引上的内容。',
+  note_tag_deleted:
+    '镜像已复制，但其间有人删除了 {{where}} 中的标签“{{name}}”；仍可通过摘要使用该镜像。',
+  note_tag_moved:
+    '镜像已复制，但其间有人将 {{where}} 中的标签“{{name}}”指向了其他内容；仍可通过摘要使用该镜像。',
   note_too_deep: '没有复制层级超过 {{most}} 层的关联制品。',
   outlives_login: '有效期不能超过当前登录凭证的有效期。',
   password_same: '新密码与当前密码相同，请换一个。',
@@ -164,7 +168,7 @@ export const reasons: Record<Reason, string> = {
   too_many_of_these: '最多 {{most}} 个，请先删除一个。',
   transfer_incomplete: '{{name}} 缺少其索引中列出的部分镜像，请只选择已有的平台。',
   transfer_not_arrived:
-    '执行器称镜像已复制，但 {{name}} 中的内容与此不符；也可能是其间有人移动了标签或删除了内容。',
+    '执行器称镜像已复制，但 {{name}} 中的内容与此不符；也可能是其间有人删除了内容。',
   transfer_not_yours: '该传输由“{{name}}”发起，只有发起人可以重试。可以自行发起新的传输。',
   transfer_only_by_runner:
     '镜像仓库“{{registry}}”只能通过执行器“{{name}}”访问，而执行器只与本系统之间复制。请先复制到本系统。',
