@@ -1,5 +1,7 @@
+import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import type { Db } from '../store/db/database.ts'
+import { openOf } from './upload-statements.ts'
 
 /** Accounts whose allowance a process remembers. */
 const REMEMBERED = 10_000
@@ -7,6 +9,8 @@ const REMEMBERED = 10_000
 const SHARE = 8
 /** What was not used for so long gives way when there are too many: its client is gone. */
 const IDLE_MS = 3_600_000
+/** So many of them give way at once, while a request waits. */
+const ENDED_AT_ONCE = 500
 
 export interface OpenUploads {
   /**
@@ -23,26 +27,44 @@ export interface OpenUploads {
  * may open without looking, fewer the less there is left, so that several processes come near the
  * limit together and pass it by little.
  */
-export function createOpenUploads(deps: {
-  db: Db
-  limit: number
-  /** Removes sessions of the account that were not used since `before`. */
-  expire(before: number, account: number | null): Promise<number>
-  clock: () => number
-}): OpenUploads {
-  const { db, limit, expire, clock } = deps
+export function createOpenUploads(deps: { db: Db; clock: Clock; limit: number }): OpenUploads {
+  const { db, clock, limit } = deps
   const allowances = new Map<number | null, number>()
   const refills = new Map<number | null, Promise<void>>()
   const opening = new Map<number | null, Set<Promise<unknown>>>()
 
   async function count(account: number | null): Promise<number> {
-    const { open } = await db.query
-      .selectFrom('upload')
+    const { open } = await openOf(db.query, account)
       .select((eb) => eb.fn.countAll<number>().as('open'))
-      .where('state', '=', 'open')
-      .where('account', account === null ? 'is' : '=', account)
       .executeTakeFirstOrThrow()
     return open
+  }
+
+  /**
+   * Ends sessions that nobody goes on with. Only their rows: the bytes may be many, and far away,
+   * so they are left to the sweeper, for which what was last used at 0 is old enough.
+   */
+  function endIdle(account: number | null): Promise<number> {
+    const now = clock()
+    return db.transaction(
+      async (tx) => {
+        const idle = openOf(tx, account)
+          .select('id')
+          .where('updated_at', '<', now - IDLE_MS)
+          .where('writer_until', '<', now)
+          .limit(ENDED_AT_ONCE)
+        // Another process may be at the same ones, or somebody takes one up again.
+        const ids = (await db.engine.lockFreeRows(idle).execute()).map(({ id }) => id)
+        if (ids.length === 0) return 0
+        await tx
+          .updateTable('upload')
+          .set((eb) => ({ state: 'discarded', epoch: eb('epoch', '+', 1), updated_at: 0 }))
+          .where('id', 'in', ids)
+          .execute()
+        return ids.length
+      },
+      { durable: false },
+    )
   }
 
   async function refill(account: number | null): Promise<void> {
@@ -50,7 +72,7 @@ export function createOpenUploads(deps: {
     // nothing is allowed none of them begins.
     await Promise.allSettled(opening.get(account) ?? [])
     let open = await count(account)
-    if (open >= limit && (await expire(clock() - IDLE_MS, account)) > 0) {
+    if (open >= limit && (await endIdle(account)) > 0) {
       open = await count(account)
     }
     if (open >= limit) throw tooMany(account, limit)

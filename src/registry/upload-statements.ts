@@ -1,4 +1,17 @@
+import { sql } from 'kysely'
+import type { Queryable } from '../store/db/database.ts'
 import { statement } from '../store/db/prepared.ts'
+
+/** As text, since the index of them is partial: see `LIVE`. */
+const OPEN = sql.lit<'open'>('open')
+
+/** Open sessions of an account; null: of all who did not sign in. */
+export function openOf(on: Queryable, account: number | null) {
+  return on
+    .selectFrom('upload')
+    .where('state', '=', OPEN)
+    .where('account', account === null ? 'is' : '=', account)
+}
 
 /** A session that is open. */
 export const uploadById = statement((on, asked: { id: string }) =>

@@ -102,12 +102,7 @@ export function createUploads(deps: {
   const writerDeps = { store, sessions, hashes }
   const room = createRoom({ store, clock })
   const sweep = createUploadSweep({ db, clock, sessions, removeLeftover })
-  const openUploads = createOpenUploads({
-    db,
-    clock,
-    limit: deps.openPerAccount,
-    expire: (before, account) => sweep(before, { account }),
-  })
+  const openUploads = createOpenUploads({ db, clock, limit: deps.openPerAccount })
 
   /** Moves the body into the writer, renewing the claim while bytes arrive. */
   async function receive(
@@ -342,6 +337,6 @@ export function createUploads(deps: {
       await removeLeftover(await sessions.cancel(id, owner))
     },
 
-    sweep: (before, signal) => sweep(before, { signal }),
+    sweep,
   }
 }

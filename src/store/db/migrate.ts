@@ -21,6 +21,7 @@ import { registryPlaces } from './migrations/0037-registry-places.ts'
 import { usage } from './migrations/0038-usage.ts'
 import { inventoryTags } from './migrations/0041-inventory-tags.ts'
 import { reasons } from './migrations/0048-reasons.ts'
+import { openUploads } from './migrations/0049-open-uploads.ts'
 import { isLockTimeout } from './postgres-errors.ts'
 import { hasTable } from './tables.ts'
 
@@ -45,6 +46,7 @@ const MIGRATIONS = {
   '0038-usage': usage,
   '0041-inventory-tags': inventoryTags,
   '0048-reasons': reasons,
+  '0049-open-uploads': openUploads,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)
