@@ -16,13 +16,26 @@ export interface Room {
   demand(bytes: number): Promise<void>
 }
 
-export function createRoom({ store, clock }: { store: BlobStore; clock: Clock }): Room {
+export function createRoom({
+  store,
+  clock,
+}: {
+  store: Pick<BlobStore, 'room'>
+  clock: Clock
+}): Room {
   let known = { free: 0, until: 0 }
+  const look = async () => {
+    known = { free: await store.room(), until: clock() + REMEMBER_MS }
+  }
+  const isEnough = (bytes: number) => known.free - bytes >= RESERVE_BYTES
   return {
     async demand(bytes) {
-      const now = clock()
-      if (known.until <= now) known = { free: await store.room(), until: now + REMEMBER_MS }
-      if (known.free - bytes >= RESERVE_BYTES) return
+      const isRemembered = known.until > clock()
+      if (!isRemembered) await look()
+      if (isEnough(bytes)) return
+      // Every process remembers for itself. Nobody is refused for what another one knows to be over.
+      if (isRemembered) await look()
+      if (isEnough(bytes)) return
       throw new AppError(
         'storage_full',
         `the disk of the registry is nearly full: ${formatBytes(known.free)} are left, and ` +
