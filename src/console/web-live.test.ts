@@ -36,7 +36,8 @@ function createRead() {
       if (!known) entries.push({ queryKey: key, state: { data }, isStale: false })
       else Object.assign(known, { state: { data }, isStale: false })
     },
-    invalidateQueries({ queryKey }) {
+    cancelQueries: async () => {},
+    async invalidateQueries({ queryKey } = {}) {
       for (const one of entries) if (begins(one.queryKey, queryKey)) one.isStale = true
     },
     getQueryCache: () => ({

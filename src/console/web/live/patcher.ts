@@ -1,5 +1,6 @@
 import type { ImageSync, Registry, Runner, Transfer } from '../api/hub.ts'
 import type { Job, Page } from '../api/types.ts'
+import { type Renewable, readAgain } from '../parts/renew.ts'
 
 /*
  * Writes what an event tells into what was read before. What an event alone cannot decide, such as
@@ -26,10 +27,9 @@ const KINDS: readonly Kind[] = ['transfer', 'job', 'sync', 'registry', 'runner']
 type Key = readonly unknown[]
 
 /** What pages have read: as far as it is needed here, a `QueryClient`. */
-export interface ReadData {
+export interface ReadData extends Renewable {
   getQueryData(key: Key): unknown
   setQueryData(key: Key, data: unknown): unknown
-  invalidateQueries(those: { queryKey: Key }): unknown
   getQueryCache(): {
     findAll(those: { queryKey?: Key; type?: 'active' }): readonly {
       queryKey: Key
@@ -57,7 +57,7 @@ export function createPatcher(queries: ReadData): Patcher {
     if (waiting.has(name)) return
     const timer = setTimeout(() => {
       waiting.delete(name)
-      void queries.invalidateQueries({ queryKey })
+      void readAgain(queries, queryKey)
     }, SOON_MS)
     waiting.set(name, timer)
   }
@@ -82,9 +82,12 @@ export function createPatcher(queries: ReadData): Patcher {
 
   const take: { [K in Kind]: (data: Told[K]) => void } = {
     transfer(transfer) {
-      const key = [ONE_TRANSFER, transfer.id]
+      const key = [ONE_TRANSFER, transfer.id] as const
       if (queries.getQueryData(key)) queries.setQueryData(key, transfer)
-      if (replace('/transfers', transfer)) soon('/transfers')
+      if (!replace('/transfers', transfer)) return
+      soon('/transfers')
+      // A read that is under way is older, and would have the last word of what is over now.
+      soon(...key)
     },
     job(job) {
       if (replace('/jobs', job)) {

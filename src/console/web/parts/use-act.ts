@@ -2,6 +2,9 @@ import { type QueryKey, useMutation, useQueryClient } from '@tanstack/react-quer
 import { App } from 'antd'
 import { createElement } from 'react'
 import { Explanation, useSay } from './error-view.tsx'
+import { renew } from './renew.ts'
+
+const EVERYTHING: QueryKey[] = [[]]
 
 /**
  * Something that a person does: while it runs `isPending` is true, afterwards what it concerns is
@@ -11,7 +14,7 @@ export function useAct<Input = void, Result = unknown>(options: {
   act: (input: Input) => Promise<Result>
   /** Said when it is done. */
   done?: string
-  /** Beginnings of the keys that are out of date then; everything when left out. */
+  /** Beginnings of the keys that are read again then, if shown; everything when left out. */
   renews?: QueryKey[]
   onDone?: (result: Result, input: Input) => void
   /** The form shows failures itself. */
@@ -26,9 +29,7 @@ export function useAct<Input = void, Result = unknown>(options: {
     onSuccess: async (result, input) => {
       if (done) void message.success(done)
       onDone?.(result, input)
-      await (renews
-        ? Promise.all(renews.map((queryKey) => queries.invalidateQueries({ queryKey })))
-        : queries.invalidateQueries())
+      await renew(queries, renews ?? EVERYTHING)
     },
     onError: (error) => {
       if (quiet) return
