@@ -71,6 +71,16 @@ test('what may have been done is not done again', async () => {
   expect(batches).toEqual([[1], [2, 3]])
 })
 
+test('what is known to be undone is done again alone, once', async () => {
+  const gone = new AppError('unavailable', 'gone')
+  const { work, batches, finish } = slowWork((items) => (items.includes(3) ? gone : undefined))
+  const ask = gather(work, { lanes: 1, limit: 9, isUndone: (failure) => failure === gone })
+  const asked = Promise.allSettled([1, 2, 3].map(ask))
+  await finish()
+  expect((await asked).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected'])
+  expect(batches).toEqual([[1], [2, 3], [2], [3]])
+})
+
 test('only those of one key are done together', async () => {
   const { work, batches, finish } = slowWork()
   const ask = gatherBy((item: number) => String(item % 2), work, { lanes: 1, limit: 9 })

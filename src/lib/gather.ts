@@ -7,6 +7,8 @@ export interface GatherOptions<Item> {
   limit: number
   /** Items that have one of these in common are never in one batch. */
   apart?: (item: Item) => readonly string[]
+  /** Nothing was done of a batch that failed so. Unless given: of any failure but `unavailable`. */
+  isUndone?: (failure: unknown) => boolean
 }
 
 interface Waiting<Item, Result> {
@@ -20,14 +22,18 @@ interface Waiting<Item, Result> {
  * others to come: only what comes while the lanes are busy is gathered.
  *
  * When a batch fails, its items are done again one by one, so that nobody fails because of a
- * neighbour; except when the answer is `unavailable`, since then it is not known what was done.
+ * neighbour; except when it is not known what was done.
  *
- * @param work results in the order of the items; when it throws anything else than `unavailable`,
- *   nothing was done for any of them
+ * @param work results in the order of the items
  */
 export function gather<Item, Result>(
   work: (items: Item[]) => Promise<Result[]>,
-  { lanes, limit, apart }: GatherOptions<Item>,
+  {
+    lanes,
+    limit,
+    apart,
+    isUndone = (failure) => !isAppError(failure, 'unavailable'),
+  }: GatherOptions<Item>,
 ): (item: Item) => Promise<Result> {
   if (lanes === Number.POSITIVE_INFINITY) return alone(work)
   let waiting: Waiting<Item, Result>[] = []
@@ -55,7 +61,7 @@ export function gather<Item, Result>(
         resolve(results[i] as Result)
       })
     } catch (error) {
-      if (batch.length > 1 && !isAppError(error, 'unavailable')) {
+      if (batch.length > 1 && isUndone(error)) {
         await Promise.all(batch.map((one) => run([one])))
       } else for (const { reject } of batch) reject(error)
     }

@@ -10,6 +10,7 @@ import type { RepositoryName } from '../oci/reference.ts'
 import type { BlobSource, BlobStore } from '../store/blobs/blob-store.ts'
 import type { Also, Db, Tx } from '../store/db/database.ts'
 import { LIVE, prepare, statements } from '../store/db/prepared.ts'
+import { isUndone } from '../store/db/undone.ts'
 import { contentOf, createBlobLinks, parentOf } from './blob-links.ts'
 import { ensureContents, type NewContent, unlinkContent } from './content.ts'
 import { findMountSource } from './mount-source.ts'
@@ -169,6 +170,7 @@ export function createBlobs(deps: {
       lanes: db.engine.lanes,
       limit: COMMITS_AT_ONCE,
       apart: ({ sha256 }) => [sha256],
+      isUndone,
     }),
 
     async mount({ target, digest, source, principal, pusher }) {

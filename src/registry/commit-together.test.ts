@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test'
+import { sql } from 'kysely'
 import { codeOf } from '../accounts/test-accounts.ts'
-import type { Db } from '../store/db/database.ts'
+import type { Db, Tx } from '../store/db/database.ts'
 import { onEachEngine } from '../store/db/test-databases.ts'
 import {
   bodyOf,
+  createGate,
   createTestRegistry,
   digestOf,
   nameOf,
@@ -23,14 +25,19 @@ onEachEngine('blobs that are committed together', (create) => {
   let registry: TestRegistry
   let process: TestProcess
   let transactions = 0
+  let onTransaction: ((tx: Tx) => Promise<void>) | undefined
 
   /** Counts those that wait for the disk. */
   function counted(db: Db): Db {
     return {
       ...db,
       transaction(work, options) {
-        if (options?.durable !== false) transactions++
-        return db.transaction(work, options)
+        if (options?.durable === false) return db.transaction(work, options)
+        transactions++
+        return db.transaction(async (tx) => {
+          await onTransaction?.(tx)
+          return work(tx)
+        }, options)
       },
     }
   }
@@ -41,6 +48,7 @@ onEachEngine('blobs that are committed together', (create) => {
   })
   afterAll(() => registry.remove())
   afterEach(async () => {
+    onTransaction = undefined
     expect(await registry.problems()).toEqual([])
     expect(await process.db.query.selectFrom('upload').selectAll().execute()).toEqual([])
   })
@@ -54,12 +62,15 @@ onEachEngine('blobs that are committed together', (create) => {
     const ids = await Promise.all(
       Array.from({ length: COUNT }, async () => (await process.uploads.start(owner)).id),
     )
-    const finish = (i: number) => {
+    const finish = (i: number, onAuthorized?: () => void) => {
       const bytes = bytesOf(seed, i)
       const request = {
         digest: digestOf(bytes),
         body: bodyOf(bytes),
-        authorizeCommit: async () => pusher,
+        async authorizeCommit() {
+          onAuthorized?.()
+          return pusher
+        },
       }
       return process.uploads.finish(ids[i] ?? '', owner, request)
     }
@@ -78,7 +89,7 @@ onEachEngine('blobs that are committed together', (create) => {
   test('all are there afterwards, counted once, and share their commits where that pays', async () => {
     const { finish, all } = await begin('together/app', 1_000)
     transactions = 0
-    await Promise.all(all.map(finish))
+    await Promise.all(all.map((i) => finish(i)))
     if (process.db.engine.name === 'postgres') expect(transactions).toBeLessThan(COUNT / 2)
     for (const i of all) {
       const bytes = bytesOf(1_000, i)
@@ -116,6 +127,30 @@ onEachEngine('blobs that are committed together', (create) => {
     }
     const rest = all.filter((i) => !lost.includes(i))
     expect((await usage('lost')).uniqueBytes).toBe(bytesTogether(2_000, rest))
+  })
+
+  test('a connection that is lost before the commit fails nobody who shared it', async () => {
+    const isGathered = Number.isFinite(process.db.engine.lanes)
+    const { finish, all } = await begin('broken/app', 2_500)
+    const gate = createGate()
+    let waiting = 0
+    let isLost = false
+    onTransaction = async (tx) => {
+      // Who comes first goes alone, and waits until all others have gathered behind.
+      if (++waiting <= process.db.engine.lanes) await gate.opened
+      else if (!isLost) {
+        isLost = true
+        await sql`select pg_terminate_backend(pg_backend_pid())`.execute(tx)
+      }
+    }
+    if (!isGathered) gate.open()
+    let authorized = 0
+    const finishing = all.map((i) => finish(i, () => authorized++))
+    while (authorized < COUNT) await Bun.sleep(1)
+    await Bun.sleep(0)
+    gate.open()
+    await Promise.all(finishing)
+    expect(isLost).toBe(isGathered)
   })
 
   test('a quota lets in what fits and nothing more', async () => {

@@ -7,6 +7,7 @@ import type { ParsedManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Db, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
+import { isUndone } from '../store/db/undone.ts'
 import { chunked } from './chunked.ts'
 import { ensureContents, keepBodies, linkContents } from './content.ts'
 import type { Description } from './describe.ts'
@@ -185,6 +186,7 @@ export function createManifestStore(deps: {
       lanes: db.engine.lanes,
       limit: TOGETHER,
       apart: ({ content, tags: names }) => [content.sha256, ...names],
+      isUndone,
     },
   )
 

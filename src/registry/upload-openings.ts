@@ -3,6 +3,7 @@ import { gather } from '../lib/gather.ts'
 import type { Db } from '../store/db/database.ts'
 import { statements } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
+import { isUndone } from '../store/db/undone.ts'
 
 /*
  * Sessions are opened and claimed with every blob, so those of many callers share a statement.
@@ -120,8 +121,8 @@ export function createUploadOpenings(deps: {
   }
 
   return {
-    open: gather(openAll, { lanes, limit: LIMIT }),
-    claimFree: gather(claimAll, { lanes, limit: LIMIT, apart: ({ id }) => [id] }),
+    open: gather(openAll, { lanes, limit: LIMIT, isUndone }),
+    claimFree: gather(claimAll, { lanes, limit: LIMIT, apart: ({ id }) => [id], isUndone }),
   }
 }
 

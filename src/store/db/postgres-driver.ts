@@ -16,6 +16,7 @@ import {
   isBroken,
   isConflict,
   isOutdated,
+  statementError,
   wireError,
 } from './postgres-errors.ts'
 import type { PreparedQuery } from './prepared.ts'
@@ -134,7 +135,8 @@ export function createPostgresDriver(
       try {
         return await running
       } catch (error) {
-        throw wireError((await earlier) ?? error)
+        const failure = (await earlier) ?? error
+        throw isSingle ? commitError(failure) : statementError(failure)
       }
     }
 

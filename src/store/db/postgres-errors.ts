@@ -1,4 +1,5 @@
 import { AppError } from '../../lib/errors.ts'
+import { markUndone } from './undone.ts'
 
 /* What PostgreSQL and its driver say, in the words of this program. */
 
@@ -70,6 +71,12 @@ export function wireError(error: unknown): unknown {
   return sentence ? unavailable(sentence, error) : error
 }
 
+/** As `wireError`, for a statement before the commit is sent: without it nothing is done. */
+export function statementError(error: unknown): unknown {
+  const wired = wireError(error)
+  return isSilence(error) ? wired : markUndone(wired)
+}
+
 /**
  * As `wireError`, for a commit. Unless the server refused it, it may have been done: that is told as
  * `unavailable`, so that nobody takes it for undone and gives up the bytes of what is committed.
@@ -77,6 +84,7 @@ export function wireError(error: unknown): unknown {
 export function commitError(error: unknown): unknown {
   const wired = wireError(error)
   const isFromServer = error instanceof Error && 'severity' in error
+  if (isFromServer && !isBroken(error)) return markUndone(wired)
   if (wired !== error || isFromServer) return wired
   return unavailable('the database does not answer', error)
 }
@@ -84,7 +92,14 @@ export function commitError(error: unknown): unknown {
 /** No connection was had, for whatever reason. */
 export function acquireError(error: unknown): unknown {
   const wired = wireError(error)
-  return wired === error ? unavailable('the database does not answer', error) : wired
+  if (wired === error) return unavailable('the database does not answer', error)
+  return isSilence(error) ? wired : markUndone(wired)
+}
+
+/** The server said nothing for long: a second try would be likely to wait in vain as well. */
+function isSilence(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === 'ETIMEDOUT' || (code === '' && /\btimeout\b/.test(messageOf(error)))
 }
 
 function sentenceOf(code: string, error: unknown): string | undefined {
@@ -99,7 +114,7 @@ function sentenceOf(code: string, error: unknown): string | undefined {
 /** For work that met others again and again. */
 export function conflictError(error: unknown): unknown {
   if (!isConflict(error)) return error
-  return unavailable('others changed the same at the same time; try again', error)
+  return markUndone(unavailable('others changed the same at the same time; try again', error))
 }
 
 function unavailable(message: string, cause: unknown): AppError {
