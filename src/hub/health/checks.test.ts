@@ -203,5 +203,10 @@ onEachEngine('tests of connections', (create) => {
     const report = await checks.check(id)
     expect(report).toMatchObject({ ok: false, code: 'CREATE_JOB_FAILED' })
     expect(report.reason).toContain('"edge"')
+    const says = { name: 'runner_silent', params: { name: 'edge' } }
+    expect((await hub.registries.get(id))?.healthSays).toEqual(says)
+    // As an older program beside this one writes it.
+    await hub.accounts.db.query.updateTable('registry').set({ health_reason: 'other' }).execute()
+    expect((await hub.registries.get(id))?.healthSays).toBeUndefined()
   })
 })

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { isAppError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { because } from '../../lib/reasons.ts'
+import { storedSays } from '../../lib/stored-says.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { Connections } from '../connections.ts'
 import type { RegistryRecord } from '../registries/record.ts'
@@ -103,7 +104,7 @@ async function remember(db: Db, registry: RegistryRecord, report: ConnectionRepo
         health: report.ok ? 'ok' : 'failing',
         health_reason: report.reason,
         health_code: report.code,
-        health_says: report.says === undefined ? null : JSON.stringify(report.says),
+        health_says: storedSays(report.reason, report.says),
         health_steps: JSON.stringify(report.steps),
         checked_at: report.at,
         credential_expires_at: report.credentialExpiresAt,

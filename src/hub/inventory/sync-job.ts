@@ -8,6 +8,7 @@ import { newHex } from '../../lib/ids.ts'
 import { createLimit } from '../../lib/limit.ts'
 import type { Log } from '../../lib/log.ts'
 import { because, type Says } from '../../lib/reasons.ts'
+import { storedSays } from '../../lib/stored-says.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { OpenedRegistry, Registries } from '../registries/registries.ts'
 import { isRunnerAway, LOCAL, runnerAway } from '../runners/identity.ts'
@@ -98,13 +99,14 @@ async function createRun(
       .where('registry', '=', row.registry)
       .where('listed_by', '=', row.id)
       .executeTakeFirstOrThrow()
+    const [gaps, about] = [shortened(problem), shortened(note)]
     await demandOurs({
       listed_at: clock(),
       repositories_total: Number(count),
-      list_error: problem?.slice(0, 1_000) ?? null,
-      list_error_says: jsonOf(problemSays),
-      note: note?.slice(0, 1_000) ?? null,
-      note_says: jsonOf(noteSays),
+      list_error: gaps,
+      list_error_says: storedSays(gaps, problemSays),
+      note: about,
+      note_says: storedSays(about, noteSays),
     })
   }
 
@@ -203,8 +205,9 @@ async function createRun(
         images,
         run: null,
         finished_at: now,
-        error: failure?.error.message.slice(0, 1_000) ?? gaps,
-        error_says: failure ? jsonOf(failure.error.details.reason) : current.list_error_says,
+        ...(failure
+          ? errorOf(failure.error)
+          : { error: gaps, error_says: current.list_error_says }),
         error_code: failure?.code ?? (allFailed ? 'REQUEST_API_ERROR' : null),
       })
       if (!ours) return
@@ -248,8 +251,7 @@ async function createRun(
         const told = {
           state: 'queued',
           pauses,
-          error: error.message.slice(0, 1_000),
-          error_says: jsonOf(error.details.reason),
+          ...errorOf(error),
         } as const
         const ours = await db.transaction((tx) => writeSync(tx, run, told))
         if (ours) throw new Postponed(now + wait, error.message)
@@ -270,7 +272,12 @@ async function createRun(
   }
 }
 
-const jsonOf = (says: Says | undefined) => (says === undefined ? null : JSON.stringify(says))
+const shortened = (sentence: string | undefined) => sentence?.slice(0, 1_000) ?? null
+
+function errorOf({ message, details }: AppError) {
+  const error = shortened(message)
+  return { error, error_says: storedSays(error, details.reason) }
+}
 
 function takenOver(): AppError {
   return new AppError('unavailable', 'the sync is done elsewhere, or over')

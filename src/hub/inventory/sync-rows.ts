@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { ListedRepository } from '../../client/inventory.ts'
 import type { Says } from '../../lib/reasons.ts'
+import { storedSays } from '../../lib/stored-says.ts'
 import type { Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
 import { keepRegistry } from './repository-rows.ts'
@@ -144,6 +145,7 @@ export function noteDone(
     noteSays?: Says | undefined
   },
 ): Promise<boolean> {
+  const shortNote = note?.slice(0, REASON_LENGTH) ?? null
   return db.transaction(
     async (tx) => {
       const row = await tx
@@ -154,15 +156,15 @@ export function noteDone(
           images: eb('images', '+', images),
           manifests_read: eb('manifests_read', '+', manifestsRead),
           pauses: 0,
-          ...(note === undefined
+          ...(shortNote === null
             ? {}
             : {
-                note: eb.fn.coalesce('note', eb.val(note.slice(0, REASON_LENGTH))),
+                note: eb.fn.coalesce('note', eb.val(shortNote)),
                 // The same one: what was noted first stays.
                 note_says: eb
                   .case()
                   .when('note', 'is', null)
-                  .then(noteSays === undefined ? null : JSON.stringify(noteSays))
+                  .then(storedSays(shortNote, noteSays))
                   .else(eb.ref('note_says'))
                   .end(),
               }),
@@ -207,11 +209,6 @@ export function noteDone(
     },
     { durable: false },
   )
-}
-
-/** What a column of a sentence for the console holds. */
-export function saysOf(text: string | null): Says | undefined {
-  return text === null ? undefined : (JSON.parse(text) as Says)
 }
 
 export function reasonsOf({ reasons }: Pick<SyncRow, 'reasons'>): FailedRepository[] {

@@ -1,5 +1,6 @@
+import { saysOf } from '../../lib/stored-says.ts'
 import type { Queryable } from '../../store/db/database.ts'
-import { reasonsOf, type SyncRow, saysOf } from './sync-rows.ts'
+import { reasonsOf, type SyncRow } from './sync-rows.ts'
 
 /** Syncs of a registry, newest first. */
 export function listSyncs(
@@ -34,9 +35,9 @@ export function syncViewOf(row: SyncRow) {
     manifestsRead: row.manifests_read,
     failures: reasonsOf(row),
     error: row.error,
-    errorSays: saysOf(row.error_says),
+    errorSays: saysOf(row.error, row.error_says),
     note: row.note,
-    noteSays: saysOf(row.note_says),
+    noteSays: saysOf(row.note, row.note_says),
     errorCode: row.error_code,
     createdAt: row.created_at,
     startedAt: row.started_at,

@@ -1,5 +1,6 @@
 import { PROVIDER_NAMES, type ProviderName } from '../../client/provider.ts'
 import type { Says } from '../../lib/reasons.ts'
+import { saysOf } from '../../lib/stored-says.ts'
 import type { Row } from '../../store/db/schema.ts'
 import type { RegistryHealth } from '../../store/db/schema-hub.ts'
 
@@ -114,7 +115,7 @@ function recordOf(row: RecordRow): RegistryRecord {
     apiVersion: row.api_version,
     health: row.health,
     healthReason: row.health_reason,
-    healthSays: row.health_says === null ? undefined : (JSON.parse(row.health_says) as Says),
+    healthSays: saysOf(row.health_reason, row.health_says),
     healthCode: row.health_code,
     healthSteps: JSON.parse(row.health_steps) as unknown[],
     checkedAt: row.checked_at,

@@ -1,4 +1,5 @@
 import type { Says } from '../../lib/reasons.ts'
+import { storedSays } from '../../lib/stored-says.ts'
 import type { Queryable } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
 
@@ -30,7 +31,7 @@ export async function failRegistries(
     .set({
       health: 'failing',
       health_reason: reason,
-      health_says: JSON.stringify(says),
+      health_says: storedSays(reason, says),
       health_code: code,
       health_steps: '[]',
       checked_at: now,

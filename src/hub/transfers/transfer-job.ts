@@ -20,7 +20,8 @@ import type { CopyRequest } from './copy-types.ts'
 import { demandTransfer, type TransferAccess } from './ends.ts'
 import { isBlobMissing, whatNext } from './failures.ts'
 import { parsePlatform } from './platforms.ts'
-import { createRecorder, type RecordedProgress } from './recorder.ts'
+import { createRecorder } from './recorder.ts'
+import { errorColumns, progressColumns } from './run-columns.ts'
 import type { TagStoodFor } from './tag-stood-for.ts'
 import { optionsOf, type Transfer, type TransferEnd, transferOf } from './transfer.ts'
 import { transferJobType, type transferPayload } from './transfer-job-type.ts'
@@ -101,7 +102,7 @@ async function createRun(
     return {
       ...(digest === undefined ? {} : { digest }),
       ...(isNew ? { checkpoint: await sealer.seal(text) } : {}),
-      ...(progress ? columnsOf(progress) : {}),
+      ...(progress ? progressColumns(progress) : {}),
       updated_at: clock(),
     }
   }
@@ -225,9 +226,7 @@ async function createRun(
         ...values,
         ...(state === 'done' ? { checkpoint: null } : {}),
         state,
-        error: error?.message ?? null,
-        error_code: error?.code ?? null,
-        error_says: saysOf(error),
+        ...errorColumns(error),
         speed: 0,
         finished_at: now,
       },
@@ -259,9 +258,7 @@ async function createRun(
         state: 'queued',
         speed: 0,
         failures: next.failures,
-        error: next.error.message,
-        error_code: next.error.code,
-        error_says: saysOf(next.error),
+        ...errorColumns(next.error),
         waits_until: next.until,
       },
     )
@@ -289,27 +286,6 @@ function requestOf(
 function referenceOf(row: TransferRow): Reference {
   const digest = parseDigest(row.digest ?? row.source_reference)
   return digest ? { kind: 'digest', digest } : { kind: 'tag', tag: row.source_reference }
-}
-
-function columnsOf(progress: RecordedProgress | CopyProgress) {
-  return {
-    manifests: progress.manifests,
-    blobs: JSON.stringify(progress.blobs),
-    blobs_total: progress.blobsTotal,
-    blobs_done: progress.blobsDone,
-    bytes_total: progress.bytesTotal,
-    bytes_sent: progress.bytesSent,
-    bytes_skipped: progress.bytesSkipped,
-    bytes_mounted: progress.bytesMounted,
-    speed: progress.speed,
-    notes: JSON.stringify(progress.notes),
-    note_says: JSON.stringify(progress.noteSays ?? []),
-  }
-}
-
-function saysOf(error: AppError | undefined): string | null {
-  const reason = error?.details.reason
-  return reason === undefined ? null : JSON.stringify(reason)
 }
 
 /** One that cannot be opened, as the key was changed, costs no more than what it knew. */

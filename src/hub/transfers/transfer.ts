@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Says } from '../../lib/reasons.ts'
+import { saysOf, saysOfAll } from '../../lib/stored-says.ts'
 import type { Row } from '../../store/db/schema.ts'
 
 /* A transfer as it is stored and shown. */
@@ -14,11 +15,6 @@ export const transferOptions = z.object({
 
 export type TransferOptions = z.output<typeof transferOptions>
 export type TransferState = Row<'transfer'>['state']
-
-const saysSchema = z.object({
-  name: z.string(),
-  params: z.record(z.string(), z.union([z.string(), z.number()])),
-})
 
 const blobProgress = z.object({
   digest: z.string(),
@@ -64,6 +60,8 @@ export interface Transfer {
 }
 
 export function transferOf(row: Row<'transfer'> & { project_name: string }): Transfer {
+  const notes = z.array(z.string()).parse(JSON.parse(row.notes))
+  const says = saysOf(row.error, row.error_says)
   return {
     id: row.id,
     project: { id: row.project, name: row.project_name },
@@ -96,17 +94,15 @@ export function transferOf(row: Row<'transfer'> & { project_name: string }): Tra
       mounted: row.bytes_mounted,
     },
     speed: row.speed,
-    notes: z.array(z.string()).parse(JSON.parse(row.notes)),
-    noteSays: z.array(saysSchema).parse(JSON.parse(row.note_says)),
+    notes,
+    noteSays: saysOfAll(notes, row.note_says),
     error:
       row.error === null
         ? null
         : {
             code: row.error_code ?? 'internal',
             message: row.error,
-            ...(row.error_says === null
-              ? {}
-              : { says: saysSchema.parse(JSON.parse(row.error_says)) }),
+            ...(says ? { says } : {}),
           },
     waitsUntil: row.waits_until,
     createdAt: row.created_at,

@@ -166,6 +166,12 @@ onEachEngine('a copy of which a runner tells', (create) => {
     }))
     expect(failed).toMatchObject({ state: 'failed', error: { code: 'conflict' } })
     expect(failed.error?.message).toContain('has no tag "1.0"')
+    const says = { name: 'transfer_not_arrived', params: { name: 'self:payments/app' } }
+    expect(failed.error?.says).toEqual(says)
+    // As an older program beside this one writes it: what was said before is of another failure.
+    await its.db.query.updateTable('transfer').set({ error: 'another failure' }).execute()
+    const { error } = await its.transfers.get(failed.id, its.root)
+    expect(error).toEqual({ code: 'conflict', message: 'another failure' })
   })
 
   test('fails when a digest was asked for and another image was brought', async () => {
