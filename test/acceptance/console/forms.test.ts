@@ -70,6 +70,23 @@ describeConsole('forms of the console', (console) => {
     expect(await api('GET', '/projects/stall')).toMatchObject({ description: 'Of somebody else' })
   })
 
+  test('settings follow what others do until something is typed', async () => {
+    const change = (description: string) =>
+      api('PATCH', '/projects/stall', { description }).then(() => description)
+    await window.open('/projects/stall/settings')
+    const first = await change('Of somebody else, first')
+    const field = page.getByLabel('Description')
+    // Who comes back to the window sees what is there.
+    await waitFor('what is there', async () => {
+      await page.evaluate("window.dispatchEvent(new Event('visibilitychange'))")
+      return (await field.inputValue()) === first
+    })
+    await field.fill('Typed over it')
+    await press('Save')
+    await page.getByText('Saved').first().waitFor()
+    expect(await field.inputValue()).toBe('Typed over it')
+  })
+
   test('members are added, given another role, and removed by name', async () => {
     await window.open('/projects/stall/members')
     await press('Add a member')

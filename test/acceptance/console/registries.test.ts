@@ -1,5 +1,6 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { createProject } from '../admin-api.ts'
+import { waitFor } from '../server.ts'
 import { addRegistry, callApi } from '../transfers-api.ts'
 import { describeConsole } from './browser.ts'
 
@@ -76,5 +77,38 @@ describeConsole('registries of others in the console', (console) => {
     await dialog.getByRole('button', { name: 'Delete', exact: true }).click()
     await row.waitFor({ state: 'detached' })
     expect(await stored()).toMatchObject({ isDefault: true })
+  })
+
+  test('keep a schedule that is being typed when somebody else saves another one', async () => {
+    const { server } = console()
+    const { id } = await addRegistry(server, 'read-often', 'http://127.0.0.1:9')
+    const path = `/registries/${id}`
+    const stored = () => callApi<Record<string, unknown>>(server, 'GET', path)
+    const { page, open } = await console().signedIn()
+    await open(`${path}?tab=syncs`)
+    const field = page.getByLabel('Cron expression')
+    const chosen = (text: string) => page.getByTitle(text, { exact: true }).first().waitFor()
+    // Nothing is typed yet: the form follows.
+    await callApi(server, 'PATCH', path, { syncCron: '0 * * * *' })
+    await chosen('Every hour')
+    await callApi(server, 'PATCH', path, { syncCron: '5 4 * * *' })
+    await waitFor('the new schedule', async () => (await field.inputValue()) === '5 4 * * *')
+
+    await field.fill('15 3 * * *')
+    await callApi(server, 'PATCH', path, { syncCron: '0 0 * * *', name: 'read-at-night' })
+    await page.getByRole('heading', { name: 'read-at-night' }).waitFor()
+    expect(await field.inputValue()).toBe('15 3 * * *')
+    const save = page.getByRole('button', { name: 'Save', exact: true })
+    await save.click()
+    await page.getByText('It was changed meanwhile').first().waitFor()
+    expect(await field.inputValue()).toBe('15 3 * * *')
+    expect(await stored()).toMatchObject({ syncCron: '0 0 * * *' })
+
+    await open(`${path}?tab=syncs`)
+    for (const cron of ['15 3 * * *', '20 3 * * *']) {
+      await field.fill(cron)
+      await save.click()
+      await waitFor('what was typed', async () => (await stored()).syncCron === cron)
+    }
   })
 })

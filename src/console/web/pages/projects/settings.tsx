@@ -7,6 +7,7 @@ import type { Project } from '../../api/types.ts'
 import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { useAct } from '../../parts/use-act.ts'
+import { useFilledForm } from '../../parts/use-filled-form.ts'
 import { whenSlow } from '../../parts/when-slow.ts'
 import { useSession } from '../../session.ts'
 import { QuotaInput } from './quota-input.tsx'
@@ -18,6 +19,12 @@ interface Values {
   quota?: number
 }
 
+const valuesOf = ({ description, public: isPublic, quota }: Project): Values => ({
+  description,
+  public: isPublic,
+  quota,
+})
+
 export function ProjectSettingsPage() {
   const { project: name } = useParams({ from: '/shell/projects/$project/settings' })
   const { data: project } = useProject(name)
@@ -25,9 +32,7 @@ export function ProjectSettingsPage() {
 }
 
 function Settings({ project: given }: { project: Project }) {
-  // As it was when the form was filled: what others change meanwhile must not be overwritten, and
-  // must not take away what is being typed.
-  const [project, setProject] = useState(given)
+  const { record: project, filled, onSent, onSaved } = useFilledForm(given, valuesOf)
   const { t } = useTranslation()
   const { account } = useSession()
   const navigate = useNavigate()
@@ -38,7 +43,7 @@ function Settings({ project: given }: { project: Project }) {
     done: t('common.saved'),
     renews: [['/projects', project.name]],
     quiet: true,
-    onDone: setProject,
+    onDone: onSaved,
   })
   const drop = useAct({
     act: () => remove(path`/projects/${project.name}`),
@@ -50,14 +55,13 @@ function Settings({ project: given }: { project: Project }) {
     <>
       <Card title={t('projects.settings')} style={{ maxWidth: 640 }}>
         <Form<Values>
+          {...filled}
           layout="vertical"
           requiredMark={false}
-          initialValues={{
-            description: project.description,
-            public: project.public,
-            quota: project.quota,
+          onFinish={(values) => {
+            onSent()
+            save.mutate(values)
           }}
-          onFinish={(values) => save.mutate(values)}
         >
           <Form.Item name="description" label={t('projects.description')}>
             <Input.TextArea rows={3} maxLength={4096} />

@@ -5,6 +5,7 @@ import type { Registry } from '../../api/hub.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { useFieldErrors } from '../../parts/form-modal.tsx'
 import { useAct } from '../../parts/use-act.ts'
+import { useFilledForm } from '../../parts/use-filled-form.ts'
 import { whenSlow } from '../../parts/when-slow.ts'
 
 const NEVER = 'never'
@@ -23,9 +24,16 @@ interface Values {
 }
 
 /** When the images of a registry are read besides every day; in somebody's time zone. */
-export function SyncSchedule({ registry, mayChange }: { registry: Registry; mayChange: boolean }) {
+export function SyncSchedule(props: { registry: Registry; mayChange: boolean }) {
+  const { mayChange } = props
   const { t } = useTranslation()
-  const [form] = Form.useForm<Values>()
+  const {
+    record: registry,
+    form,
+    filled,
+    onSent,
+    onSaved,
+  } = useFilledForm(props.registry, valuesOf)
   const preset = Form.useWatch('preset', form)
   const save = useAct({
     act: ({ preset: chosen, syncCron = '', syncTimeZone }: Values) =>
@@ -40,16 +48,19 @@ export function SyncSchedule({ registry, mayChange }: { registry: Registry; mayC
     done: t('common.saved'),
     renews: [['/registries']],
     quiet: true,
+    onDone: onSaved,
   })
   useFieldErrors(form, save.error)
   return (
     <Form<Values>
-      form={form}
+      {...filled}
       layout="vertical"
       requiredMark={false}
       disabled={!mayChange}
-      initialValues={valuesOf(registry)}
-      onFinish={(values) => save.mutate(values)}
+      onFinish={(values) => {
+        onSent()
+        save.mutate(values)
+      }}
     >
       <Form.Item name="preset" label={t('inventory.when')} extra={t('inventory.daily')}>
         <Select

@@ -38,7 +38,7 @@ export function Syncs({ registry }: { registry: Registry }) {
           {isAdmin && <SyncNow registry={registry} busy={newest?.finishedAt === null} />}
         </Card>
         <Card title={t('inventory.schedule')}>
-          <SyncSchedule key={registry.version} registry={registry} mayChange={isAdmin} />
+          <SyncSchedule key={registry.id} registry={registry} mayChange={isAdmin} />
         </Card>
       </div>
       <List

@@ -7,6 +7,7 @@ import type { Repository } from '../../api/types.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { Markdown } from '../../parts/markdown.tsx'
 import { useAct } from '../../parts/use-act.ts'
+import { useFilledForm } from '../../parts/use-filled-form.ts'
 import { whenSlow } from '../../parts/when-slow.ts'
 import { useHasRole } from '../projects/use-project.ts'
 import { repositoryPath, useRepository } from './use-repository.ts'
@@ -15,6 +16,8 @@ interface Values {
   summary: string
   description: string
 }
+
+const valuesOf = ({ summary, description }: Repository): Values => ({ summary, description })
 
 /** What the people of a project say of a repository. */
 export function AboutPage() {
@@ -40,8 +43,7 @@ export function AboutPage() {
 }
 
 function Editor({ repository: given, onClose }: { repository: Repository; onClose: () => void }) {
-  // As it was when the form was filled: what others change meanwhile must not be overwritten.
-  const [repository] = useState(given)
+  const { record: repository, filled, onSent, onSaved } = useFilledForm(given, valuesOf)
   const { t } = useTranslation()
   const url = repositoryPath({ project: repository.project, repository: repository.name })
   const save = useAct({
@@ -49,14 +51,20 @@ function Editor({ repository: given, onClose }: { repository: Repository; onClos
     done: t('common.saved'),
     renews: [[url]],
     quiet: true,
-    onDone: onClose,
+    onDone: (saved) => {
+      onSaved(saved)
+      onClose()
+    },
   })
   return (
     <Card title={t('repositories.about')}>
       <Form<Values>
+        {...filled}
         layout="vertical"
-        initialValues={{ summary: repository.summary, description: repository.description }}
-        onFinish={(values) => save.mutate(values)}
+        onFinish={(values) => {
+          onSent()
+          save.mutate(values)
+        }}
       >
         <Form.Item name="summary" label={t('repositories.summary')}>
           <Input maxLength={255} />
