@@ -76,6 +76,24 @@ onEachEngine('the tags of a repository as text', (create) => {
     expect(await parts()).toEqual([`11: ${all.join(' ')}`])
   })
 
+  test('are put together when as many as went came without', async () => {
+    await store(1).write([], [image('1.0'), image('2.0'), image('RC-3')])
+    await store(1).settle()
+    // As an older program beside this one does: it knows images alone.
+    const { query } = base.accounts.db
+    await query.deleteFrom('registry_image').where('tag', '=', '2.0').execute()
+    const [row] = await query.selectFrom('registry_image').selectAll().execute()
+    if (!row) throw new Error('no image')
+    const { id: _, ...rest } = row
+    await query
+      .insertInto('registry_image')
+      .values({ ...rest, tag: '3.0' })
+      .execute()
+    await store(2).write([{ tag: '1.0' }, { tag: '3.0' }, { tag: 'RC-3' }], [])
+    await store(2).settle()
+    expect(await parts()).toEqual(['3: 1.0 3.0 rc-3'])
+  })
+
   test('of many are parts of a thousand', async () => {
     const many = Array.from({ length: 2_100 }, (_, i) => image(`t${1_000 + i}`))
     for (let at = 0; at < many.length; at += 100) {

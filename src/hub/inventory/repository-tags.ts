@@ -46,7 +46,13 @@ async function addPart(
  * each new tag, since there may be 100,000. An older program beside this one adds images without.
  */
 export async function settleTags(tx: Tx, of: Of): Promise<void> {
-  const { registry, repository } = of
+  if ((await areTidy(tx, of)) && (await haveAll(tx, of))) return
+  await forgetTags(tx, of)
+  // Also of what is gone: it may come back with nothing but a mark.
+  for await (const tags of pagesOfTags(tx, of)) await addPart(tx, of, tags)
+}
+
+async function areTidy(tx: Tx, { registry, repository }: Of): Promise<boolean> {
   const { count } = await tx
     .selectFrom('registry_image')
     .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -62,10 +68,26 @@ export async function settleTags(tx: Tx, of: Of): Promise<void> {
   const there = Number(count)
   const [tags, parts] = [Number(noted.tags ?? 0), Number(noted.parts)]
   const isTidy = tags <= there * 1.25 + 100 && parts <= 2 * Math.ceil(there / PART) + 8
-  if (there > 0 && tags >= there && isTidy) return
-  await forgetTags(tx, of)
+  return there > 0 && tags >= there && isTidy
+}
+
+/** Equal numbers tell nothing: an older program leaves what went, and adds none of what came. */
+async function haveAll(tx: Tx, of: Of): Promise<boolean> {
+  const parts = await tx
+    .selectFrom('registry_tags')
+    .select('tags')
+    .where('registry', '=', of.registry)
+    .where('repository', '=', of.repository)
+    .execute()
+  const noted = new Set(parts.flatMap(({ tags }) => tags.split('\n')))
+  for await (const tags of pagesOfTags(tx, of)) {
+    if (!tags.every((tag) => noted.has(tag.toLowerCase()))) return false
+  }
+  return true
+}
+
+async function* pagesOfTags(tx: Tx, { registry, repository }: Of): AsyncGenerator<string[]> {
   for (let after = ''; ; ) {
-    // Also of what is gone: it may come back with nothing but a mark.
     const rows = await tx
       .selectFrom('registry_image')
       .select('tag')
@@ -78,11 +100,7 @@ export async function settleTags(tx: Tx, of: Of): Promise<void> {
     const last = rows.at(-1)
     if (!last) return
     after = last.tag
-    await addPart(
-      tx,
-      of,
-      rows.map(({ tag }) => tag),
-    )
+    yield rows.map(({ tag }) => tag)
   }
 }
 
