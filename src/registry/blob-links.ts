@@ -33,7 +33,10 @@ export function createBlobLinks({ db, clock }: { db: Db; clock: Clock }) {
       const isNew = ({ digest }: LinkedBlob) => inserted.has(digest)
       const contents = left.filter(isNew).map(({ content }) => content)
       await linkContents(tx, repository.project.id, contents, change)
-      const known = left.filter((blob) => !isNew(blob))
+      // Rows that are there are locked by their contents first, as those who remove images do.
+      const known = left
+        .filter((blob) => !isNew(blob))
+        .toSorted((a, b) => a.content.id - b.content.id || (a.digest < b.digest ? -1 : 1))
       left = []
       for (const blob of known) {
         // Again when it is deleted between the two statements.

@@ -27,11 +27,8 @@ export async function lockChildren(
     demandTrueSizes(parsed.edges, present)
     return required.length
   })
-  for (const digests of chunked([...present.keys()])) {
-    await markReferenced(
-      tx,
-      digests.map((digest) => ({ repository: repository.id, digest })),
-    )
+  for (const children of chunked([...present.values()].sort(byLockOrder))) {
+    await forEngine(db.engine).markReferenced(tx, children)
   }
   const indexes = manifests.filter(({ kind }) => kind !== 'image')
   const parts = await manifestsPresent(tx, repository.id, indexes.flatMap(childrenOf))
@@ -56,80 +53,101 @@ function requiredOf({ kind, edges }: ParsedManifest): string[] {
   return [...new Set(required)]
 }
 
-/** Those of the blobs that are there, with their sizes. */
-async function lockBlobs(
-  db: Db,
-  tx: Tx,
-  repository: number,
-  wanted: readonly string[],
-): Promise<Map<string, number>> {
-  const present = new Map<string, number>()
-  for (const digests of chunked([...new Set(wanted)])) {
-    const children = digests.map((digest) => ({ repository, digest }))
-    for (const row of await blobsLock(db.engine)(tx, children)) present.set(row.digest, row.size)
-  }
-  return present
-}
-
+/** A blob of the repository, of which a manifest is a parent. */
 interface Child {
   repository: number
   digest: string
 }
 
-/** Of one repository. */
-const markReferenced = statements(
-  (on, children: Child[]) =>
-    on
-      .updateTable('repository_blob')
-      .set({ unreferenced_since: null })
-      .where('repository', '=', children[0]?.repository ?? 0)
-      .where(
-        'digest',
-        'in',
-        children.map(({ digest }) => digest),
-      )
-      .where('unreferenced_since', 'is not', null),
-  { deferred: true },
-)
-
-const blobLocks = new Map<Engine, ReturnType<typeof prepareBlobsLock>>()
-
-function blobsLock(engine: Engine) {
-  let lock = blobLocks.get(engine)
-  if (!lock) {
-    lock = prepareBlobsLock(engine)
-    blobLocks.set(engine, lock)
-  }
-  return lock
+interface PresentChild extends Child {
+  content: number
+  size: number
 }
 
-/** The content of each before what shows it: in this order a commit and the collector lock. */
-function prepareBlobsLock(engine: Engine) {
-  return statements((on, children: Child[]) =>
-    engine.lockRows(
-      on
-        .selectFrom('content')
-        .innerJoin('repository_blob', 'repository_blob.content', 'content.id')
-        .select(['repository_blob.digest', 'content.size'])
-        .where('repository_blob.repository', '=', children[0]?.repository ?? 0)
-        .where(
-          'repository_blob.digest',
-          'in',
-          children.map(({ digest }) => digest),
-        )
-        .where('content.state', '=', LIVE)
-        .orderBy('content.id')
-        .orderBy('repository_blob.digest'),
-      'keyShare',
+/** Those of the blobs that are there, by digest. */
+async function lockBlobs(
+  db: Db,
+  tx: Tx,
+  repository: number,
+  wanted: readonly string[],
+): Promise<Map<string, PresentChild>> {
+  const present = new Map<string, PresentChild>()
+  for (const digests of chunked([...new Set(wanted)])) {
+    const children = digests.map((digest) => ({ repository, digest }))
+    for (const row of await forEngine(db.engine).lockBlobs(tx, children)) {
+      present.set(row.digest, { ...row, repository })
+    }
+  }
+  return present
+}
+
+/** By content, then by digest: so everybody locks the blobs of a repository. */
+function byLockOrder(a: PresentChild, b: PresentChild): number {
+  return a.content - b.content || (a.digest < b.digest ? -1 : 1)
+}
+
+const byEngine = new Map<Engine, ReturnType<typeof prepareFor>>()
+
+function forEngine(engine: Engine) {
+  let prepared = byEngine.get(engine)
+  if (!prepared) {
+    prepared = prepareFor(engine)
+    byEngine.set(engine, prepared)
+  }
+  return prepared
+}
+
+/** Statements about children of one repository. */
+function prepareFor(engine: Engine) {
+  const digestsOf = (children: Child[]) => children.map(({ digest }) => digest)
+  return {
+    /** The content of each before what shows it: in this order a commit and the collector lock. */
+    lockBlobs: statements((on, children: Child[]) =>
+      engine.lockRows(
+        on
+          .selectFrom('content')
+          .innerJoin('repository_blob', 'repository_blob.content', 'content.id')
+          .select(['repository_blob.digest', 'content.id as content', 'content.size'])
+          .where('repository_blob.repository', '=', children[0]?.repository ?? 0)
+          .where('repository_blob.digest', 'in', digestsOf(children))
+          .where('content.state', '=', LIVE)
+          .orderBy('content.id')
+          .orderBy('repository_blob.digest'),
+        'keyShare',
+      ),
     ),
-  )
+    /** An update takes its rows in the order in which it finds them, so they are locked first. */
+    markReferenced: statements(
+      (on, children: Child[]) =>
+        on
+          .updateTable('repository_blob')
+          .set({ unreferenced_since: null })
+          .where('repository', '=', children[0]?.repository ?? 0)
+          .where(
+            'digest',
+            'in',
+            engine.lockRows(
+              on
+                .selectFrom('repository_blob as child')
+                .select('child.digest')
+                .where('child.repository', '=', children[0]?.repository ?? 0)
+                .where('child.digest', 'in', digestsOf(children))
+                .where('child.unreferenced_since', 'is not', null)
+                .orderBy('child.content')
+                .orderBy('child.digest'),
+              'noKeyUpdate',
+            ),
+          ),
+      { deferred: true },
+    ),
+  }
 }
 
 /** A client that pulls by a size which is not that of the blob gives up. */
-function demandTrueSizes(edges: ManifestEdge[], present: Map<string, number>): void {
+function demandTrueSizes(edges: ManifestEdge[], present: Map<string, { size: number }>): void {
   for (const { descriptor, kind } of edges) {
     if (kind === 'subject') continue
-    const size = present.get(descriptor.digest)
+    const size = present.get(descriptor.digest)?.size
     if (size === undefined || size === descriptor.size) continue
     throw new AppError(
       'manifest_invalid',
