@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basic, createProject, createUser } from '../admin-api.ts'
 import { createRawRegistry, imageOf, randomBytes } from '../raw-registry.ts'
 import { describeConsole } from './browser.ts'
+import { pushImage } from './sample-content.ts'
 import { SAMPLE as PROJECT, pushedSamples } from './shared-server.ts'
 
 setDefaultTimeout(600_000)
@@ -141,6 +142,24 @@ describeConsole('pages of the console', (console) => {
     await open('/')
     await page.getByRole('figure', { name: 'Pushes and pulls' }).waitFor()
     await page.getByText('Last 30 days').waitFor()
+  })
+
+  test('measures the largest projects by their quota, and those without by nothing', async () => {
+    const { server } = console()
+    await createProject(server, 'measured', { quota: 8 * 1024 ** 2 })
+    const registry = createRawRegistry(server.url, server.admin)
+    await pushImage(registry, 'measured/app', '1', { sizes: [2 * 1024 ** 2] })
+    const { page, open } = await console().signedIn()
+    await open('/')
+    const largest = page.getByRole('listitem')
+    const measured = largest.filter({ has: page.getByRole('link', { name: 'measured' }) })
+    await measured.getByText('2 MiB').waitFor()
+    expect((await measured.innerText()).replace(/\s+/g, ' ')).toBe('measured 2 MiB / 8 MiB')
+    const bar = measured.getByRole('meter', { name: 'Part of its quota that measured uses' })
+    expect(await bar.getAttribute('aria-valuenow')).toBe('25')
+    const unlimited = largest.filter({ has: page.getByRole('link', { name: PROJECT }) })
+    await unlimited.getByText('no limit').waitFor()
+    expect(await unlimited.getByRole('meter').count()).toBe(0)
   })
 
   test('enrols a runner with a token that is shown once, and revokes it', async () => {

@@ -27,7 +27,7 @@ export const registry = {
     settings: 'Settings',
     storage: 'Storage used',
     unit: 'Unit',
-    usageOf: 'Storage used by {{name}}',
+    quotaUsedBy: 'Part of its quota that {{name}} uses',
     visibility: 'Visibility',
   },
   repositories: {

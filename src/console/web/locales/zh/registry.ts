@@ -30,7 +30,7 @@ export const registry: Pick<
     settings: '设置',
     storage: '已用存储',
     unit: '单位',
-    usageOf: '{{name}} 的已用存储',
+    quotaUsedBy: '{{name}} 已用配额的比例',
     visibility: '可见性',
   },
   repositories: {

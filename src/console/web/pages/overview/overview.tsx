@@ -7,7 +7,8 @@ import type { LargeProject, Overview } from '../../api/types.ts'
 import { useFormat } from '../../format.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
-import { Bar, Size } from '../../parts/values.tsx'
+import { Size } from '../../parts/values.tsx'
+import { QuotaBar, UsedOfQuota } from '../projects/quota-use.tsx'
 import { Beginning } from './beginning.tsx'
 import { RegistryHealth } from './registry-health.tsx'
 import { UseOverTime } from './use-over-time.tsx'
@@ -103,31 +104,22 @@ function FactOfJobs({ state, count }: { state: 'running' | 'queued' | 'failed'; 
 
 function Largest({ projects }: { projects: LargeProject[] }) {
   const { t } = useTranslation()
-  const most = Math.max(1, ...projects.map(({ uniqueBytes }) => uniqueBytes))
   if (projects.length === 0) return <p>{t('projects.none')}</p>
   return (
-    <>
-      {projects.map(({ id, name, uniqueBytes, quota }) => (
-        <div key={id} style={{ marginBottom: 14 }}>
-          <div
-            style={{ display: 'flex', justifyContent: 'space-between', gap: 12, marginBottom: 4 }}
-          >
+    <ul className="measured-list">
+      {projects.map(({ id, name, uniqueBytes: used, quota }) => (
+        <li key={id}>
+          <div className="name-and-figure">
             <Link to="/projects/$project" params={{ project: name }}>
               {name}
             </Link>
             <span>
-              <Size bytes={uniqueBytes} />
-              {quota > 0 && (
-                <>
-                  {' / '}
-                  <Size bytes={quota} />
-                </>
-              )}
+              <UsedOfQuota used={used} quota={quota} />
             </span>
           </div>
-          <Bar part={uniqueBytes / most} label={t('projects.usageOf', { name })} isLimit={false} />
-        </div>
+          <QuotaBar name={name} used={used} quota={quota} />
+        </li>
       ))}
-    </>
+    </ul>
   )
 }

@@ -16,10 +16,10 @@ export function RegistryHealth({
   const format = useFormat()
   const { ok, failing, unknown, failures } = counts
   const rows = [
-    [t('overview.healthy'), ok],
-    [t('overview.failing'), failing],
-    [t('overview.untested'), unknown],
-  ] as const
+    { name: t('overview.healthy'), count: ok },
+    { name: t('overview.failing'), count: failing, below: <Named registries={failures} /> },
+    { name: t('overview.untested'), count: unknown },
+  ]
   return (
     <Card
       title={t('overview.health')}
@@ -29,24 +29,16 @@ export function RegistryHealth({
         <p style={{ margin: 0 }}>{t('overview.noRegistries')}</p>
       ) : (
         <dl className="fact-list">
-          {rows.map(([name, count]) => (
+          {rows.map(({ name, count, below }) => (
             <div key={name} className="fact-row">
               <dt>{name}</dt>
-              <dd>{format.number(count)}</dd>
+              <dd>
+                {format.number(count)}
+                {below}
+              </dd>
             </div>
           ))}
         </dl>
-      )}
-      {failures.length > 0 && (
-        <ul className="plain-list">
-          {failures.map(({ id, name }) => (
-            <li key={id}>
-              <Link to="/registries/$registry" params={{ registry: id }}>
-                {name}
-              </Link>
-            </li>
-          ))}
-        </ul>
       )}
       {runners && runners.online + runners.away + runners.other > 0 && (
         <>
@@ -64,5 +56,20 @@ export function RegistryHealth({
         </>
       )}
     </Card>
+  )
+}
+
+function Named({ registries }: { registries: RegistryHealthCounts['failures'] }) {
+  if (registries.length === 0) return null
+  return (
+    <ul className="plain-list">
+      {registries.map(({ id, name }) => (
+        <li key={id}>
+          <Link to="/registries/$registry" params={{ registry: id }}>
+            {name}
+          </Link>
+        </li>
+      ))}
+    </ul>
   )
 }

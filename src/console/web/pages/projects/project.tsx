@@ -59,7 +59,12 @@ export function ProjectPage() {
             </Tag>
           </>
         }
-        actions={<QuotaUse project={project} />}
+        actions={
+          <div>
+            <div className="cell-note">{t('projects.storage')}</div>
+            <QuotaUse name={project.name} used={project.usage.uniqueBytes} quota={project.quota} />
+          </div>
+        }
       >
         {project.description && <p className="under-title lines">{project.description}</p>}
       </PageHead>

@@ -84,7 +84,13 @@ export function ProjectsPage() {
           {
             title: t('projects.storage'),
             key: 'usage',
-            render: (_, project) => <QuotaUse project={project} />,
+            render: (_, project) => (
+              <QuotaUse
+                name={project.name}
+                used={project.usage.uniqueBytes}
+                quota={project.quota}
+              />
+            ),
           },
           {
             title: t('projects.logical'),

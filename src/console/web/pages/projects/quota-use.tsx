@@ -1,24 +1,45 @@
 import { useTranslation } from 'react-i18next'
-import type { ListedProject } from '../../api/types.ts'
 import { Bar, Size } from '../../parts/values.tsx'
 
-/** What a project uses of what it may. */
-export function QuotaUse({
-  project,
-}: {
-  project: Pick<ListedProject, 'name' | 'quota' | 'usage'>
-}) {
+export interface QuotaUseProps {
+  /** Of the project. */
+  name: string
+  /** Bytes. */
+  used: number
+  /** Bytes; negative: no limit. */
+  quota: number
+}
+
+/** What a project uses of what it may, in words. */
+export function UsedOfQuota({ used, quota }: Omit<QuotaUseProps, 'name'>) {
   const { t } = useTranslation()
-  const { name, quota, usage } = project
-  if (quota < 0) return <Size bytes={usage.uniqueBytes} />
+  return quota < 0 ? (
+    <>
+      <Size bytes={used} /> <span className="cell-note nowrap">· {t('projects.noLimit')}</span>
+    </>
+  ) : (
+    <>
+      <Size bytes={used} />
+      {' / '}
+      <Size bytes={quota} />
+    </>
+  )
+}
+
+/** The same as a bar; without a quota there is nothing that it could be a part of. */
+export function QuotaBar({ name, used, quota }: QuotaUseProps) {
+  const { t } = useTranslation()
+  if (quota < 0) return null
+  return <Bar part={used / quota} label={t('projects.quotaUsedBy', { name })} />
+}
+
+export function QuotaUse(props: QuotaUseProps) {
   return (
     <div style={{ minWidth: 130, maxWidth: 220 }}>
       <div style={{ marginBottom: 4 }}>
-        <Size bytes={usage.uniqueBytes} />
-        {' / '}
-        <Size bytes={quota} />
+        <UsedOfQuota {...props} />
       </div>
-      <Bar part={usage.uniqueBytes / quota} label={t('projects.usageOf', { name })} />
+      <QuotaBar {...props} />
     </div>
   )
 }
