@@ -116,6 +116,26 @@ describe('copying', () => {
     ])
   })
 
+  test('asks again and again where the server is older and does not wait', async () => {
+    const digest = `sha256:${'1'.repeat(64)}`
+    const { noteSays: _, ...old } = view({})
+    const { api, calls } = serverOf(
+      old,
+      new AppError('invalid_input', 'the query is not right: "wait" is not known here'),
+      { ...old, state: 'running' },
+      { ...old, state: 'done', digest, finishedAt: 2 },
+    )
+    expect(await copy(api, OPTIONS, screen())).toBe(`${digest}\n`)
+    const asked = calls.map(({ path }) => path)
+    expect(asked).toEqual(['/transfers', '/transfers/7?wait=5', '/transfers/7', '/transfers/7'])
+  })
+
+  test('does not ask again what the server refuses for another reason', async () => {
+    const wrong = new AppError('invalid_input', 'no')
+    const { api } = serverOf(view({}), wrong, wrong)
+    await expect(copy(api, OPTIONS, screen())).rejects.toThrow('no')
+  })
+
   test('fails with the sentence of the transfer', async () => {
     const error = { code: 'immutable', message: 'tag "1.4" is immutable' }
     const { api } = serverOf(view({}), view({ state: 'failed', error, finishedAt: 2 }))

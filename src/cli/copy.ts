@@ -4,7 +4,20 @@ import { AppError, isAppError } from '../lib/errors.ts'
 import { formatBytes } from '../lib/format.ts'
 import type { ApiClient } from './api-client.ts'
 
-type View = z.output<typeof TransferView>
+/** What is used of it, and no more: an older server leaves out what it does not know. */
+const Answer = TransferView.pick({
+  id: true,
+  state: true,
+  digest: true,
+  blobs: true,
+  bytes: true,
+  speed: true,
+  notes: true,
+  error: true,
+  finishedAt: true,
+})
+
+type View = z.output<typeof Answer>
 
 export interface CopyOptions {
   source: string
@@ -27,6 +40,8 @@ export interface Progress {
 const WAIT_SECONDS = { terminal: 1, elsewhere: 5 }
 /** For one that does not answer, or answers at once. */
 const PAUSE_MS = 250
+/** For one that always answers at once, as versions before `wait` do. */
+const POLL_MS = 1_000
 const LINE_EVERY_MS = 5_000
 /** A server that restarts goes on with the transfer, so waiting goes on too. */
 const PATIENCE_MS = 120_000
@@ -68,7 +83,7 @@ export async function copy(
       referrers: options.referrers,
       overwrite: options.overwrite,
     },
-    answer: TransferView,
+    answer: Answer,
   })
   if (!wait) return `${transfer.id}\n`
   const ended = await follow(api, transfer.id, progress)
@@ -81,15 +96,22 @@ async function follow(api: ApiClient, id: number, { write, isTerminal }: Progres
   const seconds = isTerminal ? WAIT_SECONDS.terminal : WAIT_SECONDS.elsewhere
   let answeredAt = Date.now()
   let lineAt = 0
+  let waits = true
   for (;;) {
     const askedAt = Date.now()
     const transfer = await api
-      .call('GET', `/transfers/${id}?wait=${seconds}`, { answer: TransferView })
+      .call('GET', `/transfers/${id}${waits ? `?wait=${seconds}` : ''}`, { answer: Answer })
       .catch((error: unknown) => {
+        // A parameter that it does not know is refused as a wrong one is.
+        if (waits && isAppError(error, 'invalid_input')) {
+          waits = false
+          return 'again' as const
+        }
         const isGone = !isAppError(error, 'unavailable') || Date.now() - answeredAt > PATIENCE_MS
         if (isGone) throw error
         return undefined
       })
+    if (transfer === 'again') continue
     const now = Date.now()
     if (transfer) answeredAt = now
     const isEnded = transfer !== undefined && transfer.finishedAt !== null
@@ -101,7 +123,7 @@ async function follow(api: ApiClient, id: number, { write, isTerminal }: Progres
       if (isTerminal) write('\n')
       return transfer
     }
-    await Bun.sleep(Math.max(0, PAUSE_MS - (now - askedAt)))
+    await Bun.sleep(Math.max(0, (waits ? PAUSE_MS : POLL_MS) - (now - askedAt)))
   }
 }
 
