@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'bun:test'
 import { AppError } from '../../lib/errors.ts'
 import { silentLog } from '../../lib/log.ts'
-import { buildIn, bytesOf } from '../transfers/test-images.ts'
+import { buildIn, bytesOf, sha256 } from '../transfers/test-images.ts'
 import { createMemoryRegistry, type MemoryRegistry } from '../transfers/test-memory-registry.ts'
 import { performCopy } from './perform-copy.ts'
 
@@ -25,7 +25,9 @@ const TASK: CopyTask = {
 
 let far: MemoryRegistry
 let hub: MemoryRegistry
+let pauses: number[] = []
 beforeEach(() => {
+  pauses = []
   far = createMemoryRegistry()
   hub = createMemoryRegistry()
 })
@@ -36,6 +38,9 @@ const depsOf = (write: (text: string) => Promise<void>): CopyDeps => ({
   log: silentLog,
   copyNotes: { of: async () => ({ found: undefined, write, remove: async () => {} }) },
   hubRegistry: () => hub,
+  sleep: async (ms) => {
+    pauses.push(ms)
+  },
 })
 
 const copy = (deps: CopyDeps) => performCopy(deps, TASK, far, new AbortController().signal)
@@ -74,4 +79,60 @@ test('it is taken up again when the hub failed, with the digest that the tag sto
   }
   expect(await copy(deps)).toMatchObject({ kind: 'copied', root: digest })
   expect([...hub.repository('shop/app').tags]).toEqual([['1.0', digest]])
+})
+
+/** How a run before left it: with this blob at the hub. */
+const left = (digest: string): CopyDeps['copyNotes'] => ({
+  of: async () => ({
+    found: JSON.stringify({ done: [[digest, 'sent']], sessions: {} }),
+    write: async () => {},
+    remove: async () => {},
+  }),
+})
+
+test('what the hub lost since is sent again', async () => {
+  const layer = bytesOf('layer', 5_000)
+  const { digest } = buildIn(far, 'team/app').image([layer], {}, '1.0')
+  const deps = { ...depsOf(async () => {}), copyNotes: left(sha256(layer)) }
+  expect(await copy(deps)).toMatchObject({ kind: 'copied', root: digest })
+  expect(hub.received.get(sha256(layer))).toBe(layer.length)
+  expect(pauses).toHaveLength(1)
+})
+
+test('a registry that never takes what it has is not asked for ever', async () => {
+  const layer = bytesOf('layer', 5_000)
+  buildIn(far, 'team/app').image([layer], {}, '1.0')
+  let tries = 0
+  hub.onStep = (step) => {
+    if (!step.startsWith('write ')) return
+    tries++
+    throw new AppError('manifest_blob_unknown', 'no such blob')
+  }
+  const deps = { ...depsOf(async () => {}), copyNotes: left(sha256(layer)) }
+  await expect(copy(deps)).rejects.toThrow('no such blob')
+  expect(tries).toBe(4)
+  expect(pauses).toHaveLength(3)
+  for (const [i, ms] of pauses.entries()) {
+    expect([ms >= 500 * 2 ** i, ms <= 1_000 * 2 ** i]).toEqual([true, true])
+  }
+})
+
+test('a hub that goes on failing is given up, and one that asks for a long pause left alone', async () => {
+  buildIn(far, 'team/app').image([bytesOf('layer', 5_000)], {}, '1.0')
+  const failing = (error: AppError): CopyDeps => ({
+    ...depsOf(async () => {}),
+    hubRegistry(_token, onTrouble) {
+      hub.onStep = () => {
+        onTrouble()
+        throw error
+      }
+      return hub
+    },
+  })
+  await expect(copy(failing(new AppError('unavailable', 'down')))).rejects.toThrow('down')
+  expect(pauses).toHaveLength(10)
+  pauses = []
+  const wait = new AppError('unavailable', 'later', { retryAfter: 3_600 })
+  await expect(copy(failing(wait))).rejects.toThrow('later')
+  expect(pauses).toEqual([])
 })

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { sleep as realSleep, type Sleep } from '../../client/waiting.ts'
+import { retryDelay } from '../../jobs/job.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
 import { parseReference, type Reference } from '../../oci/reference.ts'
@@ -18,9 +20,13 @@ import type { PerformDeps } from './perform-task.ts'
 import { plainText, saysOf } from './wire-values.ts'
 
 const TELL_MS = 1_000
-/** How often a copy goes on by itself after the hub failed; each time waits until it answers. */
+/** How often in a row a copy goes on by itself after the hub failed; each waits until it answers. */
 const HUB_TRIES = 10
-const HUB_PAUSE_MS = 1_000
+/** The same where the target has not what it had; a registry may say so of one that it never takes. */
+const MISSING_TRIES = 3
+const BACK_OFF = { firstDelayMs: 1_000, maxDelayMs: 30_000 }
+/** Longer ones are the hub's: it can wait without a place at the runner. */
+const LONGEST_PAUSE_MS = 60_000
 /** Of a token's life: what begins with it shall not outlive it. */
 const FRESH_PART = 0.4
 
@@ -28,6 +34,7 @@ export type CopyTask = RunnerTaskView & { work: Extract<RunnerWork, { kind: 'cop
 
 interface CopyDeps extends Pick<PerformDeps, 'tell' | 'clock' | 'log' | 'copyNotes'> {
   hubRegistry(...of: Parameters<PerformDeps['hubRegistry']>): Registry
+  sleep?: Sleep
 }
 
 /**
@@ -35,7 +42,7 @@ interface CopyDeps extends Pick<PerformDeps, 'tell' | 'clock' | 'log' | 'copyNot
  * there. What has arrived before a copy was cut off is not sent again.
  */
 export async function performCopy(
-  { tell, clock, log, hubRegistry, copyNotes }: CopyDeps,
+  { tell, clock, log, hubRegistry, copyNotes, sleep = realSleep }: CopyDeps,
   task: CopyTask,
   remote: Registry,
   signal: AbortSignal,
@@ -110,7 +117,8 @@ export async function performCopy(
 
   /** The hub may restart meanwhile: then it goes on with what has arrived, once the hub hears. */
   async function copyToTheEnd(): Promise<string> {
-    for (let left = HUB_TRIES; ; left--) {
+    let [missing, troubles, most] = [0, 0, 0]
+    for (;;) {
       let isHubTroubled = false
       const hub = hubRegistry(freshToken(tell, task, clock, signal), () => {
         isHubTroubled = true
@@ -119,11 +127,17 @@ export async function performCopy(
         return await copy(hub)
       } catch (error) {
         signal.throwIfAborted()
+        // As long as more gets through nothing is in vain.
+        if (recorder.arrived() > most) troubles = 0
+        most = Math.max(most, recorder.arrived())
         // What was there when it was noted is gone: everything is asked for again.
-        if (left > 0 && isBlobMissing(error) && recorder.forgetDone()) continue
-        if (left === 0 || !isHubTroubled) throw error
-        log.warn('copy broken off by the hub', { task: task.id, error })
-        await Bun.sleep(HUB_PAUSE_MS)
+        const isMissing = isBlobMissing(error) && recorder.forgetDone()
+        if (!isMissing && !isHubTroubled) throw error
+        const times = isMissing ? ++missing : ++troubles
+        const pause = retryDelay(BACK_OFF, times, error)
+        if (times > (isMissing ? MISSING_TRIES : HUB_TRIES) || pause > LONGEST_PAUSE_MS) throw error
+        log.warn('copy broken off', { task: task.id, error, pause })
+        await sleep(pause, signal)
       }
     }
   }
