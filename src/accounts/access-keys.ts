@@ -3,10 +3,11 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { because } from '../lib/reasons.ts'
 import type { Sealer } from '../lib/secrets.ts'
-import type { Also, Db } from '../store/db/database.ts'
+import type { Also, Db, Tx } from '../store/db/database.ts'
 import type { Row } from '../store/db/schema.ts'
 import { type AccountState, mayEnter, stateColumns, stateOf } from './account-states.ts'
 import { checkExpiry, checkText } from './names.ts'
+import { unlessFull } from './unless-full.ts'
 
 /** Enough for a program or two with a key each, and a second one while it is changed. */
 export const MAX_ACCESS_KEYS = 10
@@ -211,11 +212,9 @@ export function createAccessKeys(deps: {
     async used({ id, lastUsedAt }) {
       const now = clock()
       if (lastUsedAt !== null && now - lastUsedAt <= USE_GRAIN_MS) return
-      await db.transaction(
-        (tx) =>
-          tx.updateTable('access_key').set({ last_used_at: now }).where('id', '=', id).execute(),
-        { durable: false },
-      )
+      const note = (tx: Tx) =>
+        tx.updateTable('access_key').set({ last_used_at: now }).where('id', '=', id).execute()
+      await unlessFull(() => db.transaction(note, { durable: false }))
     },
   }
 }

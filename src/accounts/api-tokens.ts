@@ -3,9 +3,10 @@ import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
 import { because } from '../lib/reasons.ts'
 import { hashSecret } from '../lib/secrets.ts'
-import type { Also, Db } from '../store/db/database.ts'
+import type { Also, Db, Tx } from '../store/db/database.ts'
 import { type AccountState, mayEnter, stateColumns, stateOf } from './account-states.ts'
 import { checkExpiry, checkText } from './names.ts'
+import { unlessFull } from './unless-full.ts'
 
 /** Lets secret scanners find leaked ones, and tells them from registry tokens. */
 export const API_TOKEN_PREFIX = 'ept_'
@@ -160,15 +161,13 @@ export function createApiTokens(deps: {
         .executeTakeFirst()
       if (!row) return undefined
       if (row.last_used_at === null || now - row.last_used_at > USE_GRAIN_MS) {
-        await db.transaction(
-          (tx) =>
-            tx
-              .updateTable('api_token')
-              .set({ last_used_at: now })
-              .where('id', '=', row.token_id)
-              .execute(),
-          { durable: false },
-        )
+        const note = (tx: Tx) =>
+          tx
+            .updateTable('api_token')
+            .set({ last_used_at: now })
+            .where('id', '=', row.token_id)
+            .execute()
+        await unlessFull(() => db.transaction(note, { durable: false }))
       }
       return { account: stateOf(row), id: row.token_id, expiresAt: row.token_expires_at }
     },

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'bun:test'
+import { afterEach, describe, expect, test } from 'bun:test'
 import { AppError } from '../lib/errors.ts'
 import type { Db } from '../store/db/database.ts'
 import { createMigrated, onEachEngine, type TestDatabase } from '../store/db/test-databases.ts'
@@ -34,22 +34,49 @@ onEachEngine('login guard', (create) => {
     expect(await codeOf(other.check('alice', '192.0.2.1'))).toBe('rate_limited')
   })
 
-  test('a failure that a full disk cannot count holds the account here at once', async () => {
-    const { db, time } = await setUp()
-    const full: Db = {
-      ...db,
-      transaction: async () => {
-        throw new AppError('storage_full', 'full')
-      },
+  describe('on a full disk', () => {
+    async function setUpFull() {
+      const { guard: before, db, time } = await setUp()
+      const full: Db = {
+        ...db,
+        transaction: async () => {
+          throw new AppError('storage_full', 'full')
+        },
+      }
+      return { before, time, guard: createLoginGuard({ db: full, clock: () => time.now, limits }) }
     }
-    const guard = createLoginGuard({ db: full, clock: () => time.now, limits })
-    await guard.succeeded('bob', '192.0.2.1')
-    await guard.failed('alice', '192.0.2.1')
-    expect(await codeOf(guard.check('alice', '192.0.2.1'))).toBe('rate_limited')
-    await guard.check('alice', '192.0.2.2')
-    await guard.check('bob', '192.0.2.1')
-    time.now += limits.windowMs / limits.perAccount
-    await guard.check('alice', '192.0.2.1')
+
+    test('failures are counted as ever, and forgotten after a good sign-in', async () => {
+      const { guard, time } = await setUpFull()
+      for (let i = 0; i < 3; i++) await guard.failed('alice', '192.0.2.1')
+      await guard.check('alice', '192.0.2.1')
+      await guard.succeeded('alice', '192.0.2.1')
+      for (let i = 0; i < 4; i++) {
+        await guard.check('alice', '192.0.2.1')
+        await guard.failed('alice', '192.0.2.1')
+      }
+      expect(await codeOf(guard.check('alice', '192.0.2.1'))).toBe('rate_limited')
+      await guard.check('alice', '192.0.2.2')
+      await guard.check('bob', '192.0.2.1')
+      time.now += limits.windowMs / limits.perAccount
+      await guard.check('alice', '192.0.2.1')
+    })
+
+    test('those from before count too', async () => {
+      const { before, guard } = await setUpFull()
+      for (let i = 0; i < 3; i++) await before.failed('alice', '192.0.2.1')
+      await guard.failed('alice', '192.0.2.1')
+      expect(await codeOf(guard.check('alice', '192.0.2.1'))).toBe('rate_limited')
+    })
+
+    test('an address that tries many names is blocked', async () => {
+      const { before, guard } = await setUpFull()
+      await before.succeeded('alice', '192.0.2.1')
+      for (let i = 0; i < 8; i++) await guard.failed(`name${i}`, '192.0.2.1')
+      expect(await codeOf(guard.check('carol', '192.0.2.1'))).toBe('rate_limited')
+      await guard.check('carol', '192.0.2.2')
+      await guard.check('alice', '192.0.2.1')
+    })
   })
 
   test('a blocked account is free from other addresses, and others from this one', async () => {

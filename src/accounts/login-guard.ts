@@ -14,7 +14,17 @@ import { unlessFull } from './unless-full.ts'
  *
  * An account that signed in from an address before is not held back by the address's counter, so
  * that one broken script behind the office's router leaves the colleagues alone.
+ *
+ * While the disk of the database is full, each process goes on counting in its memory, from where
+ * the rows stand; so there are as many guesses more as there are processes, and no free ones.
  */
+
+/** Of a row of `login_failure`. */
+interface Counter {
+  failures: number
+  window_start: number
+  blocked_until: number
+}
 
 export interface GuardLimits {
   windowMs: number
@@ -27,7 +37,7 @@ export interface GuardLimits {
 const GUARD_LIMITS: GuardLimits = { windowMs: 15 * 60_000, perAccount: 10, perAddress: 50 }
 
 const DAY_MS = 86_400_000
-const MOST_UNCOUNTED = 10_000
+const MOST_IN_MEMORY = 10_000
 const GOOD_FOR_MS = 30 * DAY_MS
 
 export interface LoginGuard {
@@ -48,8 +58,8 @@ export function createLoginGuard(deps: {
 }): LoginGuard {
   const { db, clock } = deps
   const limits = { ...GUARD_LIMITS, ...deps.limits }
-  // What a full disk has no room to count holds the account from the address at once, here alone.
-  const uncounted = new Map<string, number>()
+  /** What a full disk has no room for. */
+  const inMemory = new Map<string, Counter>()
 
   async function read(keys: string[]) {
     const rows = await db.query
@@ -58,6 +68,19 @@ export function createLoginGuard(deps: {
       .where('key', 'in', keys)
       .execute()
     return new Map(rows.map((row) => [row.key, row]))
+  }
+
+  function oneMore(counter: Counter, limit: number, now: number): Counter {
+    const interval = limits.windowMs / limit
+    const forgiven = Math.max(0, Math.floor((now - counter.window_start) / interval))
+    const left = Math.max(0, counter.failures - forgiven)
+    const since = left === 0 ? now : Math.round(counter.window_start + forgiven * interval)
+    const failures = Math.min(limit, left + 1)
+    return {
+      failures,
+      window_start: since,
+      blocked_until: failures >= limit ? Math.ceil(since + interval) : 0,
+    }
   }
 
   async function count(tx: Tx, key: string, limit: number, now: number): Promise<void> {
@@ -69,20 +92,21 @@ export function createLoginGuard(deps: {
     const row = await db.engine
       .lockRows(tx.selectFrom('login_failure').selectAll().where('key', '=', key), 'update')
       .executeTakeFirstOrThrow()
-    const interval = limits.windowMs / limit
-    const forgiven = Math.max(0, Math.floor((now - row.window_start) / interval))
-    const left = Math.max(0, row.failures - forgiven)
-    const since = left === 0 ? now : Math.round(row.window_start + forgiven * interval)
-    const failures = Math.min(limit, left + 1)
     await tx
       .updateTable('login_failure')
-      .set({
-        failures,
-        window_start: since,
-        blocked_until: failures >= limit ? Math.ceil(since + interval) : 0,
-      })
+      .set(oneMore(row, limit, now))
       .where('key', '=', key)
       .execute()
+  }
+
+  function countInMemory(key: string, row: Counter | undefined, limit: number, now: number): void {
+    const none = { failures: 0, window_start: now, blocked_until: 0 }
+    const counter = inMemory.get(key) ?? row ?? none
+    // The oldest give way, so that many invented names do not make the others be forgotten at once.
+    inMemory.delete(key)
+    const [oldest] = inMemory.keys()
+    if (inMemory.size >= MOST_IN_MEMORY && oldest !== undefined) inMemory.delete(oldest)
+    inMemory.set(key, oneMore(counter, limit, now))
   }
 
   return {
@@ -90,12 +114,10 @@ export function createLoginGuard(deps: {
       const keys = keysOf(subject, address)
       const rows = await read([keys.pair, keys.address, keys.good])
       const now = clock()
-      const pairUntil = Math.max(
-        rows.get(keys.pair)?.blocked_until ?? 0,
-        uncounted.get(keys.pair) ?? 0,
-      )
-      const addressUntil = rows.has(keys.good) ? 0 : (rows.get(keys.address)?.blocked_until ?? 0)
-      const until = Math.max(pairUntil, addressUntil)
+      const untilOf = (key: string) =>
+        Math.max(rows.get(key)?.blocked_until ?? 0, inMemory.get(key)?.blocked_until ?? 0)
+      const isKnown = rows.has(keys.good)
+      const until = Math.max(untilOf(keys.pair), isKnown ? 0 : untilOf(keys.address))
       if (until <= now) return
       const retryAfter = Math.ceil((until - now) / 1000)
       throw new AppError(
@@ -114,11 +136,15 @@ export function createLoginGuard(deps: {
         return true
       }
       if (await unlessFull(() => db.transaction(note, { durable: false }))) return
-      if (uncounted.size >= MOST_UNCOUNTED) uncounted.clear()
-      uncounted.set(keys.pair, now + limits.windowMs / limits.perAccount)
+      const rows = await read([keys.pair, keys.address])
+      if (addressToo) {
+        countInMemory(keys.address, rows.get(keys.address), limits.perAddress, now)
+      }
+      countInMemory(keys.pair, rows.get(keys.pair), limits.perAccount, now)
     },
     async succeeded(subject, address) {
       const keys = keysOf(subject, address)
+      inMemory.delete(keys.pair)
       const rows = await read([keys.pair, keys.good])
       const now = clock()
       const good = rows.get(keys.good)

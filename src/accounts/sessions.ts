@@ -2,11 +2,12 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { newSecret } from '../lib/ids.ts'
 import { equalSecrets, hashSecret } from '../lib/secrets.ts'
-import type { Also, Db } from '../store/db/database.ts'
+import type { Also, Db, Tx } from '../store/db/database.ts'
 import { mayEnter, stateColumns, stateOf } from './account-states.ts'
 import { holdLogin } from './hold-login.ts'
 import { keepNewest } from './keep-newest.ts'
 import type { Principal } from './principal.ts'
+import { unlessFull } from './unless-full.ts'
 
 /** The oldest make room: a browser that forgets its cookies signs out of nothing. */
 const MAX_PER_ACCOUNT = 50
@@ -123,15 +124,9 @@ export function createSessions(deps: {
       const now = clock()
       const found = await read(token, now)
       if (found && now - found.usedAt > Math.min(USE_GRAIN_MS, idleMs / 2)) {
-        await db.transaction(
-          (tx) =>
-            tx
-              .updateTable('session')
-              .set({ used_at: now })
-              .where('id', '=', found.session)
-              .execute(),
-          { durable: false },
-        )
+        const note = (tx: Tx) =>
+          tx.updateTable('session').set({ used_at: now }).where('id', '=', found.session).execute()
+        await unlessFull(() => db.transaction(note, { durable: false }))
       }
       return (
         found && {

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
+import { AppError } from '../lib/errors.ts'
 import { createSealer, fingerprintOf } from '../lib/secrets.ts'
 import type { Db } from '../store/db/database.ts'
 import { migrate } from '../store/db/migrate.ts'
@@ -18,6 +19,8 @@ export interface TestAccounts extends Accounts {
   pass(ms: number): void
   /** The same database and clock as seen by another process. */
   anotherProcess(settings?: Partial<AccountsSettings>): Accounts & { db: Db }
+  /** Another process, whose database has no room for any change. */
+  onFullDisk(): Accounts & { db: Db }
   /** The account's id. */
   createUser(name: string, options?: { isAdmin?: boolean }): Promise<number>
   /** The project's id. */
@@ -39,8 +42,8 @@ export async function createTestAccounts(
   let now = Date.parse('2026-03-01T12:00:00.250Z')
   const clock = () => now
 
-  function open(own: Partial<AccountsSettings> = {}) {
-    const db = database.open()
+  function open(own: Partial<AccountsSettings> = {}, wrap = (db: Db) => db) {
+    const db = wrap(database.open())
     const accounts = createAccounts({
       db,
       clock,
@@ -64,7 +67,14 @@ export async function createTestAccounts(
     pass(ms) {
       now += ms
     },
-    anotherProcess: open,
+    anotherProcess: (own) => open(own),
+    onFullDisk: () =>
+      open({}, (db) => ({
+        ...db,
+        async transaction() {
+          throw new AppError('storage_full', 'the disk that holds the database is full')
+        },
+      })),
     async createUser(name, options = {}) {
       const { id } = await first.users.create({ name, password: PASSWORD, ...options })
       return id

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
-import { basic, createUser } from './admin-api.ts'
+import { basic, createApiToken, createUser } from './admin-api.ts'
 import { findGarage, startEngines } from './engines.ts'
 import {
   type Blob,
@@ -12,7 +12,7 @@ import {
   Refused,
   randomBytes,
 } from './raw-registry.ts'
-import { runVerb, type Server, startProcess, waitFor } from './server.ts'
+import { type Credentials, runVerb, type Server, startProcess, waitFor } from './server.ts'
 import { createSmallDisk, type SmallDisk, whyNoSmallDisk } from './small-disk.ts'
 
 /*
@@ -47,6 +47,22 @@ function suite() {
     expect(refused.message).toMatch(/"code":"UNAVAILABLE","message":"[^"]*(full|of the disk)/)
   }
 
+  /** Who signs in with what is right goes on, also after a mistake; who guesses is held back. */
+  const expectSignIns = async (user: Credentials, apiToken: string) => {
+    const signIn = async (login: Credentials) => {
+      const headers = { authorization: basic(login) }
+      return (await fetch(`${server.url}/api/v1/me`, { headers })).status
+    }
+    expect(await signIn({ ...user, password: apiToken })).toBe(200)
+    expect(await signIn({ ...user, password: 'a-mistake-1' })).toBe(401)
+    expect(await signIn(user)).toBe(200)
+    // Each worker counts by itself.
+    let guesses = 0
+    while ((await signIn({ username: 'eve', password: `Guess-${guesses}` })) === 401) guesses++
+    expect(guesses).toBeLessThanOrEqual(20)
+    expect(await signIn(user)).toBe(200)
+  }
+
   const call = (method: string, path: string, body?: object) =>
     fetch(`${server.url}${path}`, {
       method,
@@ -63,6 +79,8 @@ function suite() {
     for (const blob of image.blobs) await registry.pushBlob('team/app', blob)
     await registry.pushManifest('team/app', 'v1', image)
     const ada = await createUser(server, 'ada')
+    const bea = await createUser(server, 'bea')
+    const apiToken = await createApiToken(server, bea, 'ci')
 
     const expectReads = async () => {
       expect(await registry.headManifest('team/app', 'v1')).toBe(image.manifest.digest)
@@ -126,6 +144,7 @@ function suite() {
     })
     expect(token.status).toBe(200)
     expect(await token.json()).toHaveProperty('token')
+    await expectSignIns(bea, apiToken)
     await waitFor('/readyz to tell', async () => {
       const ready = await fetch(`${server.url}/readyz`)
       return ready.status === 200 && /^ready, but to read only: .*disk/.test(await ready.text())
