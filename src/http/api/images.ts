@@ -165,6 +165,7 @@ export function imageEndpoints({ db, clock, queue, registries }: ApiDeps): Endpo
       maxSize?: number | undefined
       gone?: boolean | undefined
     } & Pick<ImageFilter, 'search' | 'namespace' | 'repository' | 'tag' | 'digest' | 'platform'>,
+    by: number | null,
   ) {
     const { limit, after: sent, latest, multiarch, minSize, maxSize, gone, ...rest } = query
     if (sent !== undefined && !/^\d{1,15}$/.test(sent)) throw afterInvalid()
@@ -184,7 +185,7 @@ export function imageEndpoints({ db, clock, queue, registries }: ApiDeps): Endpo
       async (count) => {
         const after = sent === undefined ? undefined : Number(sent)
         const asked = { ...filter, limit: count, after }
-        const { items, ...rest } = await findImages(db, asked, { exact: false })
+        const { items, ...rest } = await findImages(db, asked, { exact: false, by })
         counted = rest
         return items
       },
@@ -200,11 +201,11 @@ export function imageEndpoints({ db, clock, queue, registries }: ApiDeps): Endpo
 
   return [
     endpoint(imageRoutes.all, async ({ query, principal }) =>
-      list(await registries.list({ visibleTo: seenBy(principal) }), query),
+      list(await registries.list({ visibleTo: seenBy(principal) }), query, principal.account),
     ),
 
     endpoint(imageRoutes.list, async ({ params: { registry }, query, principal }) =>
-      list([await find(registry, principal)], query),
+      list([await find(registry, principal)], query, principal.account),
     ),
 
     endpoint(imageRoutes.sync, async ({ params: { registry }, principal, audit }) => {

@@ -24,7 +24,7 @@ const STATUS: Record<SyncRow['state'], 'finished' | 'running' | 'failed'> = {
 
 export function inventoryEndpoints({ db, clock, queue, registries }: HssDeps): Endpoint[] {
   return [
-    endpoint(inventoryRoutes.images, async ({ project, query }) => {
+    endpoint(inventoryRoutes.images, async ({ principal, project, query }) => {
       const { enterprise_project_id, registry_name, image_type: type } = query
       const seen = await registries.list(
         filterOf(project, { enterprise_project_id, registry_name }),
@@ -47,7 +47,8 @@ export function inventoryEndpoints({ db, clock, queue, registries }: HssDeps): E
         syncedTo: query.end_latest_sync_time,
       }
       const { offset, limit, sort_dir: direction } = query
-      const { items, total } = await findImages(db, { ...filter, offset, limit, direction })
+      const asked = { ...filter, offset, limit, direction }
+      const { items, total } = await findImages(db, asked, { by: principal.account })
       return {
         total_num: total,
         data_list: items.flatMap((image) => {

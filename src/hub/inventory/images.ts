@@ -1,4 +1,4 @@
-import { createLimit } from '../../lib/limit.ts'
+import { createFairLimit } from '../../lib/fair-limit.ts'
 import type { Db, Queryable } from '../../store/db/database.ts'
 import type { Engine } from '../../store/db/engine.ts'
 import type { Row } from '../../store/db/schema.ts'
@@ -59,25 +59,31 @@ export interface FoundImages extends Total {
   items: InventoryImage[]
 }
 
-/** Searches at once in this process: others have the database and the processor too. */
-const turn = createLimit(1)
+/**
+ * Searches at once in this process, each of another account: the database and the processor are for
+ * others too, and who searches for what takes long, or again and again, waits for himself alone.
+ */
+const turn = createFairLimit<number | null>(2)
 
-/** Those that are there, in the order in which they were first seen, with the number of all. */
+/**
+ * Those that are there, in the order in which they were first seen, with the number of all.
+ * @param options.by the account that asks
+ */
 export async function findImages(
   { query, scan, engine }: Pick<Db, 'query' | 'scan' | 'engine'>,
   page: ImagePage,
-  options: CountOptions = {},
+  { by = null, ...options }: CountOptions & { by?: number | null } = {},
 ): Promise<FoundImages> {
   const { direction, after, offset, limit, ...filter } = page
   if (filter.registries.length === 0) return { items: [], total: 0, totalIs: 'exact' }
-  if (hasText(filter)) return turn(() => searchImages(scan, engine, page, filter, options))
-  if (isRanged(filter)) return turn(() => rangedImages(scan, engine, page, filter, options))
+  if (hasText(filter)) return turn(by, () => searchImages(scan, engine, page, filter, options))
+  if (isRanged(filter)) return turn(by, () => rangedImages(scan, engine, page, filter, options))
   const isPlain = isUnfiltered(filter)
   // Whatever is looked for may be at the very end, and a far page is walked to.
   const isNear = isPlain && (offset ?? 0) < FAR
   const items = await (isNear
     ? listImages(query, engine, page)
-    : turn(() => listImages(scan, engine, page)))
+    : turn(by, () => listImages(scan, engine, page)))
   const known = (offset ?? 0) + items.length
   // A list that ends here needs no counting.
   const isWhole = after === undefined && items.length < limit && (items.length > 0 || !offset)
@@ -87,7 +93,7 @@ export async function findImages(
     // The sync that goes on has not counted yet.
     if (total >= known) return { items, total, totalIs: 'exact' }
   }
-  return withTotal(items, await turn(() => countFitting(scan, filter, options)), page)
+  return withTotal(items, await turn(by, () => countFitting(scan, filter, options)), page)
 }
 
 /** No fewer than are shown, where they were counted before. */

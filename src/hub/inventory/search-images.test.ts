@@ -171,6 +171,32 @@ onEachEngine('a search', (create) => {
     })
   })
 
+  test('that takes long holds up those of the same account alone', async () => {
+    const gate = Promise.withResolvers<void>()
+    const slow = {
+      ...db,
+      scan: db.scan.withPlugin({
+        transformQuery: ({ node }) => node,
+        async transformResult({ result }) {
+          await gate.promise
+          return result
+        },
+      }),
+    }
+    const ended: string[] = []
+    const search = async (name: string, on: Pick<Db, 'query' | 'scan' | 'engine'>, by: number) => {
+      const { total } = await findImages(on, { registries, search: 'team', limit: 5 }, { by })
+      ended.push(name)
+      return total
+    }
+    const [first, second] = [search('slow', slow, 1), search('after it', db, 1)]
+    expect(await search('of another', db, 2)).toBe(24)
+    expect(ended).toEqual(['of another'])
+    gate.resolve()
+    expect(await Promise.all([first, second])).toEqual([24, 24])
+    expect(ended).toEqual(['of another', 'slow', 'after it'])
+  })
+
   test('what is not searched has its number too, from the syncs or counted', async () => {
     const total = async (more: object) =>
       (await findImages(db, { registries, limit: 10, ...more })).total
