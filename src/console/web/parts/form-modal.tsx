@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { ApiError } from '../api/client.ts'
 import { ErrorView, useSay } from './error-view.tsx'
 import { useServerSaid } from './server-said.tsx'
+import type { Doing } from './use-act.ts'
 import { whenSlow } from './when-slow.ts'
 
 export interface FormModalProps<T> {
@@ -12,40 +13,42 @@ export interface FormModalProps<T> {
   /** Of the button. */
   submit: string
   initial: Partial<T>
-  busy: boolean
-  error: unknown
-  onSubmit: (values: T) => void
+  /** What is done with what was entered. */
+  act: Doing<T>
   onClose: () => void
   children: ReactNode
 }
 
 /** A form in a window; what the server says of a field stands at the field. */
 export function FormModal<T extends object>(props: FormModalProps<T>) {
-  const { open, title, submit, initial, busy, error, onSubmit, onClose, children } = props
+  const { open, title, submit, initial, act, onClose, children } = props
   const { t } = useTranslation()
   const [form] = Form.useForm<T>()
-  useFieldErrors(form, error)
+  useFieldErrors(form, act.error)
   return (
     <Modal
       open={open}
       title={title}
       okText={submit}
       cancelText={t('common.cancel')}
-      okButtonProps={{ loading: whenSlow(busy) }}
+      okButtonProps={{ loading: whenSlow(act.isPending) }}
       onOk={() => form.submit()}
-      onCancel={onClose}
+      onCancel={() => {
+        act.reset()
+        onClose()
+      }}
       destroyOnHidden
     >
       <Form<T>
         form={form}
         layout="vertical"
         initialValues={initial}
-        onFinish={onSubmit}
+        onFinish={(values) => act.mutate(values)}
         preserve={false}
         requiredMark={false}
       >
         {children}
-        {error !== null && error !== undefined && <ErrorView error={error} />}
+        {act.error && <ErrorView error={act.error} />}
       </Form>
     </Modal>
   )

@@ -1,6 +1,6 @@
 import { keepPreviousData, type QueryKey, useQuery } from '@tanstack/react-query'
 import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
-import { Button, Empty, Table, type TableProps } from 'antd'
+import { Button, Empty, Grid, Table, type TableProps } from 'antd'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { get } from '../api/client.ts'
@@ -44,6 +44,8 @@ function scrollsByKeyboard(table: { nativeElement: HTMLElement } | null): void {
 export interface ListProps<T> {
   list: ListResult<T>
   columns: NonNullable<TableProps<T>['columns']>
+  /** What can be done with a row, in the last column; undefined: nothing. */
+  actions?: ((row: T) => ReactNode) | undefined
   rowKey: (row: T) => string | number
   /** What the table is, for those who do not see it. */
   label: string
@@ -54,9 +56,10 @@ export interface ListProps<T> {
 }
 
 export function List<T extends object>(props: ListProps<T>) {
-  const { list, columns, rowKey, label, empty, filtered = false, expandable } = props
+  const { list, columns, actions, rowKey, label, empty, filtered = false, expandable } = props
   const { t } = useTranslation()
   const { data, error, isPending, isPlaceholderData, refetch } = list
+  const { md: hasRoom = false } = Grid.useBreakpoint()
   if (error && !data) return <ErrorView error={error} onRetry={() => void refetch()} />
   return (
     <>
@@ -64,7 +67,21 @@ export function List<T extends object>(props: ListProps<T>) {
       <Table<T>
         ref={scrollsByKeyboard}
         aria-label={label}
-        columns={columns}
+        columns={[
+          ...columns,
+          ...(actions
+            ? [
+                {
+                  title: <span className="sr-only">{t('common.actions')}</span>,
+                  key: 'actions',
+                  align: 'right' as const,
+                  // On a phone it would hide what the row is.
+                  ...(hasRoom ? { fixed: 'right' as const } : {}),
+                  render: (_: unknown, row: T) => actions(row),
+                },
+              ]
+            : []),
+        ]}
         dataSource={data?.items ?? []}
         rowKey={rowKey}
         loading={isPending || isPlaceholderData}

@@ -6,6 +6,15 @@ import { renew } from './renew.ts'
 
 const EVERYTHING: QueryKey[] = [[]]
 
+/** Something that is being done, as those see it who show how it goes. */
+export interface Doing<Input> {
+  isPending: boolean
+  error: Error | null
+  mutate(input: Input): void
+  /** Forgets how it went. */
+  reset(): void
+}
+
 /**
  * Something that a person does: while it runs `isPending` is true, afterwards what it concerns is
  * read again, and a failure is told with the server's sentence.

@@ -1,12 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query'
-import { Button, Card, Form, Input } from 'antd'
+import { Card, Form, Input } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { patch } from '../../api/client.ts'
-import { ErrorView } from '../../parts/error-view.tsx'
 import { useFieldErrors } from '../../parts/form-modal.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
+import { SaveButton } from '../../parts/save-button.tsx'
 import { useAct } from '../../parts/use-act.ts'
-import { whenSlow } from '../../parts/when-slow.ts'
 import { sessionQuery, useSession } from '../../session.ts'
 import { AccessKeys } from './access-keys.tsx'
 import { ApiTokens } from './api-tokens.tsx'
@@ -105,14 +104,7 @@ function PasswordForm({ name }: { name: string }) {
       >
         <Input.Password autoComplete="new-password" />
       </Form.Item>
-      {save.error && (
-        <div style={{ marginBottom: 16 }}>
-          <ErrorView error={save.error} />
-        </div>
-      )}
-      <Button type="primary" htmlType="submit" loading={whenSlow(save.isPending)}>
-        {t('account.changePassword')}
-      </Button>
+      <SaveButton save={save}>{t('account.changePassword')}</SaveButton>
     </Form>
   )
 }

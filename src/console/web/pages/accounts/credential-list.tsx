@@ -7,6 +7,7 @@ import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { FormModal } from '../../parts/form-modal.tsx'
 import { List, type ListProps, useList } from '../../parts/list.tsx'
 import { useAct } from '../../parts/use-act.ts'
+import { useConfirmed } from '../../parts/use-confirmed.ts'
 import { Time } from '../../parts/values.tsx'
 import { ExpirySelect, type Lifetime, untilAfter } from './expiry-select.tsx'
 
@@ -50,7 +51,6 @@ export function CredentialList<T extends Credential, Created extends T>(
   const { t } = useTranslation()
   const list = useList<T>({ path: base, whole: true })
   const [creating, setCreating] = useState(false)
-  const [leaving, setLeaving] = useState<T>()
   const [shown, setShown] = useState<Created>()
   const renews = [[base]]
   const create = useAct({
@@ -63,12 +63,10 @@ export function CredentialList<T extends Credential, Created extends T>(
       setShown(created)
     },
   })
-  const drop = useAct({
+  const drop = useConfirmed({
     act: ({ id }: T) => remove(`${base}/${id}`),
     done: props.removed,
     renews,
-    quiet: true,
-    onDone: () => setLeaving(undefined),
   })
   return (
     <>
@@ -100,31 +98,20 @@ export function CredentialList<T extends Credential, Created extends T>(
             key: 'expires',
             render: (_, { expiresAt }) => <Time at={expiresAt} />,
           },
-          {
-            title: <span className="sr-only">{t('common.actions')}</span>,
-            key: 'actions',
-            align: 'right',
-            fixed: 'right',
-            render: (_, credential) => (
-              <Button danger type="text" onClick={() => setLeaving(credential)}>
-                {t('account.revoke')}
-              </Button>
-            ),
-          },
         ]}
+        actions={(credential) => (
+          <Button danger type="text" onClick={() => drop.ask(credential)}>
+            {t('account.revoke')}
+          </Button>
+        )}
       />
       <FormModal<Values>
         open={creating}
         title={props.create}
         submit={t('common.create')}
         initial={{ lifetime }}
-        busy={create.isPending}
-        error={create.error}
-        onSubmit={(values) => create.mutate(values)}
-        onClose={() => {
-          create.reset()
-          setCreating(false)
-        }}
+        act={create}
+        onClose={() => setCreating(false)}
       >
         <Form.Item
           name="name"
@@ -140,19 +127,12 @@ export function CredentialList<T extends Credential, Created extends T>(
       </FormModal>
       {props.shown(shown, () => setShown(undefined))}
       <ConfirmRemoval
-        open={leaving !== undefined}
-        title={t('account.revokeTitle', { name: leaving?.name ?? '' })}
-        name={leaving?.name}
+        {...drop.asking}
+        title={t('account.revokeTitle', { name: drop.item?.name ?? '' })}
+        name={drop.item?.name}
         submit={t('account.revoke')}
-        busy={drop.isPending}
-        error={drop.error}
-        onConfirm={() => leaving && drop.mutate(leaving)}
-        onClose={() => {
-          drop.reset()
-          setLeaving(undefined)
-        }}
       >
-        {leaving && props.removal(leaving)}
+        {drop.item && props.removal(drop.item)}
       </ConfirmRemoval>
     </>
   )

@@ -26,13 +26,8 @@ export function NewPassword({ user, onClose }: { user: User | undefined; onClose
       title={t('users.newPasswordOf', { name: user?.name ?? '' })}
       submit={t('common.save')}
       initial={{ revokeApiTokens: false }}
-      busy={save.isPending}
-      error={save.error}
-      onSubmit={(values) => save.mutate(values)}
-      onClose={() => {
-        save.reset()
-        onClose()
-      }}
+      act={save}
+      onClose={onClose}
     >
       <Form.Item
         name="password"

@@ -44,13 +44,8 @@ export function NewRobot(props: {
       title={t('robots.create')}
       submit={t('common.create')}
       initial={{ role: 'developer', lifetime: 'year' }}
-      busy={create.isPending}
-      error={create.error}
-      onSubmit={(values) => create.mutate(values)}
-      onClose={() => {
-        create.reset()
-        onClose()
-      }}
+      act={create}
+      onClose={onClose}
     >
       <Form.Item
         name="name"

@@ -8,6 +8,7 @@ import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { List, useList } from '../../parts/list.tsx'
 import { SecretShown } from '../../parts/secret-shown.tsx'
 import { useAct } from '../../parts/use-act.ts'
+import { useConfirmed } from '../../parts/use-confirmed.ts'
 import { Command, Time } from '../../parts/values.tsx'
 import { AccessKeys } from './access-keys.tsx'
 import { NewRobot } from './new-robot.tsx'
@@ -23,8 +24,6 @@ export function RobotList({ base, project }: RobotListProps) {
   const { t } = useTranslation()
   const list = useList<Robot>({ path: base })
   const [creating, setCreating] = useState(false)
-  const [leaving, setLeaving] = useState<Robot>()
-  const [renewing, setRenewing] = useState<Robot>()
   const [shown, setShown] = useState<{ name: string; secret: string }>()
   const [keysOf, setKeysOf] = useState<Robot>()
   const renews = [[base]]
@@ -33,21 +32,17 @@ export function RobotList({ base, project }: RobotListProps) {
       patch(`${base}/${robot.id}`, { disabled: !robot.disabled }, robot.version),
     renews,
   })
-  const rotate = useAct({
+  const rotate = useConfirmed({
     act: (robot: Robot) => post<{ secret: string }>(`${base}/${robot.id}/rotate`, {}),
     renews,
-    quiet: true,
     onDone: ({ secret }, { name }) => {
-      setRenewing(undefined)
       setShown({ name, secret })
     },
   })
-  const drop = useAct({
+  const drop = useConfirmed({
     act: (robot: Robot) => remove(`${base}/${robot.id}`),
     done: t('robots.deleted'),
     renews,
-    quiet: true,
-    onDone: () => setLeaving(undefined),
   })
   const created = ({ name, secret }: CreatedRobot) => {
     setCreating(false)
@@ -100,22 +95,16 @@ export function RobotList({ base, project }: RobotListProps) {
               />
             ),
           },
-          {
-            title: <span className="sr-only">{t('common.actions')}</span>,
-            key: 'actions',
-            align: 'right',
-            fixed: 'right',
-            render: (_, robot) => (
-              <Space>
-                <Button onClick={() => setRenewing(robot)}>{t('robots.rotate')}</Button>
-                <Button onClick={() => setKeysOf(robot)}>{t('accessKeys.title')}</Button>
-                <Button danger type="text" onClick={() => setLeaving(robot)}>
-                  {t('common.delete')}
-                </Button>
-              </Space>
-            ),
-          },
         ]}
+        actions={(robot) => (
+          <Space>
+            <Button onClick={() => rotate.ask(robot)}>{t('robots.rotate')}</Button>
+            <Button onClick={() => setKeysOf(robot)}>{t('accessKeys.title')}</Button>
+            <Button danger type="text" onClick={() => drop.ask(robot)}>
+              {t('common.delete')}
+            </Button>
+          </Space>
+        )}
       />
       <NewRobot
         open={creating}
@@ -144,33 +133,15 @@ export function RobotList({ base, project }: RobotListProps) {
         )}
       </Drawer>
       <ConfirmRemoval
-        open={renewing !== undefined}
+        {...rotate.asking}
         title={t('robots.rotateTitle')}
-        name={renewing?.name}
+        name={rotate.item?.name}
         submit={t('robots.rotate')}
-        busy={rotate.isPending}
-        error={rotate.error}
-        onConfirm={() => renewing && rotate.mutate(renewing)}
-        onClose={() => {
-          rotate.reset()
-          setRenewing(undefined)
-        }}
       >
-        {t('robots.rotateText', { name: renewing?.name ?? '' })}
+        {t('robots.rotateText', { name: rotate.item?.name ?? '' })}
       </ConfirmRemoval>
-      <ConfirmRemoval
-        open={leaving !== undefined}
-        title={t('robots.deleteTitle')}
-        name={leaving?.name}
-        busy={drop.isPending}
-        error={drop.error}
-        onConfirm={() => leaving && drop.mutate(leaving)}
-        onClose={() => {
-          drop.reset()
-          setLeaving(undefined)
-        }}
-      >
-        {t('robots.deleteText', { name: leaving?.name ?? '' })}
+      <ConfirmRemoval {...drop.asking} title={t('robots.deleteTitle')} name={drop.item?.name}>
+        {t('robots.deleteText', { name: drop.item?.name ?? '' })}
       </ConfirmRemoval>
     </>
   )

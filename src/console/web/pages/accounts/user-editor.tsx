@@ -42,13 +42,8 @@ export function UserEditor(props: { open: boolean; user: User | undefined; onClo
         admin: user?.admin ?? false,
         ...(user ? { disabled: user.disabled } : {}),
       }}
-      busy={save.isPending}
-      error={save.error}
-      onSubmit={(values) => save.mutate(values)}
-      onClose={() => {
-        save.reset()
-        onClose()
-      }}
+      act={save}
+      onClose={onClose}
     >
       {!user && (
         <>

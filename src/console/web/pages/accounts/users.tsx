@@ -9,12 +9,12 @@ import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { List, useFilters, useList } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { SearchBox } from '../../parts/search-box.tsx'
-import { useAct } from '../../parts/use-act.ts'
+import { useConfirmed } from '../../parts/use-confirmed.ts'
 import { Time } from '../../parts/values.tsx'
 import { NewPassword } from './new-password.tsx'
 import { UserEditor } from './user-editor.tsx'
 
-type Window = { kind: 'edit' | 'password' | 'remove'; user: User } | { kind: 'create' } | undefined
+type Window = { kind: 'edit' | 'password'; user: User } | { kind: 'create' } | undefined
 
 export function UsersPage() {
   const { t } = useTranslation()
@@ -23,13 +23,10 @@ export function UsersPage() {
   const list = useList<User>({ path: '/users', query: { nameHas: name } })
   const [open, setOpen] = useState<Window>()
   const close = () => setOpen(undefined)
-  const chosen = open && 'user' in open ? open.user : undefined
-  const drop = useAct({
+  const drop = useConfirmed({
     act: (user: User) => remove(path`/users/${user.name}`, user.version),
     done: t('users.deleted'),
     renews: [['/users']],
-    quiet: true,
-    onDone: close,
   })
   return (
     <div className="page">
@@ -80,44 +77,27 @@ export function UsersPage() {
             responsive: ['md'],
             render: (_, user) => <Time at={user.createdAt} />,
           },
-          {
-            title: <span className="sr-only">{t('common.actions')}</span>,
-            key: 'actions',
-            align: 'right',
-            fixed: 'right',
-            render: (_, user) => (
-              <Space wrap>
-                <Button onClick={() => setOpen({ kind: 'edit', user })}>{t('common.edit')}</Button>
-                <Button onClick={() => setOpen({ kind: 'password', user })}>
-                  {t('users.newPassword')}
-                </Button>
-                <Button danger type="text" onClick={() => setOpen({ kind: 'remove', user })}>
-                  {t('common.delete')}
-                </Button>
-              </Space>
-            ),
-          },
         ]}
+        actions={(user) => (
+          <Space wrap>
+            <Button onClick={() => setOpen({ kind: 'edit', user })}>{t('common.edit')}</Button>
+            <Button onClick={() => setOpen({ kind: 'password', user })}>
+              {t('users.newPassword')}
+            </Button>
+            <Button danger type="text" onClick={() => drop.ask(user)}>
+              {t('common.delete')}
+            </Button>
+          </Space>
+        )}
       />
       <UserEditor
         open={open?.kind === 'create' || open?.kind === 'edit'}
         user={open?.kind === 'edit' ? open.user : undefined}
         onClose={close}
       />
-      <NewPassword user={open?.kind === 'password' ? chosen : undefined} onClose={close} />
-      <ConfirmRemoval
-        open={open?.kind === 'remove'}
-        title={t('users.deleteTitle')}
-        name={chosen?.name}
-        busy={drop.isPending}
-        error={drop.error}
-        onConfirm={() => chosen && drop.mutate(chosen)}
-        onClose={() => {
-          drop.reset()
-          close()
-        }}
-      >
-        {t('users.deleteText', { name: chosen?.name ?? '' })}
+      <NewPassword user={open?.kind === 'password' ? open.user : undefined} onClose={close} />
+      <ConfirmRemoval {...drop.asking} title={t('users.deleteTitle')} name={drop.item?.name}>
+        {t('users.deleteText', { name: drop.item?.name ?? '' })}
       </ConfirmRemoval>
     </div>
   )

@@ -1,9 +1,9 @@
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { Button, Card, Skeleton, Space, Tabs, Tag } from 'antd'
+import { Button, Card, Space, Tabs, Tag } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Artifact } from '../../api/types.ts'
-import { ErrorView } from '../../parts/error-view.tsx'
+import { NotReadYet } from '../../parts/not-read-yet.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { CopyButton } from '../../parts/values.tsx'
 import { useSession } from '../../session.ts'
@@ -27,17 +27,11 @@ const ROUTE = '/shell/projects/$project/repositories/$repository/artifacts/$dige
 export function ArtifactPage() {
   const { project, repository, digest } = useParams({ from: ROUTE })
   const address = { project, repository }
-  const { data: artifact, error, refetch } = useArtifact(address, digest)
-  if (error && !artifact) {
-    return (
-      <div className="page">
-        <ErrorView error={error} onRetry={() => void refetch()} />
-      </div>
-    )
-  }
+  const read = useArtifact(address, digest)
+  if (!read.data) return <NotReadYet {...read} />
   return (
     <div className="page">
-      {artifact ? <Details address={address} artifact={artifact} /> : <Skeleton active />}
+      <Details address={address} artifact={read.data} />
     </div>
   )
 }

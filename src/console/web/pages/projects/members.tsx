@@ -9,6 +9,7 @@ import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { FormModal } from '../../parts/form-modal.tsx'
 import { List, useList } from '../../parts/list.tsx'
 import { useAct } from '../../parts/use-act.ts'
+import { useConfirmed } from '../../parts/use-confirmed.ts'
 import { Time } from '../../parts/values.tsx'
 import { useHasRole } from './use-project.ts'
 
@@ -25,7 +26,6 @@ export function MembersPage() {
   const mayManage = useHasRole(project, 'admin')
   const list = useList<Member>({ path: path`/projects/${project}/members` })
   const [adding, setAdding] = useState(false)
-  const [leaving, setLeaving] = useState<Member>()
   const renews = [[path`/projects/${project}/members`], ['/projects', project]]
 
   const set = useAct({
@@ -35,12 +35,10 @@ export function MembersPage() {
     onDone: () => setAdding(false),
     quiet: adding,
   })
-  const drop = useAct({
+  const drop = useConfirmed({
     act: ({ name }: Member) => remove(path`/projects/${project}/members/${name}`),
     done: t('members.removed'),
     renews,
-    onDone: () => setLeaving(undefined),
-    quiet: true,
   })
   const roles = ROLES.map((role) => ({ value: role, label: t(`roles.${role}`) }))
 
@@ -91,35 +89,24 @@ export function MembersPage() {
             responsive: ['md'],
             render: (_, member) => <Time at={member.createdAt} />,
           },
-          ...(mayManage
-            ? [
-                {
-                  title: <span className="sr-only">{t('common.actions')}</span>,
-                  key: 'actions',
-                  align: 'right' as const,
-                  fixed: 'right' as const,
-                  render: (_: unknown, member: Member) => (
-                    <Button danger type="text" onClick={() => setLeaving(member)}>
-                      {t('members.remove')}
-                    </Button>
-                  ),
-                },
-              ]
-            : []),
         ]}
+        actions={
+          mayManage
+            ? (member) => (
+                <Button danger type="text" onClick={() => drop.ask(member)}>
+                  {t('members.remove')}
+                </Button>
+              )
+            : undefined
+        }
       />
       <FormModal<Values>
         open={adding}
         title={t('members.add')}
         submit={t('members.add')}
         initial={{ role: 'developer' }}
-        busy={set.isPending}
-        error={set.error}
-        onSubmit={(values) => set.mutate(values)}
-        onClose={() => {
-          set.reset()
-          setAdding(false)
-        }}
+        act={set}
+        onClose={() => setAdding(false)}
       >
         <Form.Item
           name="name"
@@ -139,19 +126,12 @@ export function MembersPage() {
         </Form.Item>
       </FormModal>
       <ConfirmRemoval
-        open={leaving !== undefined}
-        title={t('members.removeTitle', { name: leaving?.name ?? '' })}
-        name={leaving?.name}
+        {...drop.asking}
+        title={t('members.removeTitle', { name: drop.item?.name ?? '' })}
+        name={drop.item?.name}
         submit={t('members.remove')}
-        busy={drop.isPending}
-        error={drop.error}
-        onConfirm={() => leaving && drop.mutate(leaving)}
-        onClose={() => {
-          drop.reset()
-          setLeaving(undefined)
-        }}
       >
-        {t('members.removeText', { name: leaving?.name ?? '', project })}
+        {t('members.removeText', { name: drop.item?.name ?? '', project })}
       </ConfirmRemoval>
     </>
   )

@@ -37,13 +37,8 @@ export function NewProject(props: {
       title={t('projects.create')}
       submit={t('common.create')}
       initial={{ public: false }}
-      busy={create.isPending}
-      error={create.error}
-      onSubmit={(values) => create.mutate(values)}
-      onClose={() => {
-        create.reset()
-        onClose()
-      }}
+      act={create}
+      onClose={onClose}
     >
       <Form.Item
         name="name"

@@ -1,7 +1,7 @@
 import { Link, Outlet, useLocation, useNavigate, useParams } from '@tanstack/react-router'
-import { Skeleton, Tabs, Tag } from 'antd'
+import { Tabs, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
-import { ErrorView } from '../../parts/error-view.tsx'
+import { NotReadYet } from '../../parts/not-read-yet.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { QuotaUse } from './quota-use.tsx'
 import { useHasRole, useProject } from './use-project.ts'
@@ -16,20 +16,7 @@ export function ProjectPage() {
   const { pathname } = useLocation()
   const navigate = useNavigate()
 
-  if (error && !project) {
-    return (
-      <div className="page">
-        <ErrorView error={error} onRetry={() => void refetch()} />
-      </div>
-    )
-  }
-  if (!project) {
-    return (
-      <div className="page">
-        <Skeleton active />
-      </div>
-    )
-  }
+  if (!project) return <NotReadYet error={error} refetch={refetch} />
   const tabs = [
     { key: '', label: t('projects.repositories') },
     { key: 'usage', label: t('usage.title') },

@@ -5,10 +5,9 @@ import { useTranslation } from 'react-i18next'
 import { patch, path, remove } from '../../api/client.ts'
 import type { Project } from '../../api/types.ts'
 import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
-import { ErrorView } from '../../parts/error-view.tsx'
+import { SaveButton } from '../../parts/save-button.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { useFilledForm } from '../../parts/use-filled-form.ts'
-import { whenSlow } from '../../parts/when-slow.ts'
 import { useSession } from '../../session.ts'
 import { QuotaInput } from './quota-input.tsx'
 import { useProject } from './use-project.ts'
@@ -79,14 +78,7 @@ function Settings({ project: given }: { project: Project }) {
               <QuotaInput />
             </Form.Item>
           )}
-          {save.error && (
-            <div style={{ marginBottom: 16 }}>
-              <ErrorView error={save.error} />
-            </div>
-          )}
-          <Button type="primary" htmlType="submit" loading={whenSlow(save.isPending)}>
-            {t('common.save')}
-          </Button>
+          <SaveButton save={save}>{t('common.save')}</SaveButton>
         </Form>
       </Card>
       <Card title={t('projects.deleteTitle')} style={{ maxWidth: 640, marginTop: 16 }}>

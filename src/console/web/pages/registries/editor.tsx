@@ -1,11 +1,12 @@
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
-import { Button, Card, Collapse, Form, Input, Radio, Select, Skeleton, Space, Switch } from 'antd'
+import { Button, Card, Collapse, Form, Input, Radio, Select, Space, Switch } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { patch, path, post } from '../../api/client.ts'
 import type { ConnectionReport, Provider, Registry } from '../../api/hub.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
 import { useFieldErrors } from '../../parts/form-modal.tsx'
+import { NotReadYet } from '../../parts/not-read-yet.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { whenSlow } from '../../parts/when-slow.ts'
@@ -23,13 +24,8 @@ export function NewRegistryPage() {
 
 export function EditRegistryPage() {
   const { registry: id } = useParams({ from: '/shell/signed-in/registries/$registry/edit' })
-  const { data, error, refetch } = useRegistry(id)
-  if (data) return <Editor registry={data} />
-  return (
-    <div className="page">
-      {error ? <ErrorView error={error} onRetry={() => void refetch()} /> : <Skeleton active />}
-    </div>
-  )
+  const read = useRegistry(id)
+  return read.data ? <Editor registry={read.data} /> : <NotReadYet {...read} />
 }
 
 function Editor({ registry: given }: { registry: Registry | undefined }) {

@@ -97,19 +97,10 @@ export function RegistriesPage() {
             key: 'scope',
             render: (_, row) => row.projects?.join(', ') ?? t('hub.allProjects'),
           },
-          ...(isAdmin
-            ? [
-                {
-                  title: <span className="sr-only">{t('common.actions')}</span>,
-                  key: 'actions',
-                  align: 'right' as const,
-                  render: (_: unknown, row: Registry) => (
-                    <Actions registry={row} onRemove={() => setLeaving(row)} />
-                  ),
-                },
-              ]
-            : []),
         ]}
+        actions={
+          isAdmin ? (row) => <Actions registry={row} onRemove={() => setLeaving(row)} /> : undefined
+        }
       />
       <RemoveRegistry registry={leaving} onClose={() => setLeaving(undefined)} />
     </div>

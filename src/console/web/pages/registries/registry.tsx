@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { ApiError, get, path } from '../../api/client.ts'
 import type { ConnectionReport, Registry } from '../../api/hub.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
+import { NotReadYet } from '../../parts/not-read-yet.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { ServerSaid } from '../../parts/server-said.tsx'
 import { Time } from '../../parts/values.tsx'
@@ -26,16 +27,11 @@ const ROUTE = '/shell/signed-in/registries/$registry'
 
 export function RegistryPage() {
   const { registry: id } = useParams({ from: ROUTE })
-  const { data, error, refetch } = useRegistry(id)
+  const read = useRegistry(id)
+  if (!read.data) return <NotReadYet {...read} />
   return (
     <div className="page">
-      {data ? (
-        <Details registry={data} />
-      ) : error ? (
-        <ErrorView error={error} onRetry={() => void refetch()} />
-      ) : (
-        <Skeleton active />
-      )}
+      <Details registry={read.data} />
     </div>
   )
 }

@@ -1,12 +1,11 @@
-import { Button, Form, Input, Select } from 'antd'
+import { Form, Input, Select } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { patch, path } from '../../api/client.ts'
 import type { Registry } from '../../api/hub.ts'
-import { ErrorView } from '../../parts/error-view.tsx'
 import { useFieldErrors } from '../../parts/form-modal.tsx'
+import { SaveButton } from '../../parts/save-button.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { useFilledForm } from '../../parts/use-filled-form.ts'
-import { whenSlow } from '../../parts/when-slow.ts'
 
 const NEVER = 'never'
 const OTHER = 'other'
@@ -89,16 +88,7 @@ export function SyncSchedule(props: { registry: Registry; mayChange: boolean }) 
           <Select showSearch options={timeZones(registry.syncTimeZone)} />
         </Form.Item>
       )}
-      {save.error && (
-        <div style={{ marginBottom: 16 }}>
-          <ErrorView error={save.error} />
-        </div>
-      )}
-      {mayChange && (
-        <Button htmlType="submit" loading={whenSlow(save.isPending)}>
-          {t('common.save')}
-        </Button>
-      )}
+      {mayChange && <SaveButton save={save}>{t('common.save')}</SaveButton>}
     </Form>
   )
 }

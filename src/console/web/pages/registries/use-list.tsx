@@ -1,14 +1,13 @@
 import { Link } from '@tanstack/react-router'
 import { Button, Tag } from 'antd'
 import type { TFunction } from 'i18next'
-import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { path, remove } from '../../api/client.ts'
 import type { RegistryUse } from '../../api/hub.ts'
 import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
 import { List, useList } from '../../parts/list.tsx'
 import { ServerSaid } from '../../parts/server-said.tsx'
-import { useAct } from '../../parts/use-act.ts'
+import { useConfirmed } from '../../parts/use-confirmed.ts'
 import { Time } from '../../parts/values.tsx'
 
 /** Who uses a registry, and who still has the keys of before their last change. */
@@ -16,13 +15,10 @@ export function UseList({ id }: { id: string }) {
   const { t } = useTranslation()
   const address = path`/registries/${id}/uses`
   const list = useList<RegistryUse>({ path: address, whole: true })
-  const [leaving, setLeaving] = useState<RegistryUse>()
-  const forget = useAct({
+  const forget = useConfirmed({
     act: (use: RegistryUse) => remove(`${address}${path`/${use.id}`}`),
     done: t('hub.uses.forgotten'),
     renews: [[address], ['/registries', id]],
-    quiet: true,
-    onDone: () => setLeaving(undefined),
   })
   return (
     <>
@@ -48,34 +44,23 @@ export function UseList({ id }: { id: string }) {
                 <Tag color="green">{t('hub.uses.current')}</Tag>
               ),
           },
-          {
-            title: <span className="sr-only">{t('common.actions')}</span>,
-            key: 'actions',
-            align: 'right',
-            // What is under way is ended where it is shown.
-            render: (_, use) =>
-              use.kind === 'consumer' && (
-                <Button type="text" danger onClick={() => setLeaving(use)}>
-                  {t('hub.uses.forget')}
-                </Button>
-              ),
-          },
         ]}
+        // What is under way is ended where it is shown.
+        actions={(use) =>
+          use.kind === 'consumer' && (
+            <Button type="text" danger onClick={() => forget.ask(use)}>
+              {t('hub.uses.forget')}
+            </Button>
+          )
+        }
       />
       <ConfirmRemoval
-        open={leaving !== undefined}
+        {...forget.asking}
         title={t('hub.uses.forgetTitle')}
         submit={t('hub.uses.forget')}
-        busy={forget.isPending}
-        error={forget.error}
-        onConfirm={() => leaving && forget.mutate(leaving)}
-        onClose={() => {
-          forget.reset()
-          setLeaving(undefined)
-        }}
       >
         {t('hub.uses.forgetText', {
-          what: leaving ? [leaving.project, ...partsOf(t, leaving)].join(' · ') : '',
+          what: forget.item ? [forget.item.project, ...partsOf(t, forget.item)].join(' · ') : '',
         })}
       </ConfirmRemoval>
     </>

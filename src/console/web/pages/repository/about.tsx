@@ -4,11 +4,10 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { patch } from '../../api/client.ts'
 import type { Repository } from '../../api/types.ts'
-import { ErrorView } from '../../parts/error-view.tsx'
 import { Markdown } from '../../parts/markdown.tsx'
+import { SaveButton } from '../../parts/save-button.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { useFilledForm } from '../../parts/use-filled-form.ts'
-import { whenSlow } from '../../parts/when-slow.ts'
 import { useHasRole } from '../projects/use-project.ts'
 import { repositoryPath, useRepository } from './use-repository.ts'
 
@@ -76,14 +75,7 @@ function Editor({ repository: given, onClose }: { repository: Repository; onClos
         >
           <Input.TextArea rows={8} />
         </Form.Item>
-        {save.error && (
-          <div style={{ marginBottom: 16 }}>
-            <ErrorView error={save.error} />
-          </div>
-        )}
-        <Button type="primary" htmlType="submit" loading={whenSlow(save.isPending)}>
-          {t('common.save')}
-        </Button>{' '}
+        <SaveButton save={save}>{t('common.save')}</SaveButton>{' '}
         <Button onClick={onClose}>{t('common.cancel')}</Button>
       </Form>
     </Card>

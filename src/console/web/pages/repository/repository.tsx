@@ -1,11 +1,11 @@
 import { Link, Outlet, useLocation, useNavigate, useParams } from '@tanstack/react-router'
-import { Button, Skeleton, Tabs } from 'antd'
+import { Button, Tabs } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { remove } from '../../api/client.ts'
 import { useFormat } from '../../format.ts'
 import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
-import { ErrorView } from '../../parts/error-view.tsx'
+import { NotReadYet } from '../../parts/not-read-yet.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { Size } from '../../parts/values.tsx'
@@ -33,20 +33,7 @@ export function RepositoryPage() {
     onDone: () => void navigate({ to: '/projects/$project', params: address }),
   })
 
-  if (error && !repository) {
-    return (
-      <div className="page">
-        <ErrorView error={error} onRetry={() => void refetch()} />
-      </div>
-    )
-  }
-  if (!repository) {
-    return (
-      <div className="page">
-        <Skeleton active />
-      </div>
-    )
-  }
+  if (!repository) return <NotReadYet error={error} refetch={refetch} />
   const full = `${address.project}/${address.repository}`
   const tabs = [
     { key: '', label: t('repositories.tags') },

@@ -113,14 +113,8 @@ export function TagsPage() {
             responsive: ['md'],
             render: (_, tag) => <Time at={tag.pulledAt} />,
           },
-          {
-            title: <span className="sr-only">{t('common.actions')}</span>,
-            key: 'actions',
-            align: 'right',
-            fixed: 'right',
-            render: (_, tag) => <TagActions address={address} tag={tag} />,
-          },
         ]}
+        actions={(tag) => <TagActions address={address} tag={tag} />}
       />
     </>
   )

@@ -35,13 +35,8 @@ export function NewRunner(props: {
       title={t('runners.create')}
       submit={t('common.create')}
       initial={{}}
-      busy={create.isPending}
-      error={create.error}
-      onSubmit={(values) => create.mutate(values)}
-      onClose={() => {
-        create.reset()
-        onClose()
-      }}
+      act={create}
+      onClose={onClose}
     >
       <Form.Item
         name="id"

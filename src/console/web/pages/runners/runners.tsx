@@ -94,14 +94,8 @@ export function RunnersPage() {
             responsive: ['md'],
             render: (_, { version }) => version || '–',
           },
-          {
-            title: <span className="sr-only">{t('common.actions')}</span>,
-            key: 'actions',
-            align: 'right',
-            fixed: 'right',
-            render: (_, runner) => <RunnerActions runner={runner} onInvited={setShown} />,
-          },
         ]}
+        actions={(runner) => <RunnerActions runner={runner} onInvited={setShown} />}
       />
       <NewRunner
         open={creating}

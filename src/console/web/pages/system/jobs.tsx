@@ -98,14 +98,8 @@ export function JobsPage() {
             render: (_, job) => <Time at={job.createdAt} />,
           },
           { title: t('jobs.took'), key: 'took', render: (_, job) => <Took job={job} /> },
-          {
-            title: <span className="sr-only">{t('common.actions')}</span>,
-            key: 'actions',
-            align: 'right',
-            fixed: 'right',
-            render: (_, job) => <JobActions job={job} />,
-          },
         ]}
+        actions={(job) => <JobActions job={job} />}
       />
     </div>
   )

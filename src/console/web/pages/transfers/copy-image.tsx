@@ -56,13 +56,8 @@ export function CopyImage(props: CopyImageProps) {
         referrers: true,
         overwrite: true,
       }}
-      busy={copy.isPending}
-      error={copy.error}
-      onSubmit={(values) => copy.mutate(values)}
-      onClose={() => {
-        copy.reset()
-        onClose()
-      }}
+      act={copy}
+      onClose={onClose}
     >
       <Fields source={source} registries={registries} />
     </FormModal>

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
-import { Alert, Card, Skeleton, Space } from 'antd'
+import { Alert, Card, Space } from 'antd'
 import { Fragment, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError, get, path } from '../../api/client.ts'
@@ -9,6 +9,7 @@ import { useFormat } from '../../format.ts'
 import { useLivePace } from '../../live/live.ts'
 import { ONE_TRANSFER } from '../../live/patcher.ts'
 import { ErrorView } from '../../parts/error-view.tsx'
+import { NotReadYet } from '../../parts/not-read-yet.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { ServerSaid } from '../../parts/server-said.tsx'
 import { DigestText, Size, Time } from '../../parts/values.tsx'
@@ -22,20 +23,15 @@ const ASK_MS = 1_000
 export function TransferPage() {
   const { transfer: id } = useParams({ from: '/shell/signed-in/transfers/$transfer' })
   const every = useLivePace(ASK_MS)
-  const { data, error, refetch } = useQuery({
+  const read = useQuery({
     queryKey: [ONE_TRANSFER, Number(id)],
     queryFn: ({ signal }) => get<Transfer>(path`/transfers/${id}`, {}, signal),
     refetchInterval: ({ state }) => (state.data && isOpen(state.data) ? (every ?? false) : false),
   })
+  if (!read.data) return <NotReadYet {...read} />
   return (
     <div className="page">
-      {data ? (
-        <Details transfer={data} />
-      ) : error ? (
-        <ErrorView error={error} onRetry={() => void refetch()} />
-      ) : (
-        <Skeleton active />
-      )}
+      <Details transfer={read.data} />
     </div>
   )
 }

@@ -90,13 +90,8 @@ export function TransfersPage() {
               </>
             ),
           },
-          {
-            title: <span className="sr-only">{t('common.actions')}</span>,
-            key: 'actions',
-            align: 'right',
-            render: (_, row) => <TransferActions transfer={row} />,
-          },
         ]}
+        actions={(row) => <TransferActions transfer={row} />}
       />
     </div>
   )
