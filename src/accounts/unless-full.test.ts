@@ -35,7 +35,7 @@ onEachEngine('on a full disk', (create) => {
       const found = await accessKeys.find(key.accessKey)
       if (!found) throw new Error('the access key is not known')
       await accessKeys.used(found)
-      expect((await refreshTokens.use(refresh, SERVICE)).name).toBe('alice')
+      expect((await refreshTokens.use(refresh ?? '', SERVICE)).name).toBe('alice')
       expect((await sessions.use(session.token))?.principal.name).toBe('alice')
     } finally {
       await accounts.remove()

@@ -1,46 +1,40 @@
 import { expect, test } from 'bun:test'
-import { isAppError } from '../lib/errors.ts'
+import { failureOf } from '../lib/test-failure.ts'
 import { createRoom } from './room.ts'
 
 const MIB = 1024 * 1024
 
-function setUp() {
-  const disk = { free: 1000 * MIB, looks: 0, now: 0 }
-  const room = async () => {
-    disk.looks++
-    return disk.free
-  }
-  const { demand } = createRoom({ store: { room }, clock: () => disk.now })
-  const isTaken = (bytes: number) =>
-    demand(bytes).then(
-      () => true,
-      (error: unknown) => {
-        if (isAppError(error, 'storage_full')) return false
-        throw error
-      },
-    )
-  return { disk, isTaken }
+/** Disks whose room tests change, and a time that only they move. */
+function setUp(blobs: number, database: number) {
+  const free = { blobs, database }
+  const time = { now: 1_000 }
+  const room = createRoom({
+    store: { room: async () => free.blobs },
+    db: { room: async () => free.database },
+    clock: () => time.now,
+  })
+  return { room, free, time }
 }
 
-test('what is kept free cannot be filled', async () => {
-  const { isTaken } = setUp()
-  expect(await isTaken(936 * MIB)).toBe(true)
-  expect(await isTaken(936 * MIB + 1)).toBe(false)
+test('what would leave less than the reserve is refused, and taken again at once', async () => {
+  const { room, free } = setUp(100 * MIB, 100 * MIB)
+  await room.demand(36 * MIB)
+  expect(await failureOf(room.demand(36 * MIB + 1))).toMatchObject({
+    code: 'storage_full',
+    message: expect.stringContaining('the disk of the registry is nearly full: 100 MiB are left'),
+  })
+  free.blobs = 200 * MIB
+  await room.demand(36 * MIB + 1)
 })
 
-test('the disk is looked at once a second while there is enough', async () => {
-  const { disk, isTaken } = setUp()
-  for (let i = 0; i < 5; i++) expect(await isTaken(MIB)).toBe(true)
-  expect(disk.looks).toBe(1)
-  disk.now += 1_000
-  expect(await isTaken(MIB)).toBe(true)
-  expect(disk.looks).toBe(2)
-})
-
-test('nobody is refused for a disk that was full a moment ago', async () => {
-  const { disk, isTaken } = setUp()
-  disk.free = MIB
-  expect(await isTaken(0)).toBe(false)
-  disk.free = 1000 * MIB
-  expect(await isTaken(0)).toBe(true)
+test('with a bucket the disk of the database is watched', async () => {
+  const { room, free, time } = setUp(Number.POSITIVE_INFINITY, 65 * MIB)
+  // What goes to the bucket takes nothing of it.
+  await room.demand(10_000 * MIB)
+  free.database = 63 * MIB
+  time.now += 1_001
+  expect(await failureOf(room.demand(0))).toMatchObject({
+    code: 'storage_full',
+    message: expect.stringContaining('the disk of the database is nearly full: 63 MiB are left'),
+  })
 })

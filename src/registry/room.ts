@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { formatBytes } from '../lib/format.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
+import type { Db } from '../store/db/database.ts'
 
 /** Left free for the database, so that deleting and reading go on when pushing has to stop. */
 const RESERVE_BYTES = 64 * 1024 * 1024
@@ -16,29 +17,50 @@ export interface Room {
   demand(bytes: number): Promise<void>
 }
 
+interface Disk {
+  /** Whose it is, for whoever reads that it is full. */
+  of: string
+  room(): Promise<number>
+  /** What is pushed is written there. */
+  takesBlobs: boolean
+}
+
+/** Watches the disk of the blobs and, where that is another one or a bucket, of the database. */
 export function createRoom({
   store,
+  db,
   clock,
 }: {
   store: Pick<BlobStore, 'room'>
+  db: Pick<Db, 'room'>
   clock: Clock
 }): Room {
-  let known = { free: 0, until: 0 }
+  const disks: Disk[] = [
+    { of: 'the registry', room: () => store.room(), takesBlobs: true },
+    { of: 'the database', room: () => db.room(), takesBlobs: false },
+  ]
+  let known = { free: disks.map(() => 0), until: 0 }
   const look = async () => {
-    known = { free: await store.room(), until: clock() + REMEMBER_MS }
+    const free = await Promise.all(disks.map(({ room }) => room()))
+    known = { free, until: clock() + REMEMBER_MS }
   }
-  const isEnough = (bytes: number) => known.free - bytes >= RESERVE_BYTES
+  const lacking = (bytes: number) =>
+    disks.findIndex(({ takesBlobs }, i) => {
+      return (known.free[i] ?? 0) - (takesBlobs ? bytes : 0) < RESERVE_BYTES
+    })
   return {
     async demand(bytes) {
       const isRemembered = known.until > clock()
       if (!isRemembered) await look()
-      if (isEnough(bytes)) return
+      if (lacking(bytes) < 0) return
       // Every process remembers for itself. Nobody is refused for what another one knows to be over.
       if (isRemembered) await look()
-      if (isEnough(bytes)) return
+      const full = lacking(bytes)
+      const disk = disks[full]
+      if (!disk) return
       throw new AppError(
         'storage_full',
-        `the disk of the registry is nearly full: ${formatBytes(known.free)} are left, and ` +
+        `the disk of ${disk.of} is nearly full: ${formatBytes(known.free[full] ?? 0)} are left, and ` +
           `${formatBytes(RESERVE_BYTES)} are kept free; nothing can be pushed until an ` +
           'administrator of the system makes room',
         { retryAfter: 60 },

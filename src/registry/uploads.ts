@@ -100,7 +100,7 @@ export function createUploads(deps: {
   const sessions = createUploadSessions({ db, clock, writer: writerName })
   const hashes = createHashCache()
   const writerDeps = { store, sessions, hashes }
-  const room = createRoom({ store, clock })
+  const room = createRoom({ store, db, clock })
   const sweep = createUploadSweep({ db, clock, sessions, removeLeftover })
   const openUploads = createOpenUploads({ db, clock, limit: deps.openPerAccount })
 

@@ -38,6 +38,8 @@ export interface Db {
    * again when the engine reports a serialisation failure: it must touch nothing but `tx`.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /** Bytes that its disk can still take, roughly; Infinity where that is a server's concern. */
+  room(): Promise<number>
   /**
    * Sees that the database can be used at all.
    * @throws AppError unavailable, with a sentence for whoever wrote the settings

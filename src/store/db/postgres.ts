@@ -98,6 +98,9 @@ export function openPostgres(options: PostgresOptions): Db {
         }
       }
     },
+    async room() {
+      return Number.POSITIVE_INFINITY
+    },
     async prove() {
       let found: ServerFacts | undefined
       let hasSessions: boolean

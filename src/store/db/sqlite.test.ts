@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
@@ -44,6 +44,15 @@ async function together(db: SqliteDb, works: ((tx: Tx) => Promise<unknown>)[]) {
     result.status === 'fulfilled' ? 'kept' : String(result.reason?.code ?? result.reason?.message),
   )
 }
+
+test('tells the room of the disk that holds it', async () => {
+  const db = await open()
+  const { bavail, bsize, blocks } = statfsSync(folder)
+  const room = await db.room()
+  // Others write and remove meanwhile, but not half of the disk.
+  expect(Math.abs(room - bavail * bsize)).toBeLessThan((blocks * bsize) / 2)
+  expect(room).toBeGreaterThan(0)
+})
 
 describe('group commit', () => {
   test('a transaction that throws or breaks a constraint takes only its own work with it', async () => {

@@ -1,4 +1,6 @@
 import { Database as BunDatabase } from 'bun:sqlite'
+import { statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import { AppError } from '../../lib/errors.ts'
 import { createCheckpoints } from './checkpoint.ts'
@@ -115,6 +117,10 @@ export function openSqlite(options: SqliteOptions): SqliteDb {
       })
     },
     checkpoint,
+    async room() {
+      const { bavail, bsize } = await statfs(dirname(file))
+      return bavail * bsize
+    },
     // Opening it has shown that.
     async prove() {},
     close() {
