@@ -85,6 +85,15 @@ const createClient = async (name: string): Promise<Client> => {
   }
 }
 
+/** A test of this name is skipped for what is missing, and is in the list of ENTREPOT_NOT_TESTED. */
+export const leaveOut = (name: string, missing: readonly string[]): void => {
+  const sentence = `${name}: not tested, missing ${missing.join(', ')}`
+  test.skip(sentence, () => {})
+  const list = process.env.ENTREPOT_NOT_TESTED
+  if (list) appendFileSync(list, `${sentence}\n`)
+  else console.warn(sentence)
+}
+
 /**
  * A group of tests against one server with a real client. Where a program is missing the group is
  * skipped under a name that says so, and written to the file of ENTREPOT_NOT_TESTED, from which
@@ -97,11 +106,7 @@ export const describeClient = (
 ): void => {
   const missing = [...programs, ...inputNeeds].filter((program) => !findProgram(program))
   if (missing.length > 0) {
-    const sentence = `${name}: not tested, missing ${missing.join(', ')}`
-    test.skip(sentence, () => {})
-    const list = process.env.ENTREPOT_NOT_TESTED
-    if (list) appendFileSync(list, `${sentence}\n`)
-    else console.warn(sentence)
+    leaveOut(name, missing)
     return
   }
   describe(name, () => {

@@ -1,27 +1,24 @@
 import { expect, test } from 'bun:test'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { anyDockerEngine } from '../docker-engine.ts'
 import { writeLayout } from '../oci-layout.ts'
 import { clientTimeout, describeClient } from './client.ts'
 
-/** The command line alone can do nothing: login, push and pull are the engine's work. */
-const hasEngine = (): boolean => {
-  if (!Bun.which('docker')) return false
-  const info = Bun.spawnSync(['docker', 'info', '--format', '{{.ServerVersion}}'], {
-    stdout: 'pipe',
-    stderr: 'ignore',
-    timeout: 20_000,
-  })
-  return info.exitCode === 0 && info.stdout.toString().trim() !== ''
-}
+// The command line alone can do nothing: login, push and pull are the engine's work.
+const engine = await anyDockerEngine()
+const needs = typeof engine === 'string' ? [engine] : []
+const env = typeof engine === 'string' ? {} : engine
 
-describeClient('docker', hasEngine() ? ['docker'] : ['docker with a running engine'], (client) => {
+describeClient('docker', ['docker', ...needs], (client) => {
   test(
     'logs in, pushes and pulls',
     async () => {
-      const { run, folder, user, server, repository, registry } = client()
+      const { run: runClient, folder, user, server, repository, registry } = client()
+      const run = (command: readonly string[], input?: string) =>
+        runClient(command, { env, ...(input === undefined ? {} : { input }) })
       const login = ['docker', 'login', '-u', user.username, '--password-stdin', server.host]
-      expect(await run(login, { input: user.password })).toContain('Login Succeeded')
+      expect(await run(login, user.password)).toContain('Login Succeeded')
       const config = await readFile(join(folder, 'docker/config.json'), 'utf8')
       expect(JSON.parse(config)).toHaveProperty(['auths', server.host])
 
