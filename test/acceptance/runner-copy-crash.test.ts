@@ -83,6 +83,9 @@ const living = (): Server => {
   return hub
 }
 
+const timesIn = (log: string, ...words: string[]) =>
+  log.split('\n').filter((line) => words.every((word) => line.includes(word))).length
+
 /**
  * Breaks what is next whenever another part has passed, and waits for the end. Nothing passes beyond
  * that part before, so a slow machine meets the copy in the middle too.
@@ -95,21 +98,31 @@ const breakWhileCopying = async (
   const before = toFar.total()
   for (const [index, what] of breaks.entries()) {
     const part = before + (size * (index + 1)) / (breaks.length + 1)
+    const at = { far: toFar.total(), hub: toHub.total() }
     toFar.allow(part)
     await waitFor(
       `part ${index + 1} of ${breaks.length + 1} to pass`,
       () => toFar.total() > part,
       120_000,
     )
-    // What has arrived is on the disk of who took it after half a second.
-    await Bun.sleep(700)
+    // The rest may be held back before the registry, or be in the memory of the runner.
+    await waitFor(
+      'a third of it to arrive',
+      () => toHub.total() - at.hub >= (toFar.total() - at.far) / 3,
+      120_000,
+    )
     expect((await getTransfer(living(), id)).finishedAt).toBeNull()
     if (what === 'runner') {
       await program.kill()
       program.start()
     } else if (what === 'wire') {
+      const before = timesIn(program.log(), 'hub not reached')
       await toHub.cut()
-      await Bun.sleep(1_000)
+      await waitFor(
+        'the runner to notice',
+        () => timesIn(program.log(), 'hub not reached') > before,
+        120_000,
+      )
       toHub.mend()
     } else {
       await living().killAll()
@@ -134,9 +147,6 @@ const expectResumed = (counted: ReadonlyMap<string, number>, title: string) => {
   for (const row of rows) expect([title, row.passed >= row.size]).toEqual([title, true])
   expect(passed).toBeLessThan(once * 2.2)
 }
-
-const timesIn = (log: string, ...words: string[]) =>
-  log.split('\n').filter((line) => words.every((word) => line.includes(word))).length
 
 test('copies by a runner go on where they were, into Entrepot and out of it', async () => {
   const built = await build()
