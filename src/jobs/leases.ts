@@ -1,3 +1,5 @@
+import { because, type Says } from '../lib/reasons.ts'
+import { storedSays } from '../lib/stored-says.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
 import type { Row } from '../store/db/schema.ts'
 import { type JobState, PRIORITIES } from './queue.ts'
@@ -23,8 +25,8 @@ export type ClaimedRow = Row<'job'>
 /** What becomes of a run. */
 export type Outcome =
   | { state: 'done' | 'cancelled' }
-  | { state: 'failed'; error: string }
-  | { state: 'queued'; runAt: number; error?: string; uncounted?: true }
+  | { state: 'failed'; error: string; says?: Says | undefined }
+  | { state: 'queued'; runAt: number; error?: string; says?: Says | undefined; uncounted?: true }
 
 export interface ClaimOptions {
   owner: string
@@ -124,6 +126,11 @@ export async function renew(
   return numUpdatedRows > 0n
 }
 
+function errorOf(outcome: Outcome): { error: string | null; error_says: string | null } {
+  const { error = null, says } = 'error' in outcome ? outcome : {}
+  return { error, error_says: storedSays(error, says) }
+}
+
 /**
  * Writes how a run ended. A cancellation that the run had not heard of wins over another run.
  * False: the lease is lost, and nothing was written.
@@ -138,9 +145,7 @@ export async function finish(
     .updateTable('job')
     .set({ lease_owner: null, lease_until: null, updated_at: now })
     .$if(progress !== undefined, (update) => update.set({ progress }))
-    .$if('error' in outcome, (update) =>
-      update.set({ error: 'error' in outcome ? outcome.error : null }),
-    )
+    .$if('error' in outcome, (update) => update.set(errorOf(outcome)))
     .set((eb) => {
       if (outcome.state !== 'queued') return { state: outcome.state, finished_at: now }
       const cancelled = eb.case().when('cancel_requested', '=', 1)
@@ -184,11 +189,12 @@ export async function reap(db: Db, now: number): Promise<number> {
       .where('cancel_requested', '=', 1)
       .executeTakeFirst()
     const error = 'the process that ran it stopped answering'
+    const told = { error, error_says: storedSays(error, because('job_lost', {}).reason) }
     const failed = await expiring
-      .set({ ...ended, state: 'failed', finished_at: now, error })
+      .set({ ...ended, state: 'failed', finished_at: now, ...told })
       .whereRef('attempts', '>=', 'max_attempts')
       .executeTakeFirst()
-    const queued = await expiring.set({ ...ended, state: 'queued', error }).executeTakeFirst()
+    const queued = await expiring.set({ ...ended, state: 'queued', ...told }).executeTakeFirst()
     return Number(cancelled.numUpdatedRows + failed.numUpdatedRows + queued.numUpdatedRows)
   })
 }

@@ -2,6 +2,8 @@ import type { Expression, SqlBool } from 'kysely'
 import type { z } from 'zod'
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
+import type { Says } from '../lib/reasons.ts'
+import { saysOf } from '../lib/stored-says.ts'
 import type { Db, Tx } from '../store/db/database.ts'
 import type { Row } from '../store/db/schema.ts'
 import { DEFAULT_RETRY, type JobType } from './job.ts'
@@ -37,6 +39,8 @@ export interface JobView {
   progress: unknown
   /** Of the last run that failed. */
   error: string | null
+  /** The same for the console, where it has words for it. */
+  errorSays?: Says | undefined
   attempts: number
   maxAttempts: number
   cancelRequested: boolean
@@ -217,6 +221,7 @@ function viewOf(row: Row<'job'>): JobView {
     payload: JSON.parse(row.payload),
     progress: row.progress === null ? null : JSON.parse(row.progress),
     error: row.error,
+    errorSays: saysOf(row.error, row.error_says),
     attempts: row.attempts,
     maxAttempts: row.max_attempts,
     cancelRequested: row.cancel_requested === 1,

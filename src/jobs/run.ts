@@ -111,10 +111,11 @@ export function startRun(deps: RunDeps, job: Job, row: ClaimedRow): Run {
       log.info('job postponed', { reason: text, runAt: error.until })
       return { state: 'queued', runAt: error.until, uncounted: true }
     }
-    if (row.attempts >= row.max_attempts) return { state: 'failed', error: text }
+    const says = error instanceof AppError ? error.details.reason : undefined
+    if (row.attempts >= row.max_attempts) return { state: 'failed', error: text, says }
     const runAt = now + retryDelay(job.retry ?? {}, row.attempts, error)
     log.warn('job failed and will run again', { error, runAt })
-    return { state: 'queued', runAt, error: text }
+    return { state: 'queued', runAt, error: text, says }
   }
 
   /** Tries until the lease runs out; then the job belongs to the next run anyway. */

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { z } from 'zod'
+import { AppError } from '../lib/errors.ts'
 import { silentLog } from '../lib/log.ts'
+import { because } from '../lib/reasons.ts'
 import type { Db } from '../store/db/database.ts'
 import { createMigrated, type TestDatabase } from '../store/db/test-databases.ts'
 import { defineJob, type Job, type JobContext, Postponed } from './job.ts'
@@ -179,7 +181,22 @@ export function workerContract(create: () => Promise<TestDatabase>) {
       }, 2)
       work(job)
       const id = await enqueue(job, 1)
-      expect(await ended(id)).toMatchObject({ state: 'failed', attempts: 2, error: 'attempt 2' })
+      const found = await ended(id)
+      expect(found).toMatchObject({ state: 'failed', attempts: 2, error: 'attempt 2' })
+      expect(found.errorSays).toBeUndefined()
+    })
+
+    test('what an error says for the console stands beside it', async () => {
+      const why = because('tag_immutable', { name: '1.0' })
+      const job = jobOf(async () => {
+        throw new AppError('immutable', 'tag "1.0" is immutable', why)
+      }, 1)
+      work(job)
+      const id = await enqueue(job, 1)
+      expect(await ended(id)).toMatchObject({
+        error: 'tag "1.0" is immutable',
+        errorSays: { name: 'tag_immutable', params: { name: '1.0' } },
+      })
     })
 
     test('a payload that does not fit fails at once and says why', async () => {
@@ -250,6 +267,7 @@ export function workerContract(create: () => Promise<TestDatabase>) {
       expect(await ended(Number(ids[1]))).toMatchObject({
         state: 'failed',
         error: 'the process that ran it stopped answering',
+        errorSays: { name: 'job_lost', params: {} },
       })
       expect(seen).toEqual([{ attempt: 2, lastProgress: 'half' }])
     })

@@ -84,6 +84,8 @@ export interface Reasons {
   registry_is_self: { name: string }
   registry_default_elsewhere: { project: string }
   registry_default_missing: Nothing
+  registry_gone: Nothing
+  registry_only_by_runner: { name: string; registry: string }
   /** Of the steps of a test of a connection. */
   check_address_refused: Nothing
   check_anonymous: Nothing
@@ -128,6 +130,9 @@ export interface Reasons {
   runner_given_up: { name: string }
   runner_other_project: { name: string }
   runner_new_key: { name: string }
+  runner_told_too_much: Nothing
+  runner_other_registries: { name: string }
+  runner_password_elsewhere: Nothing
   runner_in_use: { name: string; registries: string }
   /** Of transfers, and what they note. */
   transfer_same_place: Nothing
@@ -137,6 +142,9 @@ export interface Reasons {
   transfer_tag_taken: { name: string; where: string }
   transfer_incomplete: { name: string }
   transfer_not_arrived: { name: string }
+  transfer_untold: Nothing
+  transfer_project_gone: Nothing
+  transfer_job_ended: Nothing
   platform_invalid: { name: string }
   platform_missing: { name: string; known: string }
   note_index_rewritten: Nothing
@@ -170,6 +178,8 @@ export interface Reasons {
   field_unknown: Nothing
   role_missing: { name: string; role: string }
   administrators_only: Nothing
+  /** Of jobs. */
+  job_lost: Nothing
 }
 
 export type Reason = keyof Reasons

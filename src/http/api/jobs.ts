@@ -6,7 +6,7 @@ import type { ApiDeps } from './api.ts'
 import { given } from './input.ts'
 import { idAfter, listReply } from './pages.ts'
 import { type Endpoint, endpoint, type RawRequest, type Reply, route } from './route.ts'
-import { id, idInPath, page, pageOf, text, time } from './schemas.ts'
+import { id, idInPath, page, pageOf, says, text, time } from './schemas.ts'
 
 const state = z.enum(['queued', 'running', 'done', 'failed', 'cancelled'])
 
@@ -19,6 +19,7 @@ export const Job = z
     payload: z.unknown(),
     progress: z.unknown(),
     error: z.string().nullable().openapi({ description: 'Of the last run that failed' }),
+    errorSays: says,
     attempts: z.int(),
     maxAttempts: z.int(),
     cancelRequested: z.boolean(),

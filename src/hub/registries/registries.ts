@@ -1,6 +1,7 @@
 import type { Endpoint } from '../../client/provider.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Sealer } from '../../lib/secrets.ts'
 import type { Also, Db } from '../../store/db/database.ts'
 import { LOCAL } from '../runners/identity.ts'
@@ -107,6 +108,10 @@ export function createRegistries(deps: RegistriesDeps): Registries {
         throw new AppError(
           'denied',
           `only the runner "${registry.connectClusterId}" can speak to the registry "${registry.name}", and nothing else can open its password; to use it from here, set the runner to "local" and give the password again`,
+          because('registry_only_by_runner', {
+            name: registry.connectClusterId,
+            registry: registry.name,
+          }),
         )
       }
       const secretKey = sealed === null ? '' : await sealer.openText(sealed)

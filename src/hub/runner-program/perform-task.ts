@@ -76,6 +76,7 @@ export function createPerformTask(deps: PerformDeps): PerformTask {
       throw new AppError(
         'denied',
         `this runner was told to speak to ${only.join(', ')} alone, not to ${host}; see --registry of its program`,
+        because('runner_other_registries', { name: host }),
       )
     }
     if (!REGION.test(region)) {

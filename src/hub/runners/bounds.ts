@@ -1,4 +1,5 @@
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Queryable } from '../../store/db/database.ts'
 import type { RunnerPage } from './protocol.ts'
 import type { CurrentTask } from './tasks.ts'
@@ -56,7 +57,11 @@ export async function demandWithin(
 }
 
 function tooMuch(what: string): AppError {
-  return new AppError('too_large', `the runner told of ${what}, which is the most that is kept`)
+  return new AppError(
+    'too_large',
+    `the runner told of ${what}, which is the most that is kept`,
+    because('runner_told_too_much', {}),
+  )
 }
 
 /**

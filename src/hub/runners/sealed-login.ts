@@ -1,6 +1,7 @@
 import { CompactEncrypt, compactDecrypt, importJWK, type JWK } from 'jose'
 import { z } from 'zod'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { RunnerPublicKey, RunnerTaskRegistry } from './protocol.ts'
 
 /*
@@ -60,6 +61,7 @@ export async function openLogin(privateKey: JWK, sealed: string, use: LoginUse):
   throw new AppError(
     'denied',
     'the password was given for another address or other TLS settings than the hub names now; give it again',
+    because('runner_password_elsewhere', {}),
   )
 }
 
@@ -75,7 +77,7 @@ async function decrypt(privateKey: JWK, sealed: string): Promise<z.output<typeof
     throw new AppError(
       'denied',
       'the password was encrypted to another key than that of this runner; give it again',
-      {},
+      because('runner_password_elsewhere', {}),
       error,
     )
   }

@@ -120,7 +120,8 @@ export async function demandTransfer(
   if (source.registry !== null || target.registry !== null) {
     const project = await access.projects.get(transfer.project)
     if (!project) {
-      throw new AppError('project_unknown', 'the project of the transfer is gone')
+      const why = because('transfer_project_gone', {})
+      throw new AppError('project_unknown', 'the project of the transfer is gone', why)
     }
     await demandUse(access, principal, project)
     for (const { registry } of [source, target]) {

@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { defineJob, type Job } from '../../jobs/job.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Db } from '../../store/db/database.ts'
+import { errorColumns } from './run-columns.ts'
 
 const KEEP_MS = 90 * 24 * 60 * 60_000
 const BATCH = 500
@@ -33,7 +36,15 @@ async function endOrphans(db: Db, now: number): Promise<number> {
     tx
       .updateTable('transfer')
       .set({ state: 'failed', run: null, speed: 0, finished_at: now, updated_at: now })
-      .set({ error: 'its job was ended by an administrator', error_code: 'unavailable' })
+      .set(
+        errorColumns(
+          new AppError(
+            'unavailable',
+            'its job was ended by an administrator',
+            because('transfer_job_ended', {}),
+          ),
+        ),
+      )
       .where('finished_at', 'is', null)
       .where(({ not, exists, selectFrom }) =>
         not(

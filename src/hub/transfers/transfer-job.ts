@@ -5,6 +5,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
+import { because } from '../../lib/reasons.ts'
 import type { Sealer } from '../../lib/secrets.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import type { Reference } from '../../oci/reference.ts'
@@ -197,7 +198,10 @@ async function createRun(
     // The digest of an index that was written anew is known to who wrote it alone.
     const isNew = index === 'rewrite' && platforms.length > 0
     const digest = parseDigest((isNew ? root : told?.digest) ?? '')
-    if (!digest) throw new AppError('conflict', 'the runner does not say what it has copied')
+    if (!digest) {
+      const why = because('transfer_untold', {})
+      throw new AppError('conflict', 'the runner does not say what it has copied', why)
+    }
     const note = await verifyArrived(
       { registry: deps.ownRegistry(principal), repository, label: `${name}:${repository}` },
       {

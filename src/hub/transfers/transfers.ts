@@ -251,6 +251,8 @@ async function holdRegistries(db: Db, tx: Tx, ids: readonly (string | null)[]): 
     const found = await db.engine
       .lockRows(tx.selectFrom('registry').select('id').where('id', '=', registry), 'keyShare')
       .executeTakeFirst()
-    if (!found) throw new AppError('not_found', 'the registry was deleted meanwhile')
+    if (found) continue
+    const why = because('registry_gone', {})
+    throw new AppError('not_found', 'the registry was deleted meanwhile', why)
   }
 }

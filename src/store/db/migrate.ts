@@ -22,6 +22,7 @@ import { usage } from './migrations/0038-usage.ts'
 import { inventoryTags } from './migrations/0041-inventory-tags.ts'
 import { reasons } from './migrations/0048-reasons.ts'
 import { openUploads } from './migrations/0049-open-uploads.ts'
+import { jobReasons } from './migrations/0050-job-reasons.ts'
 import { isLockTimeout } from './postgres-errors.ts'
 import { hasTable } from './tables.ts'
 
@@ -47,6 +48,7 @@ const MIGRATIONS = {
   '0041-inventory-tags': inventoryTags,
   '0048-reasons': reasons,
   '0049-open-uploads': openUploads,
+  '0050-job-reasons': jobReasons,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)

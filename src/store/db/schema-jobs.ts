@@ -20,6 +20,8 @@ export interface JobTable {
   cancel_requested: Generated<Flag>
   progress: string | null
   error: string | null
+  /** What `error` says, for the console: see `lib/stored-says.ts`. */
+  error_says: string | null
   created_at: number
   started_at: number | null
   finished_at: number | null

@@ -3,6 +3,8 @@
  * these with the schemas of the routes: a difference does not compile.
  */
 
+import type { Says } from '../../../lib/reasons.ts'
+
 export interface Page<T> {
   items: T[]
   next: string | null
@@ -295,6 +297,7 @@ export interface Job {
   payload: unknown
   progress: unknown
   error: string | null
+  errorSays?: Says | undefined
   attempts: number
   maxAttempts: number
   cancelRequested: boolean

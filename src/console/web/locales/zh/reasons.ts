@@ -61,6 +61,7 @@ export const reasons: Record<Reason, string> = {
   image_name_invalid:
     '“{{name}}”不能用作镜像名称：请使用小写字母和数字，中间可以用单个“.”“_”或“-”连接，不含镜像仓库地址和命名空间。',
   image_needs_tag: '请为“{{name}}”指明标签或摘要。',
+  job_lost: '执行该任务的进程停止了响应。',
   last_administrator: '这是最后一个系统管理员，请先指定另一个管理员。',
   name_invalid:
     '“{{name}}”不能用作项目名称：请使用 1 到 255 个小写字母和数字，中间可以用单个“.”“_”或“-”连接。',
@@ -94,6 +95,7 @@ export const reasons: Record<Reason, string> = {
     '“{{name}}”只能通过其执行器访问，不能作为默认镜像仓库：各处的流水线都需要访问默认镜像仓库。',
   registry_default_elsewhere: '默认镜像仓库不在项目“{{project}}”的范围内。',
   registry_default_missing: '没有默认镜像仓库。',
+  registry_gone: '该镜像仓库在此期间已被删除。',
   registry_in_use: '镜像仓库“{{name}}”正在被使用，不能删除。请先为使用者更换镜像仓库。',
   registry_is_default:
     '“{{name}}”是默认镜像仓库。系统始终需要一个默认镜像仓库，请先将另一个设为默认。',
@@ -104,6 +106,8 @@ export const reasons: Record<Reason, string> = {
     '命名空间是镜像名称之前的部分：小写字母和数字，中间可以用单个“.”“_”或“-”连接，各段之间用“/”分隔。',
   registry_region_invalid: '区域须为 1 到 64 个字母、数字和“-”，例如 cn-east-3。',
   registry_region_missing: '请填写区域。',
+  registry_only_by_runner:
+    '镜像仓库“{{registry}}”只能通过执行器“{{name}}”访问，其密码也只有该执行器能够解密。如需从本系统直接访问，请将执行器改为“local”并重新填写密码。',
   registry_secret_again:
     '修改地址、提供商、访问方式或 TLS 设置时需要重新填写密钥：已保存的密钥不会用于新的地址。',
   registry_successor_unknown: '所选的接替者不是其他镜像仓库。',
@@ -155,9 +159,13 @@ export const reasons: Record<Reason, string> = {
   runner_not_enrolled: '执行器“{{name}}”尚未注册。',
   runner_other_project: '执行器“{{name}}”仅用于一个项目，而该镜像仓库还用于其他项目。',
   runner_revoked: '执行器“{{name}}”已被吊销，请更换执行器或重新注册。',
+  runner_other_registries:
+    '该执行器只允许访问其他镜像仓库，不能访问 {{name}}；请检查其程序的 --registry 参数。',
+  runner_password_elsewhere: '密码是为其他地址、TLS 设置或其他执行器的密钥填写的，请重新填写密码。',
   runner_silent: '执行器“{{name}}”不在线，请检查其程序是否运行并能访问本服务器。',
   runner_slow: '执行器“{{name}}”未在 {{seconds}} 秒内完成。',
   runner_taken: '执行器“{{name}}”已存在，可以为其程序重新注册。',
+  runner_told_too_much: '执行器报告的内容超出了可保存的上限。',
   runner_unknown: '没有执行器“{{name}}”，请更换执行器。',
   session_ended: '会话已结束，请重新登录。',
   sign_in_paused: '登录失败次数过多，请在 {{seconds}} 秒后再试。',
@@ -167,12 +175,15 @@ export const reasons: Record<Reason, string> = {
   tag_unknown: '此仓库中没有标签“{{name}}”。',
   too_many_of_these: '最多 {{most}} 个，请先删除一个。',
   transfer_incomplete: '{{name}} 缺少其索引中列出的部分镜像，请只选择已有的平台。',
+  transfer_job_ended: '管理员已结束该传输的任务。',
   transfer_not_arrived:
     '执行器称镜像已复制，但 {{name}} 中的内容与此不符；也可能是其间有人删除了内容。',
   transfer_not_yours: '该传输由“{{name}}”发起，只有发起人可以重试。可以自行发起新的传输。',
   transfer_only_by_runner:
     '镜像仓库“{{registry}}”只能通过执行器“{{name}}”访问，而执行器只与本系统之间复制。请先复制到本系统。',
   transfer_over: '传输的状态已经改变，此操作不再适用。',
+  transfer_project_gone: '该传输所属的项目已不存在。',
   transfer_same_place: '镜像已在该位置，请换一个标签或仓库。',
   transfer_tag_taken: '{{where}} 中的标签“{{name}}”已指向其他内容，而本次设置为不移动标签。',
+  transfer_untold: '执行器没有说明复制了什么。',
 }
