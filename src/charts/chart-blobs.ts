@@ -2,6 +2,7 @@ import { AppError } from '../lib/errors.ts'
 import { parseDigest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Blobs } from '../registry/blobs.ts'
+import { bytesOf } from '../store/blobs/source-bytes.ts'
 
 /**
  * The bytes of a blob that is small by its nature.
@@ -19,8 +20,7 @@ export async function readSmallBlob(
   if (blob.size > limit) {
     throw new AppError('too_large', `blob ${digest} has ${blob.size} bytes; ${limit} are read`)
   }
-  const source = await blobs.open(blob)
-  if (source instanceof Uint8Array) return source
-  if (source.kind === 'file') return new Uint8Array(await source.file.arrayBuffer())
+  const bytes = await bytesOf(await blobs.open(blob))
+  if (bytes) return bytes
   throw new AppError('unavailable', 'the bytes of this blob cannot be read from the storage')
 }

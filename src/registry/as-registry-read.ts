@@ -57,6 +57,7 @@ async function streamOf(
 ): Promise<ReadableStream<Uint8Array>> {
   if (source instanceof Uint8Array) return new Blob([source.slice()]).stream()
   if (source.kind === 'file') return source.file.stream()
+  if (source.kind === 'stream') return source.stream
   // Our own store behind a signed address, which is no address of a user.
   const headers = range ? { range: `bytes=${range.start}-${range.end}` } : {}
   const answer = await fetch(source.url, { headers })

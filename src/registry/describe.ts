@@ -2,6 +2,7 @@ import { parseDigest } from '../oci/digest.ts'
 import { isJsonObject, type JsonObject, parseStrictJson } from '../oci/json.ts'
 import type { ParsedManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/reference.ts'
+import { bytesOf } from '../store/blobs/source-bytes.ts'
 import type { Blobs } from './blobs.ts'
 
 /** Larger configs are not read: what lists show of them is not worth it. */
@@ -38,11 +39,8 @@ export function createDescribe({ blobs }: { blobs: Blobs }): Describe {
     try {
       const blob = await blobs.get(name, known)
       if (blob.size > CONFIG_LIMIT) return undefined
-      const source = await blobs.open(blob)
-      if (!(source instanceof Uint8Array) && source.kind !== 'file') return undefined
-      const bytes =
-        source instanceof Uint8Array ? source : new Uint8Array(await source.file.arrayBuffer())
-      const config = parseStrictJson(bytes)
+      const bytes = await bytesOf(await blobs.open(blob))
+      const config = bytes && parseStrictJson(bytes)
       return isJsonObject(config) ? config : undefined
     } catch {
       // Not there, or not what it says: the manifest is judged by others.

@@ -3,9 +3,8 @@ import { AppError } from '../lib/errors.ts'
 import { formatBytes } from '../lib/format.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db } from '../store/db/database.ts'
+import { DATABASE_RESERVE_BYTES as RESERVE_BYTES } from '../store/db/reserve.ts'
 
-/** Left free for the database, so that deleting and reading go on when pushing has to stop. */
-const RESERVE_BYTES = 64 * 1024 * 1024
 const REMEMBER_MS = 1_000
 
 export interface Room {

@@ -8,6 +8,7 @@ import { MEDIA_TYPE } from '../oci/media-types.ts'
 import { parseReference, parseRepositoryName, type RepositoryName } from '../oci/reference.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { openFileStore } from '../store/blobs/file-store.ts'
+import { bytesOf } from '../store/blobs/source-bytes.ts'
 import type { Db } from '../store/db/database.ts'
 import { migrate } from '../store/db/migrate.ts'
 import type { TestDatabase } from '../store/db/test-databases.ts'
@@ -188,10 +189,9 @@ export async function readBlob(
   digest: Digest,
 ): Promise<Uint8Array> {
   const blob = await process.blobs.get(nameOf(name), digest)
-  const source = await process.blobs.open(blob)
-  if (source instanceof Uint8Array) return source
-  if (source.kind === 'redirect') throw new Error('files are not redirected')
-  return new Uint8Array(await source.file.arrayBuffer())
+  const bytes = await bytesOf(await process.blobs.open(blob))
+  if (!bytes) throw new Error('files are not redirected')
+  return bytes
 }
 
 export interface TestManifest {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { basic, createApiToken, createUser } from './admin-api.ts'
 import { findGarage, startEngines } from './engines.ts'
@@ -12,7 +13,14 @@ import {
   Refused,
   randomBytes,
 } from './raw-registry.ts'
-import { type Credentials, runVerb, type Server, startProcess, waitFor } from './server.ts'
+import {
+  type Credentials,
+  projectRoot,
+  runVerb,
+  type Server,
+  startProcess,
+  waitFor,
+} from './server.ts'
 import { createSmallDisk, type SmallDisk, whyNoSmallDisk } from './small-disk.ts'
 
 /*
@@ -186,33 +194,84 @@ function suite() {
 
   const garage = findGarage() ? test : test.skip
   garage(
-    'a full disk for the copies of a bucket (needs Garage)',
+    'a full disk beside a bucket holds up pushes, and no pull (needs Garage)',
     async () => {
-      disk = createSmallDisk(40)
+      disk = createSmallDisk(DISK_MEGABYTES)
       const engines = await startEngines()
+      const { ENTREPOT_DATABASE_URL: _, ...bucket } = await engines.settings()
       const env = {
-        ...(await engines.settings()),
+        ...bucket,
         ENTREPOT_WORKERS: '1',
         ENTREPOT_STORAGE_S3_REDIRECT: 'never',
       }
       server = await startProcess({ dataDir: disk.folder, env })
       const registry = createRawRegistry(server.url, server.admin)
-      const small = blobOf(randomBytes(MB))
-      const large = blobOf(randomBytes(12 * MB))
-      for (const blob of [small, large]) await registry.pushBlob('team/app', blob)
+      const image = imageOf([randomBytes(MB), randomBytes(12 * MB)], 'beside a bucket')
+      for (const blob of image.blobs) await registry.pushBlob('team/app', blob)
+      await registry.pushManifest('team/app', 'v1', image)
+      const large = image.blobs.find(({ bytes }) => bytes.length > 8 * MB)
+      if (!large) throw new Error('the image has no large blob')
+      const path = `/v2/team/app/blobs/${large.digest}`
 
       disk.fill()
-      // What is small goes through memory; nothing passes half.
-      expect(blobOf(await registry.readBlob('team/app', small.digest)).digest).toBe(small.digest)
-      await expectFull(registry.readBlob('team/app', large.digest))
-      expect(blobOf(await registry.readBlob('team/app', small.digest)).digest).toBe(small.digest)
+      await waitFor('/readyz to tell', async () => {
+        const ready = await fetch(`${server.url}/readyz`)
+        return /^ready, but to read only: .*disk of the database/.test(await ready.text())
+      })
+      await expectFull(registry.pushBlob('team/app', blobOf(randomBytes(100))))
+      for (const { digest } of image.blobs) {
+        expect(blobOf(await registry.readBlob('team/app', digest)).digest).toBe(digest)
+      }
+      // There is no room for a copy of the large one, without which Bun tells no length.
+      const whole = await registry.request('GET', path)
+      expect(whole.headers.get('content-length')).toBeNull()
+      await whole.body?.cancel()
+      const head = await registry.request('HEAD', path)
+      expect(head.headers.get('content-length')).toBe(String(large.bytes.length))
+      const range = `bytes=${MB}-${11 * MB - 1}`
+      const part = await registry.request('GET', path, { headers: { range } })
+      expect(part.status).toBe(206)
+      expect(part.headers.get('content-range')).toBe(`${range.replace('=', ' ')}/${12 * MB}`)
+      expect(blobOf(new Uint8Array(await part.arrayBuffer())).digest).toBe(
+        blobOf(large.bytes.slice(MB, 11 * MB)).digest,
+      )
+      await expectClientsPull(server)
 
       disk.relieve()
-      expect(blobOf(await registry.readBlob('team/app', large.digest)).digest).toBe(large.digest)
+      await waitFor('copies to be made again', async () => {
+        const answer = await registry.request('GET', path)
+        expect(blobOf(new Uint8Array(await answer.arrayBuffer())).digest).toBe(large.digest)
+        return answer.headers.get('content-length') !== null
+      })
       expect(await runVerb(server, 'verify')).toMatchObject({ exitCode: 0 })
     },
     120_000,
   )
+}
+
+/** By the real clients that there are; they prove the digests themselves. */
+async function expectClientsPull({ host, admin: { username, password } }: Server) {
+  const folder = mkdtempSync(join(tmpdir(), 'entrepot-pulls-'))
+  const PATH = `${join(projectRoot, '.tools/bin')}:${process.env.PATH}`
+  const env = { PATH, HOME: folder, DOCKER_CONFIG: folder }
+  const auth = Buffer.from(`${username}:${password}`).toString('base64')
+  await Bun.write(join(folder, 'config.json'), JSON.stringify({ auths: { [host]: { auth } } }))
+  const image = `${host}/team/app:v1`
+  const pulls = [
+    ['crane', 'pull', '--insecure', '--format', 'oci', image, join(folder, 'crane')],
+    ['skopeo', 'copy', '--src-tls-verify=false', `docker://${image}`, `dir:${folder}/skopeo`],
+  ]
+  try {
+    for (const [program = '', ...options] of pulls) {
+      const found = Bun.which(program, { PATH })
+      if (!found) continue
+      const run = Bun.spawn([found, ...options], { env, stdout: 'pipe', stderr: 'pipe' })
+      const said = await new Response(run.stderr).text()
+      if ((await run.exited) !== 0) throw new Error(`${program}: ${said}`)
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** A push that is refused and a pull after it, on one connection. */

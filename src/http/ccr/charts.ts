@@ -118,5 +118,6 @@ function archiveResponse({ version, size, source }: ChartFile, context: RequestC
   if (size > SLOW_ANSWER_BYTES) context.keepOpen()
   if (source instanceof Uint8Array) return new Response(Buffer.from(source), { headers })
   if (source.kind === 'file') return new Response(source.file, { headers })
+  if (source.kind === 'stream') return new Response(source.stream, { headers })
   return new Response(null, { status: 307, headers: { location: source.url } })
 }

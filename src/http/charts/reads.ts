@@ -66,6 +66,7 @@ export function readHandlers({ charts }: ChartFaceDeps): Record<string, ChartHan
       const withLength = { ...headers, 'content-length': String(size) }
       if (source instanceof Uint8Array) return new Response(source, { headers: withLength })
       if (source.kind === 'file') return new Response(source.file, { headers: withLength })
+      if (source.kind === 'stream') return new Response(source.stream, { headers: withLength })
       return new Response(null, { status: 307, headers: { location: source.url } })
     },
 

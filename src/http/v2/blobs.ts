@@ -35,6 +35,8 @@ export function blobHandlers(deps: V2Deps): Record<string, V2Handler> {
     const source = await registry.blobs.open(blob, range, { mayRedirect })
     if (source instanceof Uint8Array) return new Response(source, answer)
     if (source.kind === 'file') return new Response(source.file, answer)
+    // Its length is known, and counted in the log, but Bun sends it in chunks.
+    if (source.kind === 'stream') return new Response(source.stream, answer)
     return redirect(source.url, answer.headers)
   }
 

@@ -1,6 +1,7 @@
 import { newHex } from '../../lib/ids.ts'
 import type { ByteRange } from '../../oci/range.ts'
 import type { Blob, Blobs } from '../../registry/blobs.ts'
+import { bytesOf } from '../../store/blobs/source-bytes.ts'
 
 /** Such an answer is put together in memory, one of them up to this size … */
 const LIMIT_BYTES = 16 * 1024 * 1024
@@ -30,12 +31,11 @@ export async function multipartResponse(
   const parts: Uint8Array[] = []
   for (const range of ranges) {
     const source = await open(blob, range)
-    if (!(source instanceof Uint8Array) && source.kind !== 'file') {
+    const bytes = await bytesOf(source)
+    if (!bytes) {
       taken -= total
       return undefined
     }
-    const bytes =
-      source instanceof Uint8Array ? source : new Uint8Array(await source.file.arrayBuffer())
     const head =
       `\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n` +
       `content-range: bytes ${range.start}-${range.end}/${blob.size}\r\n\r\n`

@@ -86,5 +86,7 @@ export interface BlobAppender {
 export type BlobSource =
   /** A file, or a slice of one: sent by the kernel, with an exact Content-Length. */
   | { kind: 'file'; file: Blob }
+  /** Passed on as it comes, where there is no room for a copy: Bun sends no Content-Length then. */
+  | { kind: 'stream'; stream: ReadableStream<Uint8Array> }
   /** The client fetches it there, once and soon. */
   | { kind: 'redirect'; url: string }

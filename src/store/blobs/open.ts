@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Config } from '../../lib/config.ts'
+import { DATABASE_RESERVE_BYTES } from '../db/reserve.ts'
 import type { BlobStore } from './blob-store.ts'
 import { openFileStore } from './file-store.ts'
 
@@ -7,9 +8,14 @@ import { openFileStore } from './file-store.ts'
 export async function openBlobStore({
   data,
   storage,
-}: Pick<Config, 'data' | 'storage'>): Promise<BlobStore> {
+  database,
+}: Pick<Config, 'data' | 'storage'> & Partial<Pick<Config, 'database'>>): Promise<BlobStore> {
   if (storage.driver === 'file') return openFileStore(join(data, 'blobs'))
   // Loaded only here: it takes 35 MB that processes with files need not have.
   const { openS3Store } = await import('./s3-store.ts')
-  return openS3Store(storage.s3, { folder: join(data, 'cache') })
+  const isBesideDatabase = database !== undefined && database.url === undefined
+  return openS3Store(storage.s3, {
+    folder: join(data, 'cache'),
+    keepFree: isBesideDatabase ? DATABASE_RESERVE_BYTES : 0,
+  })
 }

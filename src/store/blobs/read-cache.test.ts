@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AppError } from '../../lib/errors.ts'
+import { failureOf } from '../../lib/test-failure.ts'
 import { openReadCache, type ReadCache } from './read-cache.ts'
 
 let folder: string
@@ -88,6 +89,21 @@ test('what was not used for longest makes room, and what is in use stays', async
   await cache.fill('ab/4', 900, async () => bytes(900))
   expect(existsSync(copies[0] ?? '')).toBeTrue()
   expect(existsSync(copies[2] ?? '')).toBeFalse()
+})
+
+test('what must stay free on the disk is not taken, nor asked for in vain', async () => {
+  const idle = (await cache.fill('ab/1', 300, async () => bytes(300))) ?? ''
+  age(idle, 3_600_000)
+  const careful = openReadCache({ folder, limitBytes: 1_000, keepFree: Number.MAX_SAFE_INTEGER })
+  let asked = 0
+  const full = careful.fill('ab/2', 100, async () => {
+    asked++
+    return bytes(100)
+  })
+  expect((await failureOf(full)).code).toBe('storage_full')
+  expect(asked).toBe(0)
+  // It would not have been enough.
+  expect(await careful.find('ab/1', 300)).toBe(idle)
 })
 
 test('what a process that died left half is removed after a while', async () => {

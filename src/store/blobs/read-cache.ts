@@ -6,11 +6,12 @@ import {
   readdir,
   rename,
   stat,
+  statfs,
   unlink,
   utimes,
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { isAppError } from '../../lib/errors.ts'
+import { AppError, isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
 import type { ByteRange } from '../../oci/range.ts'
 import { onDisk } from './file-errors.ts'
@@ -46,6 +47,15 @@ export interface ReadCache {
   fill(key: string, size: number, source: Source): Promise<string | undefined>
 }
 
+interface Copy {
+  path: string
+  size: number
+  /** Epoch milliseconds. */
+  usedAt: number
+}
+
+const sumOf = (copies: Copy[]) => copies.reduce((sum, { size }) => sum + size, 0)
+
 type Source = (range: ByteRange) => Promise<AsyncIterable<Uint8Array> | undefined>
 
 function piecesOf(size: number): ByteRange[] {
@@ -71,21 +81,33 @@ async function copyPiece(file: FileHandle, piece: ByteRange, source: Source): Pr
   throw new Error(`a copy has ${at - piece.start} bytes of ${piece.end - piece.start + 1}`)
 }
 
-/** @param limitBytes of all copies together; one that is larger is kept while it is in use */
+/**
+ * @param limitBytes of all copies together; one that is larger is kept while it is in use
+ * @param keepFree bytes of the disk that are left to others; 0 unless given
+ */
 export function openReadCache({
   folder,
   limitBytes,
+  keepFree = 0,
 }: {
   folder: string
   limitBytes: number
+  keepFree?: number
 }): ReadCache {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const running = new Map<string, Promise<string | undefined>>()
   let unmeasured = Number.POSITIVE_INFINITY
   const pathOf = (key: string) => join(folder, key)
 
-  async function copy(key: string, size: number, source: Source): Promise<string | undefined> {
+  async function make(key: string, size: number, source: Source): Promise<string | undefined> {
     await makeRoom(size)
+    await demandRoom(size)
+    return copy(key, size, source).catch((error: unknown) =>
+      copyOntoFullDisk(error, key, size, source),
+    )
+  }
+
+  async function copy(key: string, size: number, source: Source): Promise<string | undefined> {
     const path = pathOf(key)
     await onDisk(() => mkdir(dirname(path), { recursive: true, mode: 0o700 }), FULL)
     const unfinished = `${path}.${newHex(8)}${UNFINISHED}`
@@ -119,12 +141,27 @@ export function openReadCache({
     await keepWithin(limitBytes, size)
   }
 
-  /** Returns how many bytes were given back. */
-  async function keepWithin(limit: number, size: number): Promise<number> {
-    unmeasured = 0
+  /**
+   * Sees that the disk has room for `size` bytes before the first of them is asked for: that it has
+   * not would come out after many gigabytes, maybe.
+   */
+  async function demandRoom(size: number): Promise<void> {
+    const { bavail, bsize } = await statfs(folder)
+    const lacking = size + keepFree - bavail * bsize
+    if (lacking <= 0) return
     const copies = await measure()
+    const idle = copies.filter(({ usedAt }) => usedAt <= Date.now() - IN_USE_MS)
+    // Copies that would not be enough are worth more than none.
+    if (sumOf(idle) < lacking) throw new AppError('storage_full', FULL)
+    await keepWithin(sumOf(copies) + size - lacking, size, copies)
+  }
+
+  /** Returns how many bytes were given back. */
+  async function keepWithin(limit: number, size: number, measured?: Copy[]): Promise<number> {
+    unmeasured = 0
+    const copies = measured ?? (await measure())
     let removed = 0
-    let total = copies.reduce((sum, found) => sum + found.size, size)
+    let total = sumOf(copies) + size
     const now = Date.now()
     for (const { path, size: bytes, usedAt } of copies.sort((a, b) => a.usedAt - b.usedAt)) {
       const isGivenUp = path.endsWith(UNFINISHED) && usedAt < now - ABANDONED_MS
@@ -138,7 +175,7 @@ export function openReadCache({
     return removed
   }
 
-  /** The disk may be full of other things than ours. Copies are what it needs least. */
+  /** Others have filled the disk meanwhile. Copies are what it needs least. */
   async function copyOntoFullDisk(
     failure: unknown,
     ...copied: Parameters<typeof copy>
@@ -147,7 +184,7 @@ export function openReadCache({
     return copy(...copied)
   }
 
-  async function measure(): Promise<{ path: string; size: number; usedAt: number }[]> {
+  async function measure(): Promise<Copy[]> {
     const names = await readdir(folder, { recursive: true })
     const found = await Promise.all(
       names.map(async (name) => {
@@ -182,9 +219,7 @@ export function openReadCache({
       if (found !== undefined) return found
       const already = running.get(key)
       if (already) return already
-      const made = copy(key, size, source)
-        .catch((error: unknown) => copyOntoFullDisk(error, key, size, source))
-        .finally(() => running.delete(key))
+      const made = make(key, size, source).finally(() => running.delete(key))
       running.set(key, made)
       return made
     },

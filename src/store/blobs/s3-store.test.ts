@@ -6,8 +6,11 @@ import { isAppError } from '../../lib/errors.ts'
 import { blobStoreContract } from './blob-store.contract.ts'
 import type { BlobStore } from './blob-store.ts'
 import { openS3Store } from './s3-store.ts'
+import { bytesOf } from './source-bytes.ts'
 import { type Fault, type S3FaultProxy, startS3Faults } from './test-s3-faults.ts'
 import { findS3Program, s3SettingsOf, startS3Server, type TestS3Server } from './test-s3-server.ts'
+
+const NOTHING = new Uint8Array()
 
 const program = findS3Program()
 if (!program) test.skip('the S3 driver (.ci/install-tools builds Garage, an S3 server)', () => {})
@@ -26,10 +29,10 @@ function suite(garage: string) {
     await server.stop()
   })
 
-  function open(more: Record<string, unknown> = {}) {
+  function open(more: Record<string, unknown> = {}, room: { keepFree?: number } = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'entrepot-cache-'))
     const remove = async () => rmSync(folder, { recursive: true, force: true })
-    return { store: openS3Store(s3SettingsOf(server, more), { folder }), remove }
+    return { store: openS3Store(s3SettingsOf(server, more), { folder, ...room }), remove }
   }
 
   blobStoreContract('S3, with redirects', async () => open())
@@ -45,30 +48,53 @@ function suite(garage: string) {
     return open({ redirect: 'never', endpoint: proxy.endpoint })
   })
 
-  describe('faults of an S3 server', () => {
-    const START = { offset: 0, state: null }
-    const bytes = new Uint8Array(20_000_000).fill(5)
+  const START = { offset: 0, state: null }
+  const bytes = new Uint8Array(20_000_000).map((_, i) => i % 251)
 
+  async function push(store: BlobStore): Promise<string> {
+    const key = store.newKey()
+    const appender = await store.append(key, START)
+    try {
+      for (let at = 0; at < bytes.length; at += 100_000) {
+        await appender.write(bytes.subarray(at, at + 100_000))
+      }
+      await store.complete(key, await appender.checkpoint({ isLast: true }))
+    } finally {
+      await appender.close()
+    }
+    return key
+  }
+
+  test('what there is no room to copy is passed on as it comes', async () => {
+    const { store, remove } = open({ redirect: 'never' }, { keepFree: Number.MAX_SAFE_INTEGER })
+    const key = await push(store)
+    const { length } = bytes
+    for (const [start, end, kind] of [
+      [0, length - 1, 'stream'],
+      [1_000_001, length - 2, 'stream'],
+      [5, 1_000_000, 'file'],
+    ] as const) {
+      const source = await store.read(key, length, { start, end })
+      expect(source?.kind).toBe(kind)
+      const read = source && (await bytesOf(source))
+      expect(Buffer.compare(read ?? NOTHING, bytes.subarray(start, end + 1))).toBe(0)
+    }
+    const abandoned = await store.read(key, length)
+    if (abandoned?.kind !== 'stream') throw new Error('this was copied')
+    const reader = abandoned.stream.getReader()
+    expect((await reader.read()).value?.length).toBeGreaterThan(0)
+    await reader.cancel()
+    expect(await store.read(store.newKey(), length)).toBeUndefined()
+    await remove()
+  })
+
+  describe('faults of an S3 server', () => {
     function failing(pattern: RegExp, fault: Fault, times = Number.POSITIVE_INFINITY) {
       let left = times
       proxy.decide = ({ method, url }) =>
         pattern.test(`${method} ${url}`) && left-- > 0 ? fault : undefined
       const { store, remove } = open({ endpoint: proxy.endpoint, redirect: 'never' })
       return { store, [Symbol.asyncDispose]: remove }
-    }
-
-    async function push(store: BlobStore): Promise<string> {
-      const key = store.newKey()
-      const appender = await store.append(key, START)
-      try {
-        for (let at = 0; at < bytes.length; at += 100_000) {
-          await appender.write(bytes.subarray(at, at + 100_000))
-        }
-        await store.complete(key, await appender.checkpoint({ isLast: true }))
-      } finally {
-        await appender.close()
-      }
-      return key
     }
 
     for (const [what, pattern] of [

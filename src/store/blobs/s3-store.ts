@@ -10,7 +10,7 @@ import { createS3, type S3Settings } from './s3-client.ts'
 import { copyPrefix, demandBytes, NOTHING_YET } from './s3-copy.ts'
 import { createPartBuffers } from './s3-part-buffers.ts'
 import { readState, tailNumber } from './s3-state.ts'
-import { readBytes, streamRange } from './s3-stream.ts'
+import { readBytes, streamRange, toStream } from './s3-stream.ts'
 
 const KEY = /^[0-9a-f]{2}\/[0-9a-f]{30}$/
 const FOLDER = 'blobs/'
@@ -24,13 +24,21 @@ const MANY_KEYS = 20
 /**
  * Keeps blobs as objects `<prefix>blobs/<2 hex>/<30 hex>` in a bucket.
  * @param folder for copies and parts that are on their way; nothing in it must be kept
+ * @param keepFree bytes of its disk that copies leave to others; 0 unless given
  * @throws AppError invalid_input
  */
-export function openS3Store(settings: S3Settings, { folder }: { folder: string }): BlobStore {
+export function openS3Store(
+  settings: S3Settings,
+  { folder, keepFree = 0 }: { folder: string; keepFree?: number },
+): BlobStore {
   const bucket = createS3Bucket(createS3(settings))
   const parts = join(folder, 'parts')
   mkdirSync(parts, { recursive: true, mode: 0o700 })
-  const cache = openReadCache({ folder: join(folder, 'blobs'), limitBytes: settings.cacheSize })
+  const cache = openReadCache({
+    folder: join(folder, 'blobs'),
+    limitBytes: settings.cacheSize,
+    keepFree,
+  })
   const deps = { bucket, buffers: createPartBuffers({ folder: parts }) }
   // Positions up to which this process has just written, so that nobody else has since.
   const fresh = new WeakSet<BlobPosition>()
@@ -187,6 +195,10 @@ export function openS3Store(settings: S3Settings, { folder }: { folder: string }
         const bytes = await readBytes(bucket, name, { start, end })
         return bytes && { kind: 'file', file: new Blob([bytes]) }
       }
+      const passedOn = async (): Promise<BlobSource | undefined> => {
+        const chunks = await streamRange(bucket, name, { start, end })
+        return chunks && { kind: 'stream', stream: toStream(chunks) }
+      }
       const isPart = end - start + 1 < size
       const isSmall = end - start < IN_MEMORY_BYTES
       if (isPart && isSmall && !(await cache.find(key, size))) return inMemory()
@@ -195,7 +207,8 @@ export function openS3Store(settings: S3Settings, { folder }: { folder: string }
         if (path === undefined) return undefined
         return { kind: 'file', file: Bun.file(path).slice(start, end + 1) }
       } catch (error) {
-        if (isSmall && isAppError(error, 'storage_full')) return inMemory()
+        // Nobody fails to read for want of room for a copy.
+        if (isAppError(error, 'storage_full')) return isSmall ? inMemory() : passedOn()
         throw error
       }
     },
