@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'bun:test'
+import { createInstance } from 'i18next'
+import { texts as en } from './web/locales/en.ts'
+import { texts as zh } from './web/locales/zh.ts'
 import { imageConfigOf, type Layer } from './web/pages/artifact/image-config.ts'
 import { compareConfigs, compareLayers, sizeOf } from './web/pages/compare/compare-images.ts'
+import { sayDetails } from './web/pages/system/audit-details.ts'
 import { marksUpTo } from './web/parts/chart-scale.ts'
 import { csvCell } from './web/parts/csv-cell.ts'
 
@@ -79,4 +83,39 @@ test('the marks of a chart are few, round and reach the highest value', () => {
 
 test('a cell of a table is no formula', () => {
   expect(['a"b', '=1+1', '-x'].map(csvCell)).toEqual(['"a""b"', `"'=1+1"`, `"'-x"`])
+})
+
+test('the audit names sizes, times and roles in the reader’s words, and what is new as it came', async () => {
+  const i18n = createInstance()
+  await i18n.init({
+    lng: 'en',
+    ns: ['texts'],
+    defaultNS: 'texts',
+    resources: { en: { texts: en }, zh: { texts: zh } },
+  })
+  const format = {
+    bytes: (value: number) => `${value} bytes`,
+    dateTime: (at: number) => `at ${at}`,
+    number: (value: number) => `no. ${value}`,
+  }
+  const details = {
+    isPublic: false,
+    previousQuota: -1,
+    quota: 5,
+    expiresAt: 7,
+    count: 9,
+    role: 'guest',
+    reason: 'guest',
+    'a.b': null,
+    email: '',
+    inventedLater: 'x',
+  }
+  expect(sayDetails(details, i18n.t, format)).toBe(
+    'public: No · quota before: no limit · quota: 5 bytes · expires: at 7 · count: no. 9 · ' +
+      'role: Guest · reason: guest · inventedLater: x',
+  )
+  await i18n.changeLanguage('zh')
+  expect(sayDetails({ quota: -1, role: 'guest', 'roles.guest': 'x' }, i18n.t, format)).toBe(
+    '配额: 不限 · 角色: 访客 · roles.guest: x',
+  )
 })

@@ -18,6 +18,7 @@ export interface Format {
   bytes(value: number): string
   /** `3 hr ago`, `yesterday`. */
   ago(at: number): string
+  /** To the second, with the zone that it is told in. */
   dateTime(at: number): string
   date(at: number): string
   /** Of a day of UTC, whatever the reader's zone. */
@@ -33,7 +34,7 @@ function formatFor(language: Language): Format {
   // Long words do not fit into tables, and "last mo" is none: only days have names.
   const counted = new Intl.RelativeTimeFormat(tag, { style: 'short' })
   const named = new Intl.RelativeTimeFormat(tag, { numeric: 'auto', style: 'short' })
-  const times = new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'medium' })
+  const times = new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'long' })
   const days = new Intl.DateTimeFormat(tag, { month: 'short', day: 'numeric', timeZone: 'UTC' })
   const dates = new Intl.DateTimeFormat(tag, { dateStyle: 'medium' })
 

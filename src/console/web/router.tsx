@@ -198,7 +198,7 @@ const audit = createRoute({
 const jobs = createRoute({
   getParentRoute: () => signedIn,
   path: '/jobs',
-  validateSearch: search('state', 'after'),
+  validateSearch: search('state', 'name', 'after'),
   component: lazyRouteComponent(system, 'JobsPage'),
 })
 const apiReference = createRoute({

@@ -162,6 +162,26 @@ describeConsole('pages of the console', (console) => {
     expect(await unlimited.getByRole('meter').count()).toBe(0)
   })
 
+  test('says of the log and of jobs what they mean, with units and zones', async () => {
+    await createProject(console().server, 'noted', { quota: 3 * 1024 ** 3 })
+    const { page, open } = await console().signedIn()
+    await open('/audit?action=project.create')
+    const entry = page.getByRole('row', { name: /project\.create noted/ })
+    await entry.getByText('public: No · quota: 3 GiB').filter({ visible: true }).waitFor()
+    await entry.getByText(/\d{4}, \d\d:\d\d:\d\d [A-Z]/).waitFor()
+
+    await open('/jobs')
+    await page.getByRole('combobox', { name: 'Job', exact: true }).click()
+    await page.getByTitle('Look which registries are to be read').click()
+    await page.waitForURL(/name=inventory\.due/)
+    await page
+      .getByRole('row', { name: /usage\.fold/ })
+      .first()
+      .waitFor({ state: 'detached' })
+    await open('/jobs?name=invented')
+    await page.getByText('Nothing fits the filter').waitFor()
+  })
+
   test('enrols a runner with a token that is shown once, and revokes it', async () => {
     const { page, open } = await console().signedIn()
     await open('/runners')

@@ -93,6 +93,8 @@ export const accounts = {
     tokenUse:
       'Use it in place of the password, in docker login too, or as a Bearer token of the API.',
     tokens: 'API tokens',
+    tokensFor:
+      'Scripts and docker login use a token in place of your password. It can do what you may do, and can be revoked without a new password.',
   },
   accessKeys: {
     accessKey: 'Access key (AK)',

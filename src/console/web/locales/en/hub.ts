@@ -142,7 +142,7 @@ export const hub = {
       title: 'Used by',
       current: 'Current',
       keys: 'Keys',
-      none: 'Nothing uses it.',
+      none: 'Nothing uses it. Who fetches its login under “Use it” is listed here.',
       transfer: 'Transfer #{{id}}',
       outdated: 'Must be fetched again',
       used: 'Last used',

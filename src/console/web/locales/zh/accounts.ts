@@ -94,6 +94,7 @@ export const accounts: Pick<
     tokenNameHint: '用途，例如：笔记本、流水线……',
     tokenOf: 'API 令牌 {{name}}',
     tokenRevoked: '令牌已吊销',
+    tokensFor: '脚本和 docker login 可以用令牌代替您的密码。令牌拥有您的权限，可以单独吊销。',
     tokenUse: '可代替密码使用（docker login 也可以），或作为 API 的 Bearer 令牌。',
     tokens: 'API 令牌',
   },

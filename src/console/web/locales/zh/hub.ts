@@ -139,7 +139,7 @@ export const hub: Pick<Texts, 'hub'> = {
       title: '使用方',
       current: '最新',
       keys: '密钥',
-      none: '没有使用方。',
+      none: '没有使用方。在“接入使用”中获取登录信息后会列在这里。',
       transfer: '传输 #{{id}}',
       outdated: '需要重新获取',
       used: '最近使用',

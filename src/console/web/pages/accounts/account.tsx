@@ -36,6 +36,7 @@ export function AccountPage() {
         </Card>
       </div>
       <Card title={t('account.tokens')} style={{ marginTop: 16 }}>
+        <p className="intro">{t('account.tokensFor')}</p>
         <ApiTokens />
       </Card>
       <Card title={t('accessKeys.title')} style={{ marginTop: 16 }}>

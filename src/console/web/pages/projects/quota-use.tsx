@@ -35,8 +35,8 @@ export function QuotaBar({ name, used, quota }: QuotaUseProps) {
 
 export function QuotaUse(props: QuotaUseProps) {
   return (
-    <div style={{ minWidth: 130, maxWidth: 220 }}>
-      <div style={{ marginBottom: 4 }}>
+    <div style={{ display: 'grid', gap: 4, minWidth: 130, maxWidth: 220 }}>
+      <div>
         <UsedOfQuota {...props} />
       </div>
       <QuotaBar {...props} />

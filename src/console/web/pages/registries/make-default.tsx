@@ -21,7 +21,7 @@ export function MakeDefault({
   })
   return (
     <Button
-      {...(inRow ? { type: 'text', size: 'small' } : {})}
+      {...(inRow ? { type: 'link', size: 'small' } : {})}
       loading={whenSlow(promote.isPending)}
       onClick={() => promote.mutate()}
     >

@@ -42,11 +42,13 @@ export function ArtifactsPage() {
             tags.length === 0 ? (
               t('artifacts.untagged')
             ) : (
-              <Space size={4} wrap>
+              // Signatures have names as long as a digest, which would push all else out of sight.
+              <Space size={4} wrap style={{ width: 160 }}>
                 {tags.slice(0, SHOWN_TAGS).map((tag) => (
                   <Tag
                     key={tag}
-                    style={{ maxWidth: 220, overflow: 'hidden', textOverflow: 'ellipsis' }}
+                    title={tag}
+                    style={{ maxWidth: 160, overflow: 'hidden', textOverflow: 'ellipsis' }}
                   >
                     {tag}
                   </Tag>
@@ -63,7 +65,7 @@ export function ArtifactsPage() {
           title: t('artifacts.kind'),
           key: 'kind',
           render: (_, artifact) => (
-            <Space size={4} wrap>
+            <Space size={4} wrap style={{ maxWidth: 180 }}>
               <KindTag artifact={artifact} />
               <AttachedTags artifact={artifact} />
             </Space>

@@ -12,6 +12,7 @@ import { List, useFilters, useList } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
 import { Shortened, Time } from '../../parts/values.tsx'
 import { whenSlow } from '../../parts/when-slow.ts'
+import { sayDetails } from './audit-details.ts'
 import { exportAudit } from './audit-export.ts'
 
 const ROUTE = '/shell/signed-in/audit'
@@ -58,26 +59,40 @@ export function AuditPage() {
         filtered={Object.keys(query).length > 0}
         empty={t('audit.none')}
         columns={[
-          { title: t('audit.time'), key: 'at', render: (_, entry) => <Time at={entry.at} /> },
-          { title: t('audit.account'), key: 'who', render: (_, entry) => entry.accountName },
+          {
+            title: t('audit.time'),
+            key: 'at',
+            render: (_, { at, accountName }) => (
+              <>
+                <Time at={at} />
+                <div className="cell-note nowrap wide-only">{format.dateTime(at)}</div>
+                <div className="narrow-only">{accountName}</div>
+              </>
+            ),
+          },
+          {
+            title: t('audit.account'),
+            key: 'who',
+            responsive: ['sm'],
+            render: (_, entry) => entry.accountName,
+          },
           {
             title: t('audit.action'),
             key: 'action',
-            render: (_, entry) => <span className="mono">{entry.action}</span>,
+            render: (_, entry) => (
+              <>
+                <span className="mono">{entry.action}</span>
+                <div className="narrow-only">
+                  <Subject entry={entry} />
+                </div>
+              </>
+            ),
           },
           {
             title: t('audit.resource'),
             key: 'resource',
-            render: (_, entry) => (
-              <div style={{ minWidth: 200, maxWidth: 420, whiteSpace: 'normal' }}>
-                <span className="mono">{entry.resource}</span>
-                <div className="cell-note">
-                  {shownDetails(entry.details)
-                    .map(([name, value]) => `${name}: ${showDetail(value, format.number)}`)
-                    .join(' · ')}
-                </div>
-              </div>
-            ),
+            responsive: ['sm'],
+            render: (_, entry) => <Subject entry={entry} />,
           },
           {
             title: t('audit.address'),
@@ -96,13 +111,15 @@ export function AuditPage() {
   )
 }
 
-/** Those that say something. */
-function shownDetails(details: AuditEntry['details']) {
-  return Object.entries(details).filter(([, value]) => value !== null && value !== '')
-}
-
-function showDetail(value: AuditEntry['details'][string], number: (value: number) => string) {
-  return typeof value === 'number' ? number(value) : String(value)
+function Subject({ entry }: { entry: AuditEntry }) {
+  const { t } = useTranslation()
+  const format = useFormat()
+  return (
+    <div className="audit-subject">
+      <span className="mono">{entry.resource}</span>
+      <div className="cell-note">{sayDetails(entry.details, t, format)}</div>
+    </div>
+  )
 }
 
 const TIMES = ['since', 'until'] as const
@@ -153,7 +170,7 @@ function Filters() {
         defaultValue={action ?? ''}
         placeholder={t('audit.actionHint')}
         aria-label={t('audit.action')}
-        style={{ maxWidth: 240 }}
+        style={{ maxWidth: 290 }}
         onSearch={(value) => void filter({ action: value || undefined })}
       />
       {TIMES.map((name) => (
@@ -172,6 +189,9 @@ function Filters() {
           />
         </span>
       ))}
+      <span className="cell-note">
+        {t('audit.zone', { zone: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC' })}
+      </span>
     </div>
   )
 }

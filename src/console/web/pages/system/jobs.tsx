@@ -12,6 +12,7 @@ import { Source } from '../../parts/source.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { Time } from '../../parts/values.tsx'
 import { whenSlow } from '../../parts/when-slow.ts'
+import { isKnownJob, JOB_NAMES } from './job-names.ts'
 
 const STATES: JobState[] = ['queued', 'running', 'done', 'failed', 'cancelled']
 const COLORS: Record<JobState, string> = {
@@ -25,10 +26,10 @@ const ASK_MS = 3_000
 
 export function JobsPage() {
   const { t } = useTranslation()
-  const { state } = useSearch({ from: '/shell/signed-in/jobs' })
+  const { state, name } = useSearch({ from: '/shell/signed-in/jobs' })
   const filter = useFilters()
   const every = useLivePace(ASK_MS)
-  const list = useList<Job>({ path: '/jobs', query: { state }, every })
+  const list = useList<Job>({ path: '/jobs', query: { state, name }, every })
   return (
     <div className="page">
       <PageHead title={t('nav.jobs')} />
@@ -42,12 +43,25 @@ export function JobsPage() {
           options={STATES.map((value) => ({ value, label: t(`jobs.states.${value}`) }))}
           onChange={(value) => void filter({ state: value ?? undefined })}
         />
+        <Select
+          allowClear
+          showSearch={{ optionFilterProp: 'label' }}
+          value={name ?? null}
+          placeholder={t('jobs.anyKind')}
+          aria-label={t('jobs.job')}
+          style={{ minWidth: 300 }}
+          options={Object.entries(JOB_NAMES).map(([value, text]) => ({
+            value,
+            label: t(`jobs.names.${text}`),
+          }))}
+          onChange={(value: string | null) => void filter({ name: value ?? undefined })}
+        />
       </div>
       <List
         list={list}
         label={t('nav.jobs')}
         rowKey={({ id }) => id}
-        filtered={state !== undefined}
+        filtered={state !== undefined || name !== undefined}
         empty={t('jobs.none')}
         expandable={{
           expandedRowRender: (job) => (
@@ -67,10 +81,11 @@ export function JobsPage() {
             key: 'name',
             render: (_, job) => (
               <>
-                <span className="mono">{job.name}</span>
+                {isKnownJob(job.name) && <div>{t(`jobs.names.${JOB_NAMES[job.name]}`)}</div>}
+                <span className={isKnownJob(job.name) ? 'cell-note mono' : 'mono'}>{job.name}</span>
                 {job.error && (
                   <div className="cell-note">
-                    <ServerSaid text={job.error.slice(0, 200)} />
+                    <ServerSaid text={job.error.slice(0, 200)} says={job.errorSays} />
                   </div>
                 )}
               </>

@@ -5,6 +5,7 @@ import type { Transfer, TransferState } from '../../api/hub.ts'
 import { useLivePace } from '../../live/live.ts'
 import { List, useFilters, useList } from '../../parts/list.tsx'
 import { PageHead } from '../../parts/page-head.tsx'
+import { useServerSaid } from '../../parts/server-said.tsx'
 import { Size, Time } from '../../parts/values.tsx'
 import { ProjectName } from '../registries/project-names.tsx'
 import { TransferActions } from './transfer-actions.tsx'
@@ -18,6 +19,7 @@ export function TransfersPage() {
   const { t } = useTranslation()
   const { state, project } = useSearch({ from: '/shell/signed-in/transfers' })
   const filter = useFilters()
+  const say = useServerSaid()
   const every = useLivePace(ASK_MS)
   const list = useList<Transfer>({ path: '/transfers', query: { state, project }, every })
   return (
@@ -67,10 +69,15 @@ export function TransfersPage() {
             title: t('transfers.state'),
             key: 'state',
             render: (_, row) => (
-              <div style={{ width: 190 }}>
+              <div style={{ width: 190, whiteSpace: 'normal' }}>
                 <StateTag state={row.state} />
                 {isOpen(row) && <TransferProgress transfer={row} />}
                 <Pace transfer={row} />
+                {row.error && (
+                  <div className="cell-note three-lines" title={row.error.message}>
+                    {say({ text: row.error.message, says: row.error.says })}
+                  </div>
+                )}
               </div>
             ),
           },
