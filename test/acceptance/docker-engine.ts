@@ -63,8 +63,8 @@ const othersEngine = (): boolean => {
 }
 
 /**
- * Removes what the engine runs and made, ends it, then what it left: processes that name its folder,
- * mounts, and the folder. `$1` is that folder; no other process has its name among its arguments.
+ * Removes what the engine runs and made, ends it, then what it left, should it be dead already: its own
+ * processes, which name its folder (`$1`), those whose root lies there, bridges, mounts, the folder.
  */
 const END = `
 export DOCKER_HOST="unix://$1/sock" DOCKER_CONFIG="$1/config"
@@ -75,12 +75,17 @@ kill -TERM "$pid"
 tries=0
 while kill -0 "$pid" && [ "$tries" -lt 150 ]; do sleep 0.2; tries=$((tries + 1)); done
 for found in /proc/[0-9]*; do
-  program="$(readlink "$found/exe")"
-  case "$program" in
+  case "$(readlink "$found/exe")" in
     */dockerd | */containerd | */containerd-shim* | */runc | */docker-proxy)
       tr '\\0' '\\n' <"$found/cmdline" | grep -qF "$1" && kill -KILL "\${found#/proc/}" ;;
   esac
 done
+for found in /proc/[0-9]*; do
+  awk -v place="$1/" '$5 == "/" && index($0, place) { found = 1 } END { exit !found }' \
+    "$found/mountinfo" && kill -KILL "\${found#/proc/}"
+done
+grep -aoE 'br-[0-9a-f]{12}' "$1/data/network/files/local-kv.db" | sort -u |
+  xargs -r -n 1 ip link delete
 grep -F " $1/" /proc/mounts | cut -d ' ' -f 2 | sort -r | xargs -r -n 1 umount -l
 sleep 0.5
 rm -rf "$1"
