@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
+import { codeOf } from './code-of.ts'
 import { SETTINGS } from './config-schema.ts'
 import { editDistance, nearest } from './nearest.ts'
 
@@ -153,7 +154,7 @@ function bare(name: string): string {
 }
 
 function reason(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : ''
+  const code = codeOf(error)
   if (code === 'ENOENT') return 'there is no such file'
   if (code === 'EACCES') return 'permission denied'
   if (code === 'EISDIR') return 'it is a folder'

@@ -1,6 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { codeOf } from './code-of.ts'
 import { AppError } from './errors.ts'
 
 export interface FolderLock {
@@ -45,7 +46,7 @@ export function takeFolderLock(folder: string): FolderLock {
 }
 
 function refusal(folder: string, error: unknown): AppError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = codeOf(error)
   if (code.startsWith('SQLITE_BUSY')) {
     const message =
       `the data folder ${folder} is in use by another Entrepot; stop that one first, or give ` +

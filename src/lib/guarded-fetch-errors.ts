@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { codeOf } from './code-of.ts'
 import { AppError } from './errors.ts'
 import { because } from './reasons.ts'
 
@@ -111,9 +112,4 @@ function isCertificate(pem: string): boolean {
   } catch {
     return false
   }
-}
-
-function codeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' ? code : ''
 }

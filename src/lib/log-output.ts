@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import { codeOf } from './code-of.ts'
 
 /**
  * Writes to a pipe of up to this size are atomic (PIPE_BUF of Linux), so the lines of several
@@ -47,8 +48,7 @@ function writeAll(lines: string): void {
     try {
       rest = rest.subarray(writeSync(1, rest))
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : ''
-      if (code !== 'EAGAIN') return
+      if (codeOf(error) !== 'EAGAIN') return
       Bun.sleepSync(1)
     }
   }

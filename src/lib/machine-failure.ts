@@ -1,3 +1,5 @@
+import { codeOf } from './code-of.ts'
+
 /** Failures of the machine rather than of the program, by the codes of Node and of SQLite. */
 const SENTENCES: Record<string, string> = {
   EACCES: 'this user may not do that there',
@@ -24,17 +26,12 @@ const SENTENCES: Record<string, string> = {
   SQLITE_IOERR: 'the disk reports an error',
 }
 
-/** `EACCES`, `SQLITE_FULL`, …; empty where there is none. */
-function failureCodeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
 /**
  * What went wrong on the machine, for the person in front of it, with the path where it is known;
  * undefined for everything that is not of this kind.
  */
 export function describeMachineFailure(error: unknown): string | undefined {
-  const code = failureCodeOf(error)
+  const code = codeOf(error)
   // SQLite has longer ones too: SQLITE_READONLY_DIRECTORY.
   const base = /^SQLITE_[A-Z]+/.exec(code)?.[0] ?? code
   const sentence = SENTENCES[base]

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
+import { codeOf } from './code-of.ts'
 import type { Config } from './config.ts'
 import { AppError } from './errors.ts'
 import { createSelfSigned } from './self-signed.ts'
@@ -131,7 +132,7 @@ function readPem(file: string, field: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const code = codeOf(error) || String(error)
     throw new AppError('invalid_input', `${field}: cannot read ${file} (${code})`, { field }, error)
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import type { Db } from '../store/db/database.ts'
-import { openOf } from './upload-statements.ts'
+import { openOf, QUICK } from './upload-statements.ts'
 
 /** Accounts whose allowance a process remembers. */
 const REMEMBERED = 10_000
@@ -46,25 +46,22 @@ export function createOpenUploads(deps: { db: Db; clock: Clock; limit: number })
    */
   function endIdle(account: number | null): Promise<number> {
     const now = clock()
-    return db.transaction(
-      async (tx) => {
-        const idle = openOf(tx, account)
-          .select('id')
-          .where('updated_at', '<', now - IDLE_MS)
-          .where('writer_until', '<', now)
-          .limit(ENDED_AT_ONCE)
-        // Another process may be at the same ones, or somebody takes one up again.
-        const ids = (await db.engine.lockFreeRows(idle).execute()).map(({ id }) => id)
-        if (ids.length === 0) return 0
-        await tx
-          .updateTable('upload')
-          .set((eb) => ({ state: 'discarded', epoch: eb('epoch', '+', 1), updated_at: 0 }))
-          .where('id', 'in', ids)
-          .execute()
-        return ids.length
-      },
-      { durable: false },
-    )
+    return db.transaction(async (tx) => {
+      const idle = openOf(tx, account)
+        .select('id')
+        .where('updated_at', '<', now - IDLE_MS)
+        .where('writer_until', '<', now)
+        .limit(ENDED_AT_ONCE)
+      // Another process may be at the same ones, or somebody takes one up again.
+      const ids = (await db.engine.lockFreeRows(idle).execute()).map(({ id }) => id)
+      if (ids.length === 0) return 0
+      await tx
+        .updateTable('upload')
+        .set((eb) => ({ state: 'discarded', epoch: eb('epoch', '+', 1), updated_at: 0 }))
+        .where('id', 'in', ids)
+        .execute()
+      return ids.length
+    }, QUICK)
   }
 
   async function refill(account: number | null): Promise<void> {

@@ -4,6 +4,7 @@ import type { Db } from '../store/db/database.ts'
 import { statements } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
 import { isUndone } from '../store/db/undone.ts'
+import { QUICK_SINGLE } from './upload-statements.ts'
 
 /*
  * Sessions are opened and claimed with every blob, so those of many callers share a statement.
@@ -11,8 +12,6 @@ import { isUndone } from '../store/db/undone.ts'
 
 /** Sessions of one statement at most. */
 const LIMIT = 16
-/** They are not worth a wait for the disk: a client that lost one starts again. */
-const QUICK_SINGLE = { durable: false, single: true }
 
 type Upload = Row<'upload'>
 

@@ -5,7 +5,7 @@ import type { RepositoryName } from '../oci/reference.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Row } from '../store/db/schema.ts'
 import { createUploadOpenings } from './upload-openings.ts'
-import { claimUpload, uploadById } from './upload-statements.ts'
+import { claimUpload, QUICK, QUICK_SINGLE, uploadById } from './upload-statements.ts'
 
 /*
  * The rows of upload sessions and the right to write to one. Whoever claims a session raises its
@@ -94,10 +94,6 @@ export type SafePart = Pick<
   | 'hash_state'
   | 'buffer'
 >
-
-/** Sessions are not worth a wait for the disk: a client that lost one starts again. */
-const QUICK = { durable: false }
-const QUICK_SINGLE = { ...QUICK, single: true }
 
 export function createUploadSessions(deps: {
   db: Db

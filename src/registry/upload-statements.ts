@@ -2,6 +2,10 @@ import { sql } from 'kysely'
 import type { Queryable } from '../store/db/database.ts'
 import { statement } from '../store/db/prepared.ts'
 
+/** Sessions are not worth a wait for the disk: a client that lost one starts again. */
+export const QUICK = { durable: false }
+export const QUICK_SINGLE = { ...QUICK, single: true }
+
 /** As text, since the index of them is partial: see `LIVE`. */
 const OPEN = sql.lit<'open'>('open')
 

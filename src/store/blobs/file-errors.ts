@@ -1,3 +1,4 @@
+import { codeOf } from '../../lib/code-of.ts'
 import { AppError } from '../../lib/errors.ts'
 
 /**
@@ -17,8 +18,4 @@ export async function onDisk<T>(
     }
     throw error
   }
-}
-
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

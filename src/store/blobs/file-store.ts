@@ -2,11 +2,12 @@ import { closeSync, fsync, mkdirSync, openSync } from 'node:fs'
 import { open, readdir, stat, statfs, truncate, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { codeOf } from '../../lib/code-of.ts'
 import { AppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
 import type { BlobPosition, BlobStore } from './blob-store.ts'
 import { createBufferPool, openFileAppender } from './file-appender.ts'
-import { codeOf, onDisk } from './file-errors.ts'
+import { onDisk } from './file-errors.ts'
 
 const NOTHING: BlobPosition = { offset: 0, state: null }
 const KEY = /^([0-9a-f]{2})\/[0-9a-f]{30}$/

@@ -6,6 +6,7 @@ import {
   type SelectQueryBuilder,
   sql,
 } from 'kysely'
+import { codeOf } from '../../lib/code-of.ts'
 
 /** What differs between the engines and is not hidden by Kysely. Nobody else asks for the name. */
 export interface Engine {
@@ -85,8 +86,4 @@ export const postgresEngine: Engine = {
   unindexed: (column) => column,
   lanes: 2,
   isUniqueViolation: (error) => codeOf(error) === '23505',
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

@@ -1,3 +1,4 @@
+import { codeOf } from '../../lib/code-of.ts'
 import { AppError } from '../../lib/errors.ts'
 import { markUndone } from './undone.ts'
 
@@ -6,11 +7,6 @@ import { markUndone } from './undone.ts'
 const LOST = /^Connection terminated|is not queryable$|^Client has encountered a connection error/
 const NO_PLACE = 'timeout exceeded when trying to connect'
 const NO_ANSWER = 'Query read timeout'
-
-/** SQLSTATE, or the code of the system; empty for anything else. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

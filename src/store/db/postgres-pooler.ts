@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { codeOf } from './postgres-errors.ts'
+import { codeOf } from '../../lib/code-of.ts'
 
 /** Others who come between may make one look in vain. */
 const LOOKS = 20

@@ -1,19 +1,15 @@
+import { codeOf } from '../../lib/code-of.ts'
 import { AppError } from '../../lib/errors.ts'
-
-/** `SQLITE_…`, as bun:sqlite names it; empty for anything else. */
-function sqliteCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
 
 /** Another connection holds the lock. */
 export function isBusy(error: unknown): boolean {
-  return sqliteCode(error).startsWith('SQLITE_BUSY')
+  return codeOf(error).startsWith('SQLITE_BUSY')
 }
 
 /** Errors that callers act on; constraint violations stay what they are. */
 export function wireError(error: unknown): unknown {
   if (error instanceof AppError) return error
-  const code = sqliteCode(error)
+  const code = codeOf(error)
   if (code === 'SQLITE_FULL') {
     return new AppError('storage_full', 'the disk that holds the database is full', {}, error)
   }

@@ -1,8 +1,9 @@
 import { mkdir, open, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { codeOf } from '../../lib/code-of.ts'
 import { AppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
-import { codeOf, onDisk } from '../blobs/file-errors.ts'
+import { onDisk } from '../blobs/file-errors.ts'
 import type { JournalStore } from './journal-store.ts'
 
 const NAME = /^[0-9a-f]+\/[0-9a-z.-]+$/
