@@ -175,8 +175,8 @@ const REPLICAS = [
 
 describe.skipIf(!existsSync(helm))('the Helm chart (helm)', () => {
   const kinds = (all: { kind: string }[]) => all.map(({ kind }) => kind).sort()
-  const deployment = (all: z.output<typeof Manifest>[]) =>
-    JSON.stringify(all.find(({ kind }) => kind === 'Deployment'))
+  const workload = (all: z.output<typeof Manifest>[]) =>
+    JSON.stringify(all.find(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet'))
 
   test('passes the linter', () => {
     const { exitCode, stdout } = Bun.spawnSync([helm, 'lint', '--strict', chart])
@@ -187,10 +187,10 @@ describe.skipIf(!existsSync(helm))('the Helm chart (helm)', () => {
     const { all, problem } = template()
     expect(problem).toBe('')
     expect(kinds(all)).toEqual([
-      ...['ConfigMap', 'Deployment', 'PersistentVolumeClaim', 'Service', 'ServiceAccount'],
+      ...['ConfigMap', 'PersistentVolumeClaim', 'Pod', 'Service', 'ServiceAccount', 'StatefulSet'],
     ])
-    expect(deployment(all)).toContain('"type":"Recreate"')
-    expect(deployment(all)).toContain('"readOnlyRootFilesystem":true')
+    expect(workload(all)).toContain('"podManagementPolicy":"Parallel"')
+    expect(workload(all)).toContain('"readOnlyRootFilesystem":true')
   })
 
   test('is many replicas without a volume when it has a database, a bucket and a key', () => {
@@ -206,11 +206,12 @@ describe.skipIf(!existsSync(helm))('the Helm chart (helm)', () => {
     )
     expect(kinds(all)).toEqual([
       ...['ConfigMap', 'Deployment', 'HorizontalPodAutoscaler', 'Ingress', 'NetworkPolicy'],
-      ...['PodDisruptionBudget', 'Service', 'ServiceAccount', 'ServiceMonitor'],
+      ...['Pod', 'PodDisruptionBudget', 'Service', 'ServiceAccount', 'ServiceMonitor'],
     ])
-    expect(deployment(all)).toContain('"value":"10.0.0.0/8,fd00::/8"')
+    expect(workload(all)).toContain('"value":"10.0.0.0/8,fd00::/8"')
+    expect(workload(all)).toContain('"value":"https://registry.example.com"')
     for (const secret of ['db', 'seal', 'metrics']) {
-      expect(deployment(all)).toContain(`"secretKeyRef":{"name":"${secret}"`)
+      expect(workload(all)).toContain(`"secretKeyRef":{"name":"${secret}"`)
     }
   })
 
@@ -218,6 +219,30 @@ describe.skipIf(!existsSync(helm))('the Helm chart (helm)', () => {
     expect(template('replicaCount=2').problem).toContain('needs database.existingSecret')
     expect(template('autoscaling.enabled=true').problem).toContain('needs database.existingSecret')
     expect(template('metrics.serviceMonitor.enabled=true').problem).toContain('existingSecret')
+  })
+
+  test.each([
+    ['replicas=3', 'replicas'],
+    ['replicaCount=three', 'replicaCount'],
+    ['publicUrl=registry.example.com', 'publicUrl'],
+    ['storage.s3.redirect=sometimes', 'redirect'],
+    ['database.existingsecret=db', 'existingsecret'],
+    ['service.port=99999', 'port'],
+  ])('names the value that is wrong: %s', (value, name) => {
+    const { exitCode, problem } = template(value)
+    // Helm's own words differ from version to version.
+    expect([exitCode, problem]).toEqual([1, expect.stringContaining(name)])
+    expect(problem).toContain('schema')
+  })
+
+  test('the schema knows every value', async () => {
+    const Schema = z.object({ properties: z.record(z.string(), z.unknown()) })
+    const values = z
+      .record(z.string(), z.unknown())
+      .parse(documentsOf(await read('helm/entrepot/values.yaml'))[0])
+    const schema = Schema.parse(await Bun.file(join(chart, 'values.schema.json')).json())
+    // Helm sets `global` where this chart is part of another.
+    expect(Object.keys(schema.properties).sort()).toEqual(['global', ...Object.keys(values)].sort())
   })
 
   test('writes settings that Entrepot takes', async () => {
