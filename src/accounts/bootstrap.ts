@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
 import type { Db } from '../store/db/database.ts'
 import { checkNewPassword, type Passwords } from './passwords.ts'
-import { insertUser } from './users.ts'
+import { insertUser } from './user-rows.ts'
 
 /** Present once the first administrator was made, even if he was deleted since. */
 const SETTING = 'first_admin'

@@ -4,7 +4,8 @@ import { AppError } from '../lib/errors.ts'
 import type { Db } from '../store/db/database.ts'
 import { readablePassword } from './bootstrap.ts'
 import type { Passwords } from './passwords.ts'
-import { createUsers, type User } from './users.ts'
+import type { User } from './user-rows.ts'
+import { createUsers } from './users.ts'
 
 export interface ResetRequest {
   name: string

@@ -7,22 +7,8 @@ import { containing } from '../store/db/search.ts'
 import { checkAccountName, checkExpiry, checkText } from './names.ts'
 import { type Page, type PageRequest, pageOf, rowsToRead } from './page.ts'
 import { checkNewPassword, type Passwords } from './passwords.ts'
+import { insertPassword, insertUser, type User, userOf } from './user-rows.ts'
 import { voidTokens } from './void-tokens.ts'
-
-export interface User {
-  id: number
-  name: string
-  displayName: string
-  email: string | null
-  /** System administrator. */
-  isAdmin: boolean
-  disabled: boolean
-  expiresAt: number | null
-  createdAt: number
-  updatedAt: number
-  /** Changes with every update: the ETag. */
-  version: number
-}
 
 export interface NewUser {
   name: string
@@ -255,59 +241,6 @@ export function createUsers(deps: {
   }
 }
 
-/** The row of a new user with its password; nothing is checked. */
-export async function insertUser(
-  tx: Tx,
-  user: {
-    name: string
-    hash: string
-    displayName: string
-    email: string | null
-    isAdmin: boolean
-    createdAt: number
-    /** The password was made up by the program. */
-    generated?: boolean
-  },
-): Promise<Row<'account'>> {
-  const row = await tx
-    .insertInto('account')
-    .values({
-      kind: 'user',
-      name: user.name,
-      display_name: user.displayName,
-      email: user.email,
-      is_admin: user.isAdmin ? 1 : 0,
-      project: null,
-      expires_at: null,
-      created_at: user.createdAt,
-      updated_at: user.createdAt,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow()
-  await insertPassword(tx, row.id, user.hash, user.createdAt, user.generated)
-  return row
-}
-
-async function insertPassword(
-  tx: Tx,
-  account: number,
-  hash: string,
-  now: number,
-  generated = false,
-): Promise<void> {
-  await tx
-    .insertInto('credential')
-    .values({
-      account,
-      kind: 'password',
-      hash,
-      created_at: now,
-      expires_at: null,
-      generated: generated ? 1 : 0,
-    })
-    .execute()
-}
-
 function checkEmail(email: string | null | undefined): void {
   if (email === null || email === undefined) return
   if (email.length > 254 || !/^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(email)) {
@@ -315,20 +248,5 @@ function checkEmail(email: string | null | undefined): void {
       field: 'email',
       ...because('email_invalid', {}),
     })
-  }
-}
-
-function userOf(row: Row<'account'>): User {
-  return {
-    id: row.id,
-    name: row.name,
-    displayName: row.display_name,
-    email: row.email,
-    isAdmin: row.is_admin === 1,
-    disabled: row.disabled === 1,
-    expiresAt: row.expires_at,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    version: row.version,
   }
 }

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { User } from '../../accounts/users.ts'
+import type { User } from '../../accounts/user-rows.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { ApiDeps } from './api.ts'
 import { listReply } from './pages.ts'
