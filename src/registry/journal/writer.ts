@@ -1,44 +1,22 @@
-import { z } from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import { newHex } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
-import type { Db, Tx } from '../../store/db/database.ts'
-import type { ObjectHeader, ObjectKind } from '../../store/journal/journal-object.ts'
-import { encodeObject, nameOfObject } from '../../store/journal/journal-object.ts'
+import type { Db } from '../../store/db/database.ts'
 import type { JournalStore } from '../../store/journal/journal-store.ts'
 import { chunked } from '../chunked.ts'
-import { storedInstallationId } from '../installation.ts'
 import { type Change, pendingChanges } from './changes.ts'
-import {
-  acknowledge,
-  claimHead,
-  createHead,
-  type Head,
-  readHead,
-  releaseHead,
-  replacedBy,
-  reserve,
-} from './head.ts'
+import { claimHead, createHead, type Head, readHead, releaseHead, replacedBy } from './head.ts'
 import { isComplete, readLineages } from './lineages.ts'
-import { type Cursor, cursorSchema, FIRST, readPage } from './pages.ts'
 import type { EncodedRecord } from './records.ts'
+import { createSnapshots } from './snapshots.ts'
 import { recordsOf } from './states.ts'
+import { createWriteObject } from './write-object.ts'
 
 /** Changes wait so long at most before they are in the store, when nothing is wrong. */
 const INTERVAL_MS = 5_000
 const MOST_PAUSE_MS = 60_000
 /** A process that is to end writes for so long at most; the rest waits for the next one. */
 const LAST_MS = 5_000
-/** Changes are worth a new snapshot when they are larger than the last one, or than this. */
-const SNAPSHOT_BYTES = 8 * 1024 * 1024
-const SNAPSHOT_OBJECTS = 1_000
-
-/** A snapshot that is being written; `at` null: all pages are there, changes still may not be. */
-const progressSchema = z.object({
-  at: cursorSchema.nullable(),
-  bytes: z.number(),
-  objects: z.number(),
-})
 
 export interface JournalWriter {
   /** Writes all that there is to write; nothing while another process does. */
@@ -61,30 +39,10 @@ export function createJournalWriter(deps: {
 }): JournalWriter {
   const { db, store, clock, log } = deps
   const writer = newHex(8)
+  const write = createWriteObject({ db, store, clock })
+  const snapshots = createSnapshots({ db, store, clock, write })
   /** The store was compared with the row, once in each process. */
   let examined = false
-
-  /** undefined: lost to another process. */
-  async function write(
-    head: Head,
-    kind: ObjectKind,
-    records: readonly EncodedRecord[],
-    { header = {}, row, also }: WriteOptions = {},
-  ): Promise<Head | undefined> {
-    const reserved = await db.transaction((tx) => reserve(tx, head, { now: clock() }))
-    if (!reserved) return undefined
-    const { lineage, sequence, acknowledged: previous } = reserved
-    const bytes = encodeObject({
-      header: { lineage, sequence, kind, previous, at: clock(), ...header },
-      records: records.map(({ line }) => line),
-    })
-    await store.put(nameOfObject({ lineage, sequence, kind }), bytes)
-    return db.transaction(async (tx) => {
-      const done = await acknowledge(tx, reserved, row?.(reserved, bytes.length) ?? {})
-      if (done) await also?.(tx)
-      return done
-    })
-  }
 
   function writeChanges(head: Head, changes: readonly Change[], records: EncodedRecord[]) {
     return write(head, 'changes', records, {
@@ -97,81 +55,6 @@ export function createJournalWriter(deps: {
           await tx.deleteFrom('journal_change').where('id', 'in', some).execute()
         }
       },
-    })
-  }
-
-  async function writePage(head: Head, at: Cursor): Promise<Head | undefined> {
-    const progress = progressOf(head)
-    const { records, next } = await readPage(db.query, at)
-    return write(head, 'page', records, {
-      row: (_, size) => ({
-        next_cursor: JSON.stringify({
-          at: next ?? null,
-          bytes: progress.bytes + size,
-          objects: progress.objects + 1,
-        }),
-      }),
-    })
-  }
-
-  async function writeEnd(head: Head): Promise<void> {
-    const installation = await storedInstallationId(db.query)
-    const start = head.next_start ?? 0
-    const { bytes, objects } = progressOf(head)
-    const done = await write(head, 'end', [], {
-      header: { start, ...(installation === undefined ? {} : { installation }) },
-      row: ({ sequence }) => ({
-        snapshot_start: start,
-        snapshot_end: sequence,
-        snapshot_bytes: bytes,
-        snapshot_objects: objects,
-        change_bytes: 0,
-        change_objects: 0,
-        next_start: null,
-        next_cursor: null,
-      }),
-    })
-    if (done) await removeOld(done)
-  }
-
-  /** What came before the last snapshot, and journals that this one replaces. */
-  async function removeOld(head: Head): Promise<void> {
-    const replaced = replacedBy(head)
-    const lineages = await readLineages(store)
-    const old = [...lineages].flatMap(([lineage, objects]) => {
-      if (replaced.includes(lineage)) return objects
-      if (lineage !== head.lineage) return []
-      return objects.filter(({ sequence }) => sequence < (head.snapshot_start ?? 0))
-    })
-    // The ends first: a snapshot of which some objects are gone must not look complete.
-    const ends = old.filter(({ kind }) => kind === 'end')
-    await store.remove(ends.map(nameOfObject))
-    await store.remove(old.filter(({ kind }) => kind !== 'end').map(nameOfObject))
-    if (replaced.length === 0) return
-    await db.transaction((tx) =>
-      tx
-        .updateTable('journal_head')
-        .set({ replaces: null })
-        .where('lineage', '=', head.lineage)
-        .where('replaces', '=', head.replaces)
-        .execute(),
-    )
-  }
-
-  async function beginSnapshot(head: Head, asked: readonly Change[]): Promise<void> {
-    const progress = { at: FIRST, bytes: 0, objects: 0 }
-    await db.transaction(async (tx) => {
-      // The number that this takes has no object; it tells others that changes were removed.
-      const row = {
-        next_start: head.sequence + 2,
-        next_cursor: JSON.stringify(progress),
-        now: clock(),
-      }
-      if (!(await reserve(tx, head, row))) return
-      // Without anything before them, changes that were seen until here are in the pages anyway.
-      const covered = tx.deleteFrom('journal_change')
-      if (head.snapshot_end === null) await covered.execute()
-      else for (const { id } of asked) await covered.where('id', '=', id).execute()
     })
   }
 
@@ -192,7 +75,7 @@ export function createJournalWriter(deps: {
       has(head.snapshot_end) &&
       (own.at(-1)?.sequence ?? 0) <= head.sequence
     if (isOurs) {
-      if (head.snapshot_end !== null) await removeOld(head)
+      if (head.snapshot_end !== null) await snapshots.removeOld(head)
     } else {
       log.warn('journal in the store is not the one of this database: it is written anew', {
         lineage: head.lineage,
@@ -235,7 +118,7 @@ export function createJournalWriter(deps: {
     if (!seen || (seen.writer !== writer && seen.writer_until > clock())) return false
     const { changes, isAll } = await pendingChanges(db.query)
     const asked = changes.filter(({ kind }) => kind === 'snapshot')
-    const wantsSnapshot = asked.length > 0 || (seen.next_start === null && isDue(seen))
+    const wantsSnapshot = asked.length > 0 || (seen.next_start === null && snapshots.isDue(seen))
     if (changes.length === 0 && seen.next_start === null && !wantsSnapshot) return false
     if (!(await claimHead(db, writer, clock()))) return false
     if (!examined) {
@@ -244,7 +127,7 @@ export function createJournalWriter(deps: {
       return true
     }
     if (wantsSnapshot) {
-      await beginSnapshot(seen, asked)
+      await snapshots.begin(seen, asked)
       return true
     }
     let head: Head | undefined = seen
@@ -252,10 +135,9 @@ export function createJournalWriter(deps: {
       head = await writeChanges(head, changes, await recordsOf(db.query, changes))
     }
     if (!head || head.next_start === null) return true
-    const { at } = progressOf(head)
-    if (at) await writePage(head, at)
+    if (!snapshots.hasAllPages(head)) await snapshots.writePage(head)
     // All that changed until the last page was read is in the journal now.
-    else if (isAll) await writeEnd(head)
+    else if (isAll) await snapshots.end(head)
     return true
   }
 
@@ -302,24 +184,4 @@ export function createJournalWriter(deps: {
       }
     },
   }
-}
-
-interface WriteOptions {
-  header?: Partial<ObjectHeader>
-  /** What the row says besides, once the object of so many bytes is stored. */
-  row?: (head: Head, size: number) => Partial<Head>
-  /** In the transaction that notes it. */
-  also?: (tx: Tx) => Promise<void>
-}
-
-function progressOf({ next_cursor }: Head): z.infer<typeof progressSchema> {
-  return progressSchema.parse(JSON.parse(next_cursor ?? 'null'))
-}
-
-function isDue(head: Head): boolean {
-  return (
-    head.snapshot_end === null ||
-    head.change_bytes > Math.max(SNAPSHOT_BYTES, head.snapshot_bytes) ||
-    head.change_objects > Math.max(SNAPSHOT_OBJECTS, head.snapshot_objects * 10)
-  )
 }
