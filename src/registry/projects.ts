@@ -3,15 +3,13 @@ import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { because } from '../lib/reasons.ts'
 import { shareReads } from '../lib/shared-reads.ts'
-import { isProjectName, RESERVED_PROJECTS, SYSTEM } from '../oci/reference.ts'
 import type { Db, Queryable, Tx } from '../store/db/database.ts'
 import { LIVE } from '../store/db/prepared.ts'
 import type { Row } from '../store/db/schema.ts'
 import { containing } from '../store/db/search.ts'
 import { projectRef } from './project-ref.ts'
+import { demandAlias, demandProjectName, demandQuota, NO_QUOTA } from './project-rules.ts'
 import { demandRoom, foldProject } from './usage.ts'
-
-export const NO_QUOTA = -1
 
 export type Project = Row<'project'>
 
@@ -263,41 +261,11 @@ function liveProject(
 }
 
 /**
- * @param byAdministrator whether a system administrator makes it
- * @throws AppError name_invalid
- */
-export function demandProjectName(name: string, byAdministrator = false): void {
-  if (!isProjectName(name)) {
-    throw new AppError(
-      'name_invalid',
-      `"${name.slice(0, 80)}" is not a project name: use 1 to 255 lower-case letters and digits, with single ".", "_" or "-" between them`,
-      { field: 'name', ...because('name_invalid', { name: name.slice(0, 80) }) },
-    )
-  }
-  if (RESERVED_PROJECTS.includes(name) || (name === SYSTEM && !byAdministrator)) {
-    const exception = name === SYSTEM ? '; only a system administrator can make it' : ''
-    throw new AppError('name_invalid', `the project name "${name}" is reserved${exception}`, {
-      field: 'name',
-      ...because('name_reserved', { name }),
-    })
-  }
-}
-
-/**
  * An alias is looked for before names and ids, so it may be none of them.
  * @throws AppError invalid_input, conflict
  */
 async function demandFreeAlias(tx: Tx, alias: string, project: number): Promise<void> {
-  if (
-    !/^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,255}$/.test(alias) ||
-    /^\d{1,15}$|^0{17}\d{15}$/.test(alias)
-  ) {
-    throw new AppError(
-      'invalid_input',
-      'the alias must have 1 to 256 letters, digits, ".", "_", "~" or "-", and must not look like an id of ours: not up to 15 digits alone',
-      { field: 'alias', ...because('alias_invalid', {}) },
-    )
-  }
+  demandAlias(alias)
   const others = [await liveProject(tx, alias, 'alias'), await liveProject(tx, alias, 'name')]
   if (others.every((other) => !other || other.id === project)) return
   throw aliasTaken(alias)
@@ -308,14 +276,4 @@ function aliasTaken(alias: string): AppError {
     field: 'alias',
     ...because('alias_taken', { name: alias }),
   })
-}
-
-function demandQuota(quota: number): void {
-  if (!Number.isSafeInteger(quota) || (quota !== NO_QUOTA && quota < 1)) {
-    throw new AppError(
-      'invalid_input',
-      `the quota ${quota} is not valid: use -1 for no limit, or at least 1 byte`,
-      { field: 'quota', ...because('quota_invalid', {}) },
-    )
-  }
 }
