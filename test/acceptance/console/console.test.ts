@@ -134,7 +134,7 @@ describeConsole('the console', (console) => {
 
     const digest = String((await api(`${app}/tags/2.3.1`)).body.digest)
     await act('2.3.1', 'Delete artifact')
-    await page.getByText('Gone is its tag').waitFor()
+    await page.getByText('Deletes its tag').waitFor()
     const confirm = page.getByRole('button', { name: 'Delete', exact: true })
     expect(await confirm.isDisabled()).toBe(true)
     await page.getByLabel(/To confirm, type/).fill(digest.slice(7, 19))

@@ -95,7 +95,7 @@ export function Shell() {
           open={open}
           onClose={() => setOpen(false)}
           title="Entrepot"
-          styles={{ body: { padding: 0 } }}
+          styles={{ section: { background: token.colorBgContainer }, body: { padding: 0 } }}
         >
           <Navigation onChoose={() => setOpen(false)} />
         </Drawer>
