@@ -12,7 +12,7 @@ import type { Also } from '../store/db/database.ts'
 import { openBlob } from './as-registry-read.ts'
 import { receiveBlob } from './as-registry-write.ts'
 import type { LocalRegistry } from './registry.ts'
-import type { Pusher } from './repositories.ts'
+import type { Pusher } from './repository-openings.ts'
 
 const PAGE = 1_000
 

@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts'
 import type { Db, Tx } from '../store/db/database.ts'
 import { LIVE, statements } from '../store/db/prepared.ts'
 import { linkContents, unlinkContent } from './content.ts'
-import type { OpenRepository } from './repositories.ts'
+import type { OpenRepository } from './repository-openings.ts'
 import { charge, noChange, type UsageChange } from './usage.ts'
 
 /* The rows that make a content visible in a repository, as one of its blobs. */

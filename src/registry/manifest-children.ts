@@ -6,7 +6,7 @@ import type { Db, Tx } from '../store/db/database.ts'
 import type { Engine } from '../store/db/engine.ts'
 import { LIVE, statements } from '../store/db/prepared.ts'
 import { chunked } from './chunked.ts'
-import type { OpenRepository } from './repositories.ts'
+import type { OpenRepository } from './repository-openings.ts'
 
 /**
  * Every child of these manifests that must be there, is there, and stays until we commit. An index

@@ -3,7 +3,7 @@ import type { ParsedManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/reference.ts'
 import type { Tx } from '../store/db/database.ts'
 import type { Blobs } from './blobs.ts'
-import type { OpenRepository } from './repositories.ts'
+import type { OpenRepository } from './repository-openings.ts'
 
 /** A manifest that is about to be stored. */
 export interface IncomingManifest {

@@ -9,8 +9,8 @@ import { prepareManifestReads } from './manifest-reads.ts'
 import { createRemoval, manifestUnknown, type RemoveOptions } from './manifest-removal.ts'
 import { createManifestStore } from './manifest-store.ts'
 import type { ManifestWatch } from './manifest-watch.ts'
-import type { Pusher, Repositories } from './repositories.ts'
-import { repositoryUnknown } from './repositories.ts'
+import type { Repositories } from './repositories.ts'
+import { type Pusher, repositoryUnknown } from './repository-openings.ts'
 import { type Tags, tagUnknown } from './tags.ts'
 
 export interface StoredManifest {

@@ -15,7 +15,7 @@ import type { TestDatabase } from '../store/db/test-databases.ts'
 import type { CreateManifestWatch } from './manifest-watch.ts'
 import { createProjects } from './projects.ts'
 import { createRegistry, type LocalRegistry } from './registry.ts'
-import type { Pusher } from './repositories.ts'
+import type { Pusher } from './repository-openings.ts'
 import { verify } from './verify.ts'
 
 /** The registry as one process sees it: connections and caches of its own. */

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { AppError } from '../../lib/errors.ts'
-import { repositoryUnknown } from '../../registry/repositories.ts'
+import { repositoryUnknown } from '../../registry/repository-openings.ts'
 import { demandDigest } from '../v2/parse.ts'
 import type { ApiDeps } from './api.ts'
 import { Artifact } from './artifact-schemas.ts'

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { AppError } from '../../lib/errors.ts'
 import { parseRepositoryName, type RepositoryName } from '../../oci/reference.ts'
-import { type Repository, repositoryUnknown } from '../../registry/repositories.ts'
+import { type Repository, repositoryUnknown } from '../../registry/repository-openings.ts'
 import type { ApiDeps } from './api.ts'
 import { given } from './input.ts'
 import { listReply, readPage } from './pages.ts'

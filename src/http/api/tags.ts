@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { isTag, type RepositoryName } from '../../oci/reference.ts'
-import { repositoryUnknown } from '../../registry/repositories.ts'
+import { repositoryUnknown } from '../../registry/repository-openings.ts'
 import { type TagPosition, tagUnknown } from '../../registry/tags.ts'
 import type { ApiDeps } from './api.ts'
 import { ArtifactSummary } from './artifact-schemas.ts'

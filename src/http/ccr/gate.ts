@@ -4,7 +4,7 @@ import { AppError } from '../../lib/errors.ts'
 import { isProjectName, parseRepositoryName } from '../../oci/reference.ts'
 import { projectRef } from '../../registry/project-ref.ts'
 import type { Projects } from '../../registry/projects.ts'
-import { repositoryUnknown } from '../../registry/repositories.ts'
+import { repositoryUnknown } from '../../registry/repository-openings.ts'
 import type { CcrRoute } from './route.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { AppError } from '../../lib/errors.ts'
-import type { Pusher } from '../../registry/repositories.ts'
+import type { Pusher } from '../../registry/repository-openings.ts'
 import { accountOf, challenged, refusal, type V2Deps, type V2Request } from './v2.ts'
 
 /** What a token to push with must hold. */
