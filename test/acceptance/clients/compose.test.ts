@@ -5,6 +5,7 @@ import {
   type DockerEngine,
   findCompose,
   mustRun,
+  portToPublish,
   runProgram,
   startDockerEngine,
 } from '../docker-engine.ts'
@@ -15,7 +16,7 @@ import {
   missingForServices,
 } from '../docker-images.ts'
 import { createRawRegistry, type Image, imageOf, randomBytes } from '../raw-registry.ts'
-import { freePort, waitFor } from '../server.ts'
+import { waitFor } from '../server.ts'
 import { clientTimeout, leaveOut } from './client.ts'
 
 /*
@@ -38,7 +39,7 @@ const hex = (bytes: number): string =>
   Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString('hex')
 
 function tests(engine: DockerEngine, program: string): void {
-  const port = freePort()
+  const port = portToPublish()
   const admin = { username: 'admin', password: `Aa1-${crypto.randomUUID()}` }
   const registry = createRawRegistry(`http://127.0.0.1:${port}`, admin)
   let context = ''
@@ -98,7 +99,7 @@ function tests(engine: DockerEngine, program: string): void {
     )
 
   beforeAll(async () => {
-    context = (await makeRegistryImage(engine)).context
+    context = await makeRegistryImage(engine)
     await makeServiceImages(engine)
   }, clientTimeout)
 

@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chown, mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type DockerEngine, mustRun, runProgram, startDockerEngine } from '../docker-engine.ts'
+import {
+  type DockerEngine,
+  mustRun,
+  portToPublish,
+  runProgram,
+  startDockerEngine,
+} from '../docker-engine.ts'
 import { buildImage, makeRegistryImage, missingForImage } from '../docker-images.ts'
 import { createRawRegistry, imageOf, randomBytes } from '../raw-registry.ts'
-import { freePort, waitFor } from '../server.ts'
+import { waitFor } from '../server.ts'
 import { clientTimeout, leaveOut } from './client.ts'
 
 /*
@@ -29,19 +35,20 @@ function tests(engine: DockerEngine): void {
   let context = ''
 
   beforeAll(async () => {
-    context = (await makeRegistryImage(engine)).context
+    context = await makeRegistryImage(engine)
     await docker('network', 'create', NETWORK)
   }, clientTimeout)
 
   afterAll(async () => {
     const left = await docker('ps', '-aq', '--filter', `network=${NETWORK}`)
     if (left) await docker('rm', '-f', '-v', ...left.split('\n'))
-    await docker('network', 'rm', NETWORK)
+    // It is not there when the image could not be built, which is then what should be read.
+    await runProgram(['docker', 'network', 'rm', NETWORK], { env: engine.env })
   }, clientTimeout)
 
   /** Starts the registry in a container; `mount` is a volume or a folder of this machine. */
   const start = async (name: string, mount: string) => {
-    const port = freePort()
+    const port = portToPublish()
     const id = await docker(
       ...['run', '-d', '--name', name, '--network', NETWORK, '-p', `127.0.0.1:${port}:5000`],
       ...[...LOCKED, '-v', `${mount}:/data`, '-e', `ENTREPOT_ADMIN_PASSWORD=${admin.password}`],
