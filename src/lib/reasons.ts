@@ -131,6 +131,7 @@ export interface Reasons {
   runner_other_project: { name: string }
   runner_new_key: { name: string }
   runner_told_too_much: Nothing
+  runner_too_old: Nothing
   runner_other_registries: { name: string }
   runner_password_elsewhere: Nothing
   runner_in_use: { name: string; registries: string }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { basic, createProject, createUser } from './admin-api.ts'
+import { dockerRegistry, startDockerRegistry } from './docker-registry.ts'
 import { type MadeUpRegistry, startMadeUpRegistry } from './made-up-registry.ts'
 import { createRawRegistry, imageOf, randomBytes, sha256 } from './raw-registry.ts'
 import { type RunnerProcess, startRunner } from './runner-process.ts'
@@ -146,14 +147,86 @@ test('nothing but the runner can use it, and says why', async () => {
     expect([path, refused.status]).toEqual([path, path.endsWith('default') ? 400 : 403])
     expect(refused.text).toContain('runner')
   }
+  const login = { accessKey: 'ci', secretKey: 'not-for-the-runner' }
+  await callApi(hub, 'POST', '/registries', {
+    ...{ name: 'ours', provider: 'native', address: 'https://127.0.0.1:9' },
+    ...{ ...login, projects: ['shop'] },
+  })
   const between = await api('POST', '/api/v1/transfers', {
     project: 'shop',
     source: { registry: name, repository: 'team-0/app-0', reference: '1.0.0' },
-    target: { registry: name, repository: 'team-0/other' },
+    target: { registry: 'ours', repository: 'team-0/other' },
   })
-  expect(between.text).toContain('copies to and from this Entrepot alone')
+  expect(between.text).toContain('the same runner or need no password')
   expect(between.status).toBe(403)
 })
+
+test.skipIf(!dockerRegistry)(
+  'the runner copies straight between registries that it reaches',
+  async () => {
+    const [from, to, open] = await Promise.all([
+      startDockerRegistry(),
+      startDockerRegistry(),
+      startDockerRegistry(),
+    ])
+    try {
+      for (const [name, { url }, at] of [
+        ['docks-a', from, { runner: 'edge-1' }],
+        ['docks-b', to, { runner: 'edge-1' }],
+        // The server itself may not speak to it, but needs no password for it.
+        ['docks-open', open, {}],
+      ] as const) {
+        const asked = { name, provider: 'native', address: url, projects: ['shop'], ...at }
+        await callApi(hub, 'POST', '/registries', asked)
+      }
+      const [first, second] = [
+        imageOf([randomBytes(2_000_000)], 'a'),
+        imageOf([randomBytes(9)], 'b'),
+      ]
+      for (const [{ url }, image] of [
+        [from, first],
+        [open, second],
+      ] as const) {
+        const raw = createRawRegistry(url)
+        for (const blob of image.blobs) await raw.pushBlob('team/app', blob)
+        await raw.pushManifest('team/app', '1.0', image)
+      }
+      const between = (source: string, target: string, tag: string) =>
+        copy(hub, {
+          project: 'shop',
+          source: { registry: source, repository: 'team/app', reference: '1.0' },
+          target: { registry: target, repository: 'team/copy', tag },
+        })
+      const straight = await between('docks-a', 'docks-b', '1.0')
+      expect(straight).toMatchObject({
+        digest: first.manifest.digest,
+        blobs: { total: 2, done: 2 },
+      })
+      expect((await between('docks-open', 'docks-b', '2.0')).digest).toBe(second.manifest.digest)
+      // Within one registry nothing is sent.
+      const within = await between('docks-a', 'docks-a', '1.0')
+      expect(within.bytes).toMatchObject({ sent: 0, mounted: within.bytes.total })
+      for (const [{ url }, tag, image] of [
+        [to, '1.0', first],
+        [to, '2.0', second],
+        [from, '1.0', first],
+      ] as const) {
+        const found = await createRawRegistry(url).request(
+          'GET',
+          `/v2/team/copy/manifests/${tag}`,
+          {
+            headers: { accept: image.mediaType },
+          },
+        )
+        expect(sha256(new Uint8Array(await found.arrayBuffer()))).toBe(image.manifest.digest)
+      }
+      const { body } = await api('GET', '/api/v1/audit?action=transfer.create')
+      expect(JSON.stringify(body)).toContain('docks-a:team/app:1.0 → docks-b:team/copy:1.0')
+    } finally {
+      await Promise.all([from, to, open].map(({ stop }) => stop()))
+    }
+  },
+)
 
 test('images are copied by the runner, in both directions', async () => {
   const far = await startProcess()

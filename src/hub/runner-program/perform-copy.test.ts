@@ -43,7 +43,8 @@ const depsOf = (write: (text: string) => Promise<void>): CopyDeps => ({
   },
 })
 
-const copy = (deps: CopyDeps) => performCopy(deps, TASK, far, new AbortController().signal)
+const copy = (deps: CopyDeps) =>
+  performCopy(deps, TASK, { remote: far, other: undefined }, new AbortController().signal)
 
 test('a copy goes on where its state cannot be kept', async () => {
   const { digest } = buildIn(far, 'team/app').image([bytesOf('layer', 2_000_000)], {}, '1.0')
@@ -134,5 +135,69 @@ test('a hub that goes on failing is given up, and one that asks for a long pause
   pauses = []
   const wait = new AppError('unavailable', 'later', { retryAfter: 3_600 })
   await expect(copy(failing(wait))).rejects.toThrow('later')
+  expect(pauses).toEqual([])
+})
+
+test.each(['in', 'out'] as const)(
+  '%s: between two registries nobody asks the hub for a token',
+  async (direction) => {
+    const there = createMemoryRegistry()
+    const [from, to] = direction === 'in' ? [far, there] : [there, far]
+    const { digest } = buildIn(from, 'team/app').image([bytesOf('layer', 5_000)], {}, '1.0')
+    const told: string[] = []
+    const deps: CopyDeps = {
+      ...depsOf(async () => {}),
+      async tell(_task, path, _body, answer) {
+        told.push(path)
+        return answer.parse(undefined)
+      },
+      hubRegistry() {
+        throw new Error('it is no end of this copy')
+      },
+    }
+    const other = { ...TASK.registry, id: '8', name: 'there' }
+    const task: CopyTask = { ...TASK, other, work: { ...TASK.work, direction, other: '8' } }
+    const ends = { remote: far, other: there }
+    const result = await performCopy(deps, task, ends, new AbortController().signal)
+    expect(result).toMatchObject({ kind: 'copied', root: digest })
+    expect(to.repository('shop/app').tags.get('1.0')).toBe(digest)
+    expect(told).not.toContain('token')
+  },
+)
+
+test('within one registry blobs are mounted, not sent', async () => {
+  const layer = bytesOf('layer', 2_000_000)
+  buildIn(far, 'team/app').image([layer], {}, '1.0')
+  const task: CopyTask = { ...TASK, other: TASK.registry, work: { ...TASK.work, other: '7' } }
+  const ends = { remote: far, other: far }
+  await performCopy(
+    depsOf(async () => {}),
+    task,
+    ends,
+    new AbortController().signal,
+  )
+  expect(far.written).toContain(`mount ${sha256(layer)}`)
+  expect(far.received.size).toBe(0)
+})
+
+test('what went wrong at another registry is told at once', async () => {
+  const there = createMemoryRegistry()
+  buildIn(far, 'team/app').image([bytesOf('layer', 5_000)], {}, '1.0')
+  there.onStep = () => {
+    throw new AppError('unavailable', 'down')
+  }
+  const task: CopyTask = {
+    ...TASK,
+    other: { ...TASK.registry, id: '8' },
+    work: { ...TASK.work, other: '8' },
+  }
+  const ends = { remote: far, other: there }
+  const run = performCopy(
+    depsOf(async () => {}),
+    task,
+    ends,
+    new AbortController().signal,
+  )
+  await expect(run).rejects.toThrow('down')
   expect(pauses).toEqual([])
 })

@@ -38,13 +38,13 @@ interface CopyDeps extends Pick<PerformDeps, 'tell' | 'clock' | 'log' | 'copyNot
 }
 
 /**
- * Copies an image between the registry and the hub's own `/v2`, with a token for that one repository
- * there. What has arrived before a copy was cut off is not sent again.
+ * Copies an image between the registry and another one, or the hub's own `/v2`, with a token for that
+ * one repository there. What has arrived before a copy was cut off is not sent again.
  */
 export async function performCopy(
   { tell, clock, log, hubRegistry, copyNotes, sleep = realSleep }: CopyDeps,
   task: CopyTask,
-  remote: Registry,
+  { remote, other }: { remote: Registry; other: Registry | undefined },
   signal: AbortSignal,
 ): Promise<RunnerResult> {
   const { work, registry } = task
@@ -52,8 +52,10 @@ export async function performCopy(
   const asked = parseReference(source.reference)
   if (!asked) throw new AppError('invalid_input', 'the hub names no tag and no digest')
   const first: Reference = asked
-  const [fromName, toName] = direction === 'in' ? [registry.name, 'self'] : ['self', registry.name]
-  const note = await copyNotes.of(work.transfer, JSON.stringify([direction, registry.id, target]))
+  const ends = [registry.name, task.other?.name ?? 'self']
+  const [fromName, toName] = direction === 'in' ? ends : ends.reverse()
+  const what = [direction, registry.id, target, ...(work.other === undefined ? [] : [work.other])]
+  const note = await copyNotes.of(work.transfer, JSON.stringify(what))
   const recorder = createRecorder({ clock, restored: note.found, save: keep })
 
   /** Where it cannot be kept the copy goes on: it would only begin anew if it is cut off. */
@@ -86,8 +88,8 @@ export async function performCopy(
     telling = telling.then(tellProgress).catch(() => {})
     void keep()
   }, TELL_MS)
-  async function copy(hub: Registry): Promise<string> {
-    const [from, to] = direction === 'in' ? [remote, hub] : [hub, remote]
+  async function copy(end: Registry): Promise<string> {
+    const [from, to] = direction === 'in' ? [remote, end] : [end, remote]
     // A tag that moves meanwhile changes nothing.
     const resolved = recorder.digest()
     const reference: Reference = resolved ? { kind: 'digest', digest: resolved } : first
@@ -108,6 +110,7 @@ export async function performCopy(
       index: work.index,
       referrers: work.referrers,
       overwrite: work.overwrite,
+      mountFrom: work.other === registry.id ? [source.repository] : [],
       signal,
       checkpoint: recorder.checkpoint,
       observer: recorder.observer,
@@ -120,11 +123,12 @@ export async function performCopy(
     let [missing, troubles, most] = [0, 0, 0]
     for (;;) {
       let isHubTroubled = false
-      const hub = hubRegistry(freshToken(tell, task, clock, signal), () => {
+      const onTrouble = () => {
         isHubTroubled = true
-      })
+      }
+      const end = other ?? hubRegistry(freshToken(tell, task, clock, signal), onTrouble)
       try {
-        return await copy(hub)
+        return await copy(end)
       } catch (error) {
         signal.throwIfAborted()
         // As long as more gets through nothing is in vain.

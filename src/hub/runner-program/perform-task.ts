@@ -179,7 +179,10 @@ export function createPerformTask(deps: PerformDeps): PerformTask {
     if (work.kind === 'check') return check(registry, signal)
     if (work.kind === 'copy') {
       const remote = connect(await endpointOf(registry))
-      return performCopy(deps, { ...task, work }, remote, signal)
+      const { other } = task
+      const isSame = other?.id === registry.id
+      const end = other && (isSame ? remote : connect(await endpointOf(other)))
+      return performCopy(deps, { ...task, work }, { remote, other: end }, signal)
     }
     const remote = await remoteFor(work.sync, registry)
     if (work.kind === 'list') {

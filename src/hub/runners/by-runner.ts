@@ -74,8 +74,9 @@ export function createByRunner(deps: { db: Db; clock: Clock }): ByRunner {
       }
     },
 
-    async copy({ registry, work, signal, onProgress }) {
+    async copy({ registry, other, work, signal, onProgress }) {
       await demandKey(registry)
+      if (other) await demandKey(other)
       const { id, connectClusterId: runner } = registry
       const key = `copy:${runner}:${work.transfer}`
       const asked = { runner, registry: id, work: { kind: 'copy', ...work } as const, key }

@@ -32,10 +32,11 @@ onEachEngine('the token of a copy', (create) => {
   })
   afterEach(() => hub.remove())
 
-  async function transfer(direction: 'in' | 'out', finished: number | null = null) {
+  async function transfer(direction: 'in' | 'out' | 'between', finished: number | null = null) {
     const far = { registry, name: 'far', repository: 'team/app' }
     const own = { registry: null, name: 'self', repository: 'shop/app' }
-    const [from, to] = direction === 'in' ? [far, own] : [own, far]
+    const [from, to] = { in: [far, own], out: [own, far], between: [far, far] }[direction]
+    if (!from || !to) throw new Error('no ends')
     const { id } = await hub.accounts.db.query
       .insertInto('transfer')
       .values({
@@ -112,6 +113,8 @@ onEachEngine('the token of a copy', (create) => {
     const open = await transfer('in')
     expect(await codeOf(issue(await transfer('in', 5), registry, 1))).toBe('conflict')
     expect(await codeOf(issue(999_999, registry, 1))).toBe('conflict')
+    // As a program asks that is older than such copies.
+    expect(await codeOf(issue(await transfer('between'), registry, 1))).toBe('denied')
     const other = (await hub.add('other')).id
     expect(await codeOf(issue(open, other, 1))).toBe('conflict')
     await hub.accounts.members.remove(project, maria)

@@ -3,6 +3,7 @@ import type { Principal } from '../../accounts/principal.ts'
 import type { RegistryTokens } from '../../accounts/registry-tokens.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError } from '../../lib/errors.ts'
+import { because } from '../../lib/reasons.ts'
 import { parseRepositoryName } from '../../oci/reference.ts'
 import type { Db } from '../../store/db/database.ts'
 import { demandTransfer, type TransferAccess } from '../transfers/ends.ts'
@@ -68,6 +69,14 @@ export function createCopyTokens({
     if (!row) throw new AppError('conflict', `transfer ${id} is over`)
     const transfer = transferOf(row)
     const { source, target } = transfer
+    if (source.registry !== null && target.registry !== null) {
+      // One that knows of such copies asks for no token.
+      throw new AppError(
+        'denied',
+        'the program of the runner is older than this server and cannot copy between two registries; upgrade it',
+        because('runner_too_old', {}),
+      )
+    }
     const isIn = source.registry === registry && target.registry === null
     const isOut = target.registry === registry && source.registry === null
     if (!isIn && !isOut) throw new AppError('conflict', `transfer ${id} is another one`)

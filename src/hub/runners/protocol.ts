@@ -108,7 +108,7 @@ export const TaskRegistry = z.object({
 
 /**
  * `check`: test the connection; `list`: its repositories; `read`: the images of one of them; `copy`:
- * an image between it and the hub. What belongs to one sync may share what it remembers.
+ * an image between it and the hub, or another registry. What belongs to one sync may share what it remembers.
  */
 export const Work = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('check') }),
@@ -118,8 +118,10 @@ export const Work = z.discriminatedUnion('kind', [
     kind: z.literal('copy'),
     /** Names it to the hub. */
     transfer: whole,
-    /** `in`: from the registry to the hub; `out`: the other way. */
+    /** `in`: from the registry to the hub, or to `other`; `out`: the other way. */
     direction: z.enum(['in', 'out']),
+    /** Id of the registry at the other end; left out: the hub itself. */
+    other: z.string().optional(),
     source: z.object({ repository: z.string(), reference: z.string() }),
     target: z.object({ repository: z.string(), tag: z.string().nullable() }),
     platforms: z.array(z.string()),
@@ -134,6 +136,8 @@ export const Task = z.object({
   /** Counts leases of this task: what a former holder says is not heard. */
   epoch: whole,
   registry: TaskRegistry,
+  /** Of a copy between two of them. */
+  other: TaskRegistry.optional(),
   work: Work,
 })
 

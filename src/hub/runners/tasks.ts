@@ -4,7 +4,8 @@ import type { Db, Queryable, Tx } from '../../store/db/database.ts'
 import type { Row, Schema } from '../../store/db/schema.ts'
 import type { RunnerIdentity } from './access.ts'
 import type { CopyProgress, RunnerResult, RunnerTaskView, RunnerWork } from './protocol.ts'
-import { Progress, Result, TaskRegistry, Work } from './protocol.ts'
+import { Progress, Result, Work } from './protocol.ts'
+import { taskRegistryOf } from './task-registry.ts'
 
 /*
  * Work that one runner alone can do: a row that it leases. Each lease counts `epoch` up, and every
@@ -107,8 +108,14 @@ export async function leaseTasks(
         .execute()
       const tasks: RunnerTaskView[] = []
       for (const row of rows.sort((a, b) => a.id - b.id)) {
-        const registry = await registryOf(tx, row.registry)
-        if (registry) tasks.push({ id: row.id, epoch: row.epoch, registry, work: workOf(row) })
+        const work = workOf(row)
+        const registry = await taskRegistryOf(tx, row.registry, runner.id)
+        const otherId = work.kind === 'copy' ? work.other : undefined
+        const other =
+          otherId === undefined ? undefined : await taskRegistryOf(tx, otherId, runner.id)
+        // Who waits for it finds out that a registry is not for this runner any more.
+        if (!registry || (otherId !== undefined && !other)) continue
+        tasks.push({ id: row.id, epoch: row.epoch, registry, ...(other ? { other } : {}), work })
       }
       return tasks
     },
@@ -156,35 +163,6 @@ function free(
     )
     .where(stillCarries)
     .orderBy('id')
-}
-
-/** As it is now, with the secret as the runner alone can open it. */
-async function registryOf(on: Queryable, id: string) {
-  const row = await on
-    .selectFrom('registry as r')
-    .innerJoin('runner as w', 'w.id', 'r.connect_cluster_id')
-    .selectAll('r')
-    .select('w.project as runner_project')
-    .where('r.id', '=', id)
-    .executeTakeFirst()
-  return (
-    row &&
-    TaskRegistry.parse({
-      id: row.id,
-      name: row.name,
-      provider: row.provider,
-      address: row.address,
-      region: row.region,
-      namespace: row.namespace,
-      accessKey: row.access_key,
-      apiVersion: row.api_version,
-      verifyTls: row.verify_tls === 1,
-      caCertificate: row.ca_certificate,
-      // Who was given a runner of his own was given what it reaches.
-      allowPrivate: row.private_allowed === 1 || row.runner_project !== null,
-      secret: row.runner_key === null ? null : row.sealed_secret,
-    })
-  )
 }
 
 /**

@@ -10,9 +10,9 @@ import {
 } from '../../oci/reference.ts'
 import { projectRef } from '../../registry/project-ref.ts'
 import type { Project, Projects } from '../../registry/projects.ts'
-import { SELF } from '../registries/record.ts'
+import { type RegistryRecord, SELF } from '../registries/record.ts'
 import type { Registries } from '../registries/registries.ts'
-import { LOCAL } from '../runners/identity.ts'
+import { carrierOf } from './carrier.ts'
 import { parsePlatform } from './platforms.ts'
 import type { Transfer, TransferEnd, TransferOptions } from './transfer.ts'
 
@@ -74,7 +74,7 @@ export async function resolveTransfer(
   }
 
   const to = await endOf(access, project, target.registry)
-  demandOneWay(from, to)
+  carrierOf(from.record, to.record)
   // As Zadig distributes: the namespace of the registry, the last segment of the name, the tag.
   const last = sourceRepository.slice(sourceRepository.lastIndexOf('/') + 1)
   const prefix = to.registry === null ? project.name : to.namespace
@@ -108,7 +108,7 @@ export async function resolveTransfer(
 }
 
 /**
- * That he still may: asked when it begins, and again and again while it goes on.
+ * That he still may, and somebody can: asked when it begins, and again and again while it goes on.
  * @throws AppError denied, not_found (the registry is out of the project's scope)
  */
 export async function demandTransfer(
@@ -124,9 +124,10 @@ export async function demandTransfer(
       throw new AppError('project_unknown', 'the project of the transfer is gone', why)
     }
     await demandUse(access, principal, project)
-    for (const { registry } of [source, target]) {
-      if (registry !== null) await access.registries.resolve(project, registry)
-    }
+    const resolve = async ({ registry }: TransferEnd) =>
+      registry === null ? undefined : access.registries.resolve(project, registry)
+    // A registry that was given to another runner, or a password, is not the same end any more.
+    carrierOf(await resolve(source), await resolve(target))
   }
   await demandEnds(access, principal, transfer)
 }
@@ -197,28 +198,19 @@ const projectIn = (repository: string): string => parseRepositoryName(repository
 const isSelf = (registry: string | undefined): boolean => registry?.toLowerCase() === SELF
 
 /** A registry as one end, with the namespace that images get there. */
-type End = Pick<TransferEnd, 'registry' | 'name'> & { namespace: string; runner: string }
+type End = Pick<TransferEnd, 'registry' | 'name'> & {
+  namespace: string
+  record: RegistryRecord | undefined
+}
 
 async function endOf(
   { registries }: TransferAccess,
   project: Project,
   asked: string | undefined,
 ): Promise<End> {
-  if (isSelf(asked)) return { registry: null, name: SELF, namespace: '', runner: LOCAL }
-  const found = await registries.resolve(project, asked)
-  const { id, name, namespace, connectClusterId: runner } = found
-  return { registry: id, name, namespace, runner }
-}
-
-/** A runner reaches its registry and ourselves. */
-function demandOneWay(from: End, to: End): void {
-  const far = [from, to].find(({ runner }) => runner !== LOCAL)
-  if (!far || from.registry === null || to.registry === null) return
-  throw new AppError(
-    'denied',
-    `only the runner "${far.runner}" can speak to the registry "${far.name}", and it copies to and from this Entrepot alone; copy to "${SELF}" first, and from there`,
-    because('transfer_only_by_runner', { name: far.runner, registry: far.name }),
-  )
+  if (isSelf(asked)) return { registry: null, name: SELF, namespace: '', record: undefined }
+  const record = await registries.resolve(project, asked)
+  return { registry: record.id, name: record.name, namespace: record.namespace, record }
 }
 
 const endIn = ({ registry, name }: End, repository: string): TransferEnd => ({

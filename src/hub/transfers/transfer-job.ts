@@ -1,21 +1,18 @@
 import type { ActingFor } from '../../accounts/acting-for.ts'
-import type { Principal } from '../../accounts/principal.ts'
 import { defineJob, type Job, type JobContext, Postponed } from '../../jobs/job.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
-import { because } from '../../lib/reasons.ts'
 import type { Sealer } from '../../lib/secrets.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import type { Reference } from '../../oci/reference.ts'
-import type { Registry } from '../../oci/registry.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
 import type { RegistryRecord } from '../registries/record.ts'
-import type { OpenedRegistry } from '../registries/registries.ts'
 import type { CopyProgress } from '../runners/protocol.ts'
-import { type CopyByRunner, copyWorkOf, endAtRunner, type ForgetCopy } from './copy-by-runner.ts'
+import { carrierOf } from './carrier.ts'
+import { type CarriedDeps, copyByRunner } from './copy-by-runner.ts'
 import { copyImage } from './copy-image.ts'
 import type { CopyRequest } from './copy-types.ts'
 import { demandTransfer, type TransferAccess } from './ends.ts'
@@ -23,28 +20,21 @@ import { isBlobMissing, whatNext } from './failures.ts'
 import { parsePlatform } from './platforms.ts'
 import { createRecorder } from './recorder.ts'
 import { errorColumns, progressColumns } from './run-columns.ts'
-import type { TagStoodFor } from './tag-stood-for.ts'
 import { optionsOf, type Transfer, type TransferEnd, transferOf } from './transfer.ts'
 import { transferJobType, type transferPayload } from './transfer-job-type.ts'
 import { beginRun, type TransferRow, writeRun } from './transfer-rows.ts'
-import { verifyArrived } from './verify-arrived.ts'
 
 const WRITE_MS = 1_000
 const ASK_AGAIN_MS = 5_000
 const BUSY_PAUSE_MS = 3_000
 
-export interface TransferJobDeps {
+export interface TransferJobDeps extends CarriedDeps {
   db: Db
   clock: Clock
   log: Log
   sealer: Sealer
   access: TransferAccess
   actingFor: ActingFor
-  /** Our own registry, for somebody. */
-  ownRegistry(principal: () => Promise<Principal>): Registry
-  connect(opened: OpenedRegistry): Registry
-  byRunner: { copy: CopyByRunner; forgetCopy: ForgetCopy }
-  tagStoodFor: TagStoodFor
   /** Transfers at once that read from or write to the same registry of others. */
   perRegistry: number
   /** How often progress is written and asked whether it is still allowed; 1 s unless set. */
@@ -141,9 +131,17 @@ async function createRun(
   const watching = watch()
   try {
     await demandTransfer(access, await principal(), { ...transfer, project: row.project })
-    const far = await endAtRunner(access.registries, transfer)
-    if (far) {
-      await copyByRunner(far)
+    const [source, target] = await Promise.all([recordOf('source'), recordOf('target')])
+    const carried = carrierOf(source, target)
+    if (carried) {
+      const ends = { signal, stop: stop.signal }
+      const asked = referenceOf(row)
+      await copyByRunner(deps, {
+        ...{ transfer, carried, asked, principal, ...ends },
+        onProgress(progress) {
+          told = progress
+        },
+      })
       stop.abort(new AppError('unavailable', 'done'))
       await watching
       return await finish('done')
@@ -173,50 +171,9 @@ async function createRun(
     await fail(error)
   }
 
-  async function copyByRunner(registry: RegistryRecord): Promise<void> {
-    const asked = referenceOf(row)
-    const work = copyWorkOf(transfer, row.digest ?? row.source_reference)
-    const onProgress = (progress: CopyProgress) => {
-      // What a digest stands for is not the runner's to say.
-      told = asked.kind === 'tag' ? progress : { ...progress, digest: asked.digest }
-    }
-    try {
-      const { progress, root } = await deps.byRunner.copy({ registry, work, signal, onProgress })
-      onProgress(progress)
-      if (transfer.target.registry === null) await demandArrived(root)
-    } catch (error) {
-      // Cancelled; where this process alone ends the runner goes on for the next one.
-      if (stop.signal.aborted) await deps.byRunner.forgetCopy(registry, id)
-      throw error
-    }
-  }
-
-  /** @throws AppError conflict when what the runner says that it brought is not here */
-  async function demandArrived(root: string | null): Promise<void> {
-    const { repository, name, tag } = transfer.target
-    const { platforms, index } = optionsOf(row)
-    // The digest of an index that was written anew is known to who wrote it alone.
-    const isNew = index === 'rewrite' && platforms.length > 0
-    const digest = parseDigest((isNew ? root : told?.digest) ?? '')
-    if (!digest) {
-      const why = because('transfer_untold', {})
-      throw new AppError('conflict', 'the runner does not say what it has copied', why)
-    }
-    const note = await verifyArrived(
-      { registry: deps.ownRegistry(principal), repository, label: `${name}:${repository}` },
-      {
-        ...{ digest, tag, platforms: isNew ? [] : platforms.map(parsePlatform) },
-        stoodFor: (of, digests) => deps.tagStoodFor(repository, of, digests, transfer.createdAt),
-      },
-      signal,
-    )
-    if (!note || !told) return
-    // First, since an older runner's notes have nothing for the console beside them.
-    told = {
-      ...told,
-      notes: [note.sentence, ...told.notes],
-      noteSays: [note.says, ...(told.noteSays ?? [])],
-    }
+  async function recordOf(end: 'source' | 'target'): Promise<RegistryRecord | undefined> {
+    const { registry } = transfer[end]
+    return registry === null ? undefined : access.registries.get(registry)
   }
 
   async function finish(state: 'done' | 'failed', error?: AppError): Promise<void> {

@@ -113,6 +113,30 @@ onEachEngine('a copy of which a runner tells', (create) => {
     await ours.writeManifest('payments/app', { ...found, digest, bytes }, { tag })
   }
 
+  test('to another registry is looked for there, where we reach it', async () => {
+    const harbor = await its.external('harbor')
+    const nowhere = { progress: { ...PROGRESS, digest: OTHER }, root: OTHER }
+    const target = { registry: 'harbor', repository: 'team/app' }
+    let told: CopyByRunner = async () => nowhere
+    const failed = await ends((asked) => told(asked), '1.0', target)
+    expect(failed).toMatchObject({ state: 'failed', error: { code: 'conflict' } })
+    expect(failed.error?.message).toContain('harbor:team/app has no tag "1.0"')
+
+    const { digest } = buildIn(harbor, 'team/app').image([bytesOf('layer', 5_000)], {}, '1.0')
+    const asked: unknown[] = []
+    told = async ({ registry, other, work }) => {
+      asked.push([registry.name, other?.name, work.direction, work.other])
+      return { progress: { ...PROGRESS, digest }, root: digest }
+    }
+    expect(await ends((one) => told(one), '1.0', target)).toMatchObject({ state: 'done', digest })
+    expect(asked).toEqual([['far', 'harbor', 'in', harbor.record.id]])
+
+    // Behind the runner nobody else can look.
+    told = async () => nowhere
+    const back = { registry: 'far', repository: 'team/copy' }
+    expect(await ends((one) => told(one), '1.0', back)).toMatchObject({ state: 'done' })
+  })
+
   test('is found by its sha512, though its tag stands for its sha256', async () => {
     const found = await bring('1.0')
     const ours = its.oursAs(its.root)

@@ -166,6 +166,7 @@ export const reasons: Record<Reason, string> = {
   runner_slow: '执行器“{{name}}”未在 {{seconds}} 秒内完成。',
   runner_taken: '执行器“{{name}}”已存在，可以为其程序重新注册。',
   runner_told_too_much: '执行器报告的内容超出了可保存的上限。',
+  runner_too_old: '执行器的程序版本较旧，不能在两个镜像仓库之间直接复制，请升级该程序。',
   runner_unknown: '没有执行器“{{name}}”，请更换执行器。',
   session_ended: '会话已结束，请重新登录。',
   sign_in_paused: '登录失败次数过多，请在 {{seconds}} 秒后再试。',
@@ -180,7 +181,7 @@ export const reasons: Record<Reason, string> = {
     '执行器称镜像已复制，但 {{name}} 中的内容与此不符；也可能是其间有人删除了内容。',
   transfer_not_yours: '该传输由“{{name}}”发起，只有发起人可以重试。可以自行发起新的传输。',
   transfer_only_by_runner:
-    '镜像仓库“{{registry}}”只能通过执行器“{{name}}”访问，而执行器只与本系统之间复制。请先复制到本系统。',
+    '镜像仓库“{{registry}}”只能通过执行器“{{name}}”访问，该执行器只能与使用同一执行器或无需密码的镜像仓库直接复制。请先复制到本系统。',
   transfer_over: '传输的状态已经改变，此操作不再适用。',
   transfer_project_gone: '该传输所属的项目已不存在。',
   transfer_same_place: '镜像已在该位置，请换一个标签或仓库。',
