@@ -3,7 +3,7 @@ import { AppError, isAppError } from '../lib/errors.ts'
 import { algorithmOf } from '../oci/digest.ts'
 import type { BlobContent, OpenBlob, TransferCall } from '../oci/registry.ts'
 import type { LocalAccess } from './as-registry.ts'
-import type { UploadOwner } from './upload-session.ts'
+import type { UploadOwner } from './upload-owner.ts'
 
 /**
  * What a crash may cost: after so many bytes or so long they are synced and their number is

@@ -16,7 +16,8 @@ import { ensureContents, type NewContent, unlinkContent } from './content.ts'
 import { findMountSource } from './mount-source.ts'
 import type { Repositories } from './repositories.ts'
 import type { OpenRepository, Pusher } from './repository-openings.ts'
-import { lostUpload, type Upload } from './upload-session.ts'
+import { lostUpload } from './upload-claims.ts'
+import type { Upload } from './upload-owner.ts'
 import { charge, noChange } from './usage.ts'
 
 /** A HEAD of somebody who may push keeps an unreferenced blob; it need not write each time. */

@@ -35,3 +35,16 @@ export function createHold(renew: () => Promise<unknown>, everyMs = RENEW_MS): H
     },
   }
 }
+
+/** Keeps a claim during one piece of work. */
+export async function heldDuring<T>(
+  renew: () => Promise<unknown>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const hold = createHold(renew)
+  try {
+    return await hold.during(work)
+  } finally {
+    await hold.end()
+  }
+}

@@ -2,8 +2,8 @@ import type { Clock } from '../lib/clock.ts'
 import { gather } from '../lib/gather.ts'
 import type { Db } from '../store/db/database.ts'
 import { statements } from '../store/db/prepared.ts'
-import type { Row } from '../store/db/schema.ts'
 import { isUndone } from '../store/db/undone.ts'
+import type { Upload } from './upload-owner.ts'
 import { QUICK_SINGLE } from './upload-statements.ts'
 
 /*
@@ -12,8 +12,6 @@ import { QUICK_SINGLE } from './upload-statements.ts'
 
 /** Sessions of one statement at most. */
 const LIMIT = 16
-
-type Upload = Row<'upload'>
 
 export interface UploadStart {
   id: string

@@ -1,37 +1,22 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError } from '../lib/errors.ts'
 import { newUuid } from '../lib/ids.ts'
-import type { RepositoryName } from '../oci/reference.ts'
 import type { Db } from '../store/db/database.ts'
-import type { Row } from '../store/db/schema.ts'
+import {
+  type ClaimedUpload,
+  createUploadClaims,
+  lostUpload,
+  WRITER_LEASE_MS,
+} from './upload-claims.ts'
 import { createUploadOpenings } from './upload-openings.ts'
-import { claimUpload, QUICK, QUICK_SINGLE, uploadById } from './upload-statements.ts'
+import { isOwner, type Upload, type UploadOwner, uploadUnknown } from './upload-owner.ts'
+import { QUICK, QUICK_SINGLE, uploadById } from './upload-statements.ts'
 
 /*
  * The rows of upload sessions and the right to write to one. Whoever claims a session raises its
  * epoch; every later change names that epoch, so a writer that stalled and comes back after
  * somebody took over changes nothing.
  */
-
-/** A writer that has not said for so long that bytes arrive may be replaced. */
-export const WRITER_LEASE_MS = 15_000
-/** How long a second writer waits for the first one to finish. */
-const CLAIM_PATIENCE_MS = 20_000
-const CLAIM_PAUSE_MS = 100
-
-export type Upload = Row<'upload'>
-
-/** Who may see a session: the repository it was opened for, and the account that opened it. */
-export interface UploadOwner {
-  repository: RepositoryName
-  account: number | null
-}
-
-/** A session that this process may write to. `takenOver`: from a writer that may still be alive. */
-export interface ClaimedUpload {
-  row: Upload
-  takenOver: boolean
-}
 
 export interface UploadSessions {
   /** `claimed`: this process writes to it at once. */
@@ -105,22 +90,6 @@ export function createUploadSessions(deps: {
 
   const openings = createUploadOpenings({ db, clock, writer, leaseMs: WRITER_LEASE_MS })
 
-  async function tryClaim(id: string, owner: UploadOwner): Promise<ClaimedUpload | undefined> {
-    const { project, path } = owner.repository
-    const mine = await openings.claimFree({ id, project, path, account: owner.account })
-    if (mine) return { row: mine, takenOver: false }
-    const now = clock()
-    const until = now + WRITER_LEASE_MS
-    const [seen] = await uploadById(db.query, { id })
-    if (!seen || !isOwner(seen, owner)) throw uploadUnknown(id)
-    if (seen.writer !== null && seen.writer_until > now) return undefined
-    const [row] = await db.transaction(
-      (tx) => claimUpload(tx, { id, epoch: seen.epoch, next: seen.epoch + 1, writer, until, now }),
-      QUICK_SINGLE,
-    )
-    return row && { row, takenOver: seen.writer !== null }
-  }
-
   function change(upload: Upload, values: Partial<Upload>): Promise<boolean> {
     return db.transaction(async (tx) => {
       const result = await tx
@@ -152,26 +121,12 @@ export function createUploadSessions(deps: {
       return row
     },
 
+    claim: createUploadClaims({ db, clock, openings, writer }),
+
     async get(id, owner) {
       const [row] = await uploadById(db.query, { id })
       if (!row || !isOwner(row, owner)) throw uploadUnknown(id)
       return row
-    },
-
-    async claim(id, owner) {
-      const deadline = clock() + CLAIM_PATIENCE_MS
-      for (;;) {
-        const claimed = await tryClaim(id, owner)
-        if (claimed) return claimed
-        if (clock() > deadline) {
-          throw new AppError(
-            'rate_limited',
-            'another request is still writing to this upload; wait for it or cancel the upload',
-            { retryAfter: 5 },
-          )
-        }
-        await Bun.sleep(CLAIM_PAUSE_MS)
-      }
     },
 
     renew: (upload) => change(upload, { writer_until: clock() + WRITER_LEASE_MS }),
@@ -289,26 +244,4 @@ export function createUploadSessions(deps: {
       await db.transaction((tx) => tx.deleteFrom('upload').where('id', '=', id).execute(), QUICK)
     },
   }
-}
-
-export function uploadUnknown(id: string): AppError {
-  return new AppError(
-    'upload_unknown',
-    `upload ${id.slice(0, 64)} does not exist, has expired, or belongs to another repository or account; start a new one`,
-  )
-}
-
-export function lostUpload(): AppError {
-  return new AppError(
-    'upload_invalid',
-    'another request took this upload over; ask for its state and go on from there',
-  )
-}
-
-function isOwner(row: Upload, { repository, account }: UploadOwner): boolean {
-  return (
-    row.project_name === repository.project &&
-    row.repository_name === repository.path &&
-    row.account === account
-  )
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Db } from '../store/db/database.ts'
-import type { Upload, UploadSessions } from './upload-session.ts'
+import type { Upload } from './upload-owner.ts'
+import type { UploadSessions } from './upload-session.ts'
 
 const BATCH = 100
 

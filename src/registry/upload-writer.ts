@@ -2,13 +2,15 @@ import { AppError } from '../lib/errors.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, parseDigest } from '../oci/digest.ts'
 import type { BlobAppender, BlobStore } from '../store/blobs/blob-store.ts'
 import { type Bytes, INLINE_LIMIT } from './content.ts'
+import type { ClaimedUpload } from './upload-claims.ts'
 import {
   createSavableHash,
   createUploadHash,
   type HashCache,
   type UploadHash,
 } from './upload-hash.ts'
-import type { ClaimedUpload, SafePart, Upload, UploadSessions } from './upload-session.ts'
+import type { Upload } from './upload-owner.ts'
+import type { SafePart, UploadSessions } from './upload-session.ts'
 
 const NOTHING = { state: null }
 

@@ -14,7 +14,8 @@ import {
   type TestProcess,
   type TestRegistry,
 } from './test-registry.ts'
-import { type UploadOwner, WRITER_LEASE_MS } from './upload-session.ts'
+import { WRITER_LEASE_MS } from './upload-claims.ts'
+import type { UploadOwner } from './upload-owner.ts'
 
 const authorizeCommit = async () => pusher
 /** What a writer that lost its session is told. */

@@ -22,7 +22,7 @@ import {
   type TestProcess,
   type TestRegistry,
 } from './test-registry.ts'
-import { WRITER_LEASE_MS } from './upload-session.ts'
+import { WRITER_LEASE_MS } from './upload-claims.ts'
 
 const MIB = 1024 * 1024
 const DAY = 24 * 3_600_000

@@ -15,7 +15,7 @@ import {
   type TestProcess,
   type TestRegistry,
 } from './test-registry.ts'
-import type { UploadOwner } from './upload-session.ts'
+import type { UploadOwner } from './upload-owner.ts'
 
 const authorizeCommit = async () => pusher
 const UNKNOWN = Array.from({ length: 4 }, () => 'upload_unknown')

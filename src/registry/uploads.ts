@@ -1,24 +1,22 @@
 import type { Clock } from '../lib/clock.ts'
 import { AppError, type ErrorCode, isAppError } from '../lib/errors.ts'
 import { newUuid } from '../lib/ids.ts'
-import { algorithmOf, type Digest, type DigestAlgorithm, hexOf } from '../oci/digest.ts'
+import { algorithmOf, type Digest, type DigestAlgorithm } from '../oci/digest.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { Db } from '../store/db/database.ts'
 import type { Blobs } from './blobs.ts'
+import { createCompleteUpload } from './complete-upload.ts'
 import { createOpenUploads } from './open-uploads.ts'
 import { unknownKeys } from './orphans.ts'
 import type { Projects } from './projects.ts'
+import { type ByteStream, createReceiveBody } from './receive-body.ts'
 import type { Pusher } from './repository-openings.ts'
 import { createRoom } from './room.ts'
-import { createHashCache, createUploadHash } from './upload-hash.ts'
-import { createHold, RENEW_MS } from './upload-hold.ts'
-import {
-  type ClaimedUpload,
-  createUploadSessions,
-  lostUpload,
-  type Upload,
-  type UploadOwner,
-} from './upload-session.ts'
+import type { ClaimedUpload } from './upload-claims.ts'
+import { createHashCache } from './upload-hash.ts'
+import { heldDuring } from './upload-hold.ts'
+import type { Upload, UploadOwner } from './upload-owner.ts'
+import { createUploadSessions } from './upload-session.ts'
 import { createUploadSweep } from './upload-sweep.ts'
 import { openUploadWriter, type UploadWriter } from './upload-writer.ts'
 
@@ -33,14 +31,6 @@ const ROLLED_BACK: readonly ErrorCode[] = [
 
 /** The commit failed in a way that leaves open whether it happened: the bytes must stay. */
 class UncertainCommit extends Error {}
-
-/** How often a long upload is held against the room that is left, of the disk and the quota. */
-const ROOM_CHECK_BYTES = 16 * 1024 * 1024
-
-/** A chunk of many gigabytes is made safe this often, so that a crash does not cost all of it. */
-const SAVE_BYTES = 1024 * 1024 * 1024
-
-export type ByteStream = AsyncIterable<Uint8Array>
 
 export interface FinishRequest {
   digest: Digest
@@ -101,49 +91,13 @@ export function createUploads(deps: {
   const hashes = createHashCache()
   const writerDeps = { store, sessions, hashes }
   const room = createRoom({ store, db, clock })
+  const receive = createReceiveBody({ sessions, projects, room, clock })
+  const complete = createCompleteUpload({ store, sessions, removeLeftover })
   const sweep = createUploadSweep({ db, clock, sessions, removeLeftover })
   const openUploads = createOpenUploads({ db, clock, limit: deps.openPerAccount })
 
-  /** Moves the body into the writer, renewing the claim while bytes arrive. */
-  async function receive(
-    row: Upload,
-    writer: UploadWriter,
-    body: ByteStream,
-    { isKept = false } = {},
-  ): Promise<void> {
-    const begin = row.offset
-    let saveAt = writer.offset + SAVE_BYTES
-    let renewAt = clock() + RENEW_MS
-    let roomAt = writer.offset + ROOM_CHECK_BYTES
-    const hold = createHold(() => sessions.renew(row))
-    try {
-      for await (const chunk of body) {
-        await hold.during(() => writer.write(chunk))
-        if (writer.offset >= roomAt) {
-          await room.demand(0)
-          await projects.demandRoom(row.project_name, writer.offset - begin)
-          roomAt = writer.offset + ROOM_CHECK_BYTES
-        }
-        if (isKept && writer.offset >= saveAt) {
-          await sessions.save(row, await hold.during(() => writer.checkpoint()))
-          saveAt = writer.offset + SAVE_BYTES
-        }
-        if (clock() < renewAt) continue
-        if (!(await sessions.renew(row))) throw lostUpload()
-        renewAt = clock() + RENEW_MS
-      }
-    } finally {
-      await hold.end()
-    }
-  }
-
-  async function held<T>(row: Upload, work: () => Promise<T>): Promise<T> {
-    const hold = createHold(() => sessions.renew(row))
-    try {
-      return await hold.during(work)
-    } finally {
-      await hold.end()
-    }
+  function held<T>(row: Upload, work: () => Promise<T>): Promise<T> {
+    return heldDuring(() => sessions.renew(row), work)
   }
 
   async function openWriter(claimed: ClaimedUpload, isChunked = false): Promise<UploadWriter> {
@@ -211,10 +165,11 @@ export function createUploads(deps: {
   async function finish(row: Upload, writer: UploadWriter, request: FinishRequest): Promise<void> {
     try {
       if (request.body) await receive(row, writer, request.body)
-      const { sha256, size, bytes } = await held(row, () => completed(row, writer, request.digest))
+      const { digest } = request
+      const content = await held(row, () => complete(row, writer, digest))
       const pusher = await request.authorizeCommit()
-      const commit = { upload: row, digest: request.digest, sha256: hexOf(sha256), size, bytes }
-      const taken = await blobs.commit({ ...commit, pusher }).catch((error: unknown) => {
+      const commit = { ...content, upload: row, digest, pusher }
+      const taken = await blobs.commit(commit).catch((error: unknown) => {
         throw isAppError(error, ...ROLLED_BACK)
           ? error
           : new UncertainCommit('commit', { cause: error })
@@ -224,39 +179,6 @@ export function createUploads(deps: {
     } finally {
       await writer.close()
     }
-  }
-
-  async function completed(row: Upload, writer: UploadWriter, digest: Digest) {
-    await demandDigest(row, writer, digest)
-    const sha256 = await writer.digest('sha256')
-    if (!sha256) throw new AppError('internal', 'an upload without a sha256')
-    return { sha256, size: writer.offset, bytes: await writer.complete() }
-  }
-
-  async function demandDigest(row: Upload, writer: UploadWriter, digest: Digest): Promise<void> {
-    const algorithm = algorithmOf(digest)
-    let actual = await writer.digest(algorithm)
-    if (!actual) {
-      // sha512 that nobody announced: the bytes are read once more.
-      const hash = createUploadHash(algorithm)
-      for await (const chunk of await bytesOf(writer)) hash.update(chunk)
-      actual = hash.digest(algorithm)
-    }
-    if (actual === digest) return
-    if (!(await sessions.discard(row))) throw lostUpload()
-    await removeLeftover(row)
-    throw new AppError(
-      'digest_mismatch',
-      `the ${writer.offset} bytes received have the digest ${actual}, not ${digest}; upload the blob again`,
-    )
-  }
-
-  async function bytesOf(writer: UploadWriter): Promise<AsyncIterable<Uint8Array> | Uint8Array[]> {
-    const bytes = await writer.complete()
-    if ('inline' in bytes) return [bytes.inline]
-    const stream = await store.stream(bytes.storageKey, writer.offset)
-    if (stream) return stream
-    throw new AppError('unavailable', 'the bytes of this upload cannot be read from the storage')
   }
 
   async function removeLeftover(row: Upload): Promise<void> {

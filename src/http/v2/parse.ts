@@ -1,7 +1,7 @@
 import { AppError } from '../../lib/errors.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { isTag, parseReference, type Reference } from '../../oci/reference.ts'
-import { uploadUnknown } from '../../registry/upload-session.ts'
+import { uploadUnknown } from '../../registry/upload-owner.ts'
 
 const UPLOAD_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
