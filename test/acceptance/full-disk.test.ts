@@ -64,10 +64,11 @@ function suite() {
     expect(await signIn({ ...user, password: apiToken })).toBe(200)
     expect(await signIn({ ...user, password: 'a-mistake-1' })).toBe(401)
     expect(await signIn(user)).toBe(200)
-    // Each worker counts by itself.
+    // Each worker counts by itself, and forgives some meanwhile.
+    const guess = (i: number) => signIn({ username: 'eve', password: `Guess-${i}` })
     let guesses = 0
-    while ((await signIn({ username: 'eve', password: `Guess-${guesses}` })) === 401) guesses++
-    expect(guesses).toBeLessThanOrEqual(20)
+    while (guesses < 40 && (await guess(guesses)) === 401) guesses++
+    expect(guesses).toBeLessThan(40)
     expect(await signIn(user)).toBe(200)
   }
 

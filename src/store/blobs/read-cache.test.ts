@@ -106,6 +106,13 @@ test('what must stay free on the disk is not taken, nor asked for in vain', asyn
   expect(await careful.find('ab/1', 300)).toBe(idle)
 })
 
+test('goes on when somebody removes all of it', async () => {
+  await cache.fill('ab/1', 300, async () => bytes(300))
+  rmSync(folder, { recursive: true })
+  expect(await cache.find('ab/1', 300)).toBeUndefined()
+  expect(await cache.fill('ab/1', 300, async () => bytes(300))).toBeString()
+})
+
 test('what a process that died left half is removed after a while', async () => {
   const dead = join(folder, 'ab.part')
   await Bun.write(dead, 'half')

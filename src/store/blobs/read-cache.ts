@@ -100,6 +100,8 @@ export function openReadCache({
   const pathOf = (key: string) => join(folder, key)
 
   async function make(key: string, size: number, source: Source): Promise<string | undefined> {
+    // Somebody who needs room may have removed all of it.
+    await onDisk(() => mkdir(folder, { recursive: true, mode: 0o700 }), FULL)
     await makeRoom(size)
     await demandRoom(size)
     return copy(key, size, source).catch((error: unknown) =>
