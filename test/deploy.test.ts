@@ -210,8 +210,13 @@ describe.skipIf(!existsSync(helm))('the Helm chart (helm)', () => {
     ])
     expect(workload(all)).toContain('"value":"10.0.0.0/8,fd00::/8"')
     expect(workload(all)).toContain('"value":"https://registry.example.com"')
-    for (const secret of ['db', 'seal', 'metrics']) {
-      expect(workload(all)).toContain(`"secretKeyRef":{"name":"${secret}"`)
+    for (const [secret, variable] of [
+      ['db', 'ENTREPOT_DATABASE_URL'],
+      ['seal', 'ENTREPOT_SEALING_KEY'],
+      ['metrics', 'ENTREPOT_METRICS_TOKEN'],
+    ]) {
+      expect(workload(all)).toMatch(new RegExp(`"name":"${secret}","items":.{9,30}"${variable}"`))
+      expect(workload(all)).toContain(`"name":"${variable}_FILE"`)
     }
   })
 

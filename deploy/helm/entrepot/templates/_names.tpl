@@ -63,6 +63,29 @@ capabilities:
 {{- end -}}
 {{- end -}}
 
+{{/*
+What is read from secrets, each as a file: as a variable it would keep the line break that ends most
+files given to `kubectl create secret --from-file`.
+*/}}
+{{- define "entrepot.secrets" -}}
+{{- $s3 := .Values.storage.s3 -}}
+{{- with .Values.database }}
+- { variable: ENTREPOT_DATABASE_URL, name: {{ quote .existingSecret }}, key: {{ quote .key }} }
+{{- end }}
+{{- with .Values.sealing }}
+- { variable: ENTREPOT_SEALING_KEY, name: {{ quote .existingSecret }}, key: {{ quote .key }} }
+{{- end }}
+{{- with .Values.admin }}
+- { variable: ENTREPOT_ADMIN_PASSWORD, name: {{ quote .existingSecret }}, key: {{ quote .key }} }
+{{- end }}
+{{- with .Values.metrics }}
+- { variable: ENTREPOT_METRICS_TOKEN, name: {{ quote .existingSecret }}, key: {{ quote .key }} }
+{{- end }}
+- variable: ENTREPOT_STORAGE_S3_SECRET_ACCESS_KEY
+  name: {{ ternary $s3.existingSecret "" (ne $s3.bucket "") | quote }}
+  key: {{ quote $s3.secretAccessKeyKey }}
+{{- end -}}
+
 {{/* "yes" where replicas keep nothing of their own. */}}
 {{- define "entrepot.stateless" -}}
 {{- if and .Values.database.existingSecret .Values.storage.s3.bucket .Values.sealing.existingSecret -}}yes{{- end -}}
