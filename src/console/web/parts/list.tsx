@@ -46,6 +46,8 @@ export interface ListProps<T> {
   columns: NonNullable<TableProps<T>['columns']>
   /** What can be done with a row, in the last column; undefined: nothing. */
   actions?: ((row: T) => ReactNode) | undefined
+  /** They are small enough to stay in sight on a phone too, where others would hide the row. */
+  smallActions?: boolean
   rowKey: (row: T) => string | number
   /** What the table is, for those who do not see it. */
   label: string
@@ -56,10 +58,11 @@ export interface ListProps<T> {
 }
 
 export function List<T extends object>(props: ListProps<T>) {
-  const { list, columns, actions, rowKey, label, empty, filtered = false, expandable } = props
+  const { list, columns, actions, smallActions = false, rowKey, label, empty } = props
+  const { filtered = false, expandable } = props
   const { t } = useTranslation()
   const { data, error, isPending, isPlaceholderData, refetch } = list
-  const { md: hasRoom = false } = Grid.useBreakpoint()
+  const { md: isWide = false } = Grid.useBreakpoint()
   if (error && !data) return <ErrorView error={error} onRetry={() => void refetch()} />
   return (
     <>
@@ -75,8 +78,7 @@ export function List<T extends object>(props: ListProps<T>) {
                   title: <span className="sr-only">{t('common.actions')}</span>,
                   key: 'actions',
                   align: 'right' as const,
-                  // On a phone it would hide what the row is.
-                  ...(hasRoom ? { fixed: 'right' as const } : {}),
+                  ...(isWide || smallActions ? { fixed: 'right' as const } : {}),
                   render: (_: unknown, row: T) => actions(row),
                 },
               ]

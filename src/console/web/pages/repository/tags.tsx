@@ -114,6 +114,7 @@ export function TagsPage() {
             render: (_, tag) => <Time at={tag.pulledAt} />,
           },
         ]}
+        smallActions
         actions={(tag) => <TagActions address={address} tag={tag} />}
       />
     </>

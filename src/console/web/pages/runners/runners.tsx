@@ -95,6 +95,7 @@ export function RunnersPage() {
             render: (_, { version }) => version || '–',
           },
         ]}
+        smallActions
         actions={(runner) => <RunnerActions runner={runner} onInvited={setShown} />}
       />
       <NewRunner
