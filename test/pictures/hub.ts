@@ -187,7 +187,9 @@ export const giveTheirNames = (server: Server): void => {
   const db = new Database(join(server.dataDir, 'entrepot.db'))
   try {
     db.run('pragma busy_timeout = 10000')
-    const rows = db.query('select id, name, address, health_steps, health_reason from registry')
+    const rows = db.query(
+      `select id, name, address, health_steps, health_reason, health_says from registry`,
+    )
     for (const row of rows.all() as Record<string, string>[]) {
       const known = KNOWN_AS[row.name ?? '']
       if (!known) continue
@@ -198,16 +200,24 @@ export const giveTheirNames = (server: Server): void => {
           .replaceAll('127.0.0.1', new URL(known.address).hostname)
           .replaceAll('logged in as admin', `logged in as ${LOGIN}`)
           .replaceAll('"admin"', `"${LOGIN}"`)
+      const saidInside = (json = 'null') =>
+        JSON.stringify(
+          JSON.parse(json, (_, value: unknown) =>
+            value === 'admin' ? LOGIN : typeof value === 'string' ? said(value) : value,
+          ),
+        )
       db.query(
         `update registry set provider = ?, address = ?, region = ?, access_key = ?,
-           health_steps = ?, health_reason = ? where id = ?`,
+           health_steps = ?, health_reason = ?, health_says = ? where id = ?`,
       ).run(
         known.provider,
         known.address,
         known.region,
         known.provider === 'ecr' ? 'AKIAIOSFODNN7EXAMPLE' : LOGIN,
-        said(row.health_steps),
+        saidInside(row.health_steps),
         said(row.health_reason),
+        // It counts only beside the very sentence that it says.
+        row.health_says ? saidInside(row.health_says) : null,
         row.id ?? '',
       )
     }
