@@ -12,7 +12,7 @@ import { projectRef } from '../../registry/project-ref.ts'
 import type { Project, Projects } from '../../registry/projects.ts'
 import { type RegistryRecord, SELF } from '../registries/record.ts'
 import type { Registries } from '../registries/registries.ts'
-import { carrierOf } from './carrier.ts'
+import { type Carried, carrierOf } from './carrier.ts'
 import { parsePlatform } from './platforms.ts'
 import type { Transfer, TransferEnd, TransferOptions } from './transfer.ts'
 
@@ -109,14 +109,16 @@ export async function resolveTransfer(
 
 /**
  * That he still may, and somebody can: asked when it begins, and again and again while it goes on.
+ * @returns the runner's part, where it needs one
  * @throws AppError denied, not_found (the registry is out of the project's scope)
  */
 export async function demandTransfer(
   access: TransferAccess,
   principal: Principal,
   transfer: Pick<ResolvedTransfer, 'source' | 'target'> & { project: number },
-): Promise<void> {
+): Promise<Carried | undefined> {
   const { source, target } = transfer
+  let carried: Carried | undefined
   if (source.registry !== null || target.registry !== null) {
     const project = await access.projects.get(transfer.project)
     if (!project) {
@@ -124,12 +126,19 @@ export async function demandTransfer(
       throw new AppError('project_unknown', 'the project of the transfer is gone', why)
     }
     await demandUse(access, principal, project)
-    const resolve = async ({ registry }: TransferEnd) =>
-      registry === null ? undefined : access.registries.resolve(project, registry)
+    const resolve = async ({ registry }: TransferEnd) => {
+      if (registry === null) return undefined
+      const found = await access.registries.resolve(project, registry)
+      if (found.id === registry) return found
+      // Another one is called as the id of this, which is not there any more for the project.
+      const why = because('registry_gone', {})
+      throw new AppError('not_found', 'the registry is not there for the project any more', why)
+    }
     // A registry that was given to another runner, or a password, is not the same end any more.
-    carrierOf(await resolve(source), await resolve(target))
+    carried = carrierOf(await resolve(source), await resolve(target))
   }
   await demandEnds(access, principal, transfer)
+  return carried
 }
 
 /** Pull from a repository of ours, push to one. */

@@ -9,9 +9,7 @@ import { parseDigest } from '../../oci/digest.ts'
 import type { Reference } from '../../oci/reference.ts'
 import type { Db } from '../../store/db/database.ts'
 import type { Row } from '../../store/db/schema.ts'
-import type { RegistryRecord } from '../registries/record.ts'
 import type { CopyProgress } from '../runners/protocol.ts'
-import { carrierOf } from './carrier.ts'
 import { type CarriedDeps, copyByRunner } from './copy-by-runner.ts'
 import { copyImage } from './copy-image.ts'
 import type { CopyRequest } from './copy-types.ts'
@@ -130,14 +128,12 @@ async function createRun(
 
   const watching = watch()
   try {
-    await demandTransfer(access, await principal(), { ...transfer, project: row.project })
-    const [source, target] = await Promise.all([recordOf('source'), recordOf('target')])
-    const carried = carrierOf(source, target)
+    const asked = { ...transfer, project: row.project }
+    const carried = await demandTransfer(access, await principal(), asked)
     if (carried) {
-      const ends = { signal, stop: stop.signal }
-      const asked = referenceOf(row)
       await copyByRunner(deps, {
-        ...{ transfer, carried, asked, principal, ...ends },
+        ...{ transfer, carried, asked: referenceOf(row), principal },
+        ...{ signal, stop: stop.signal },
         onProgress(progress) {
           told = progress
         },
@@ -169,11 +165,6 @@ async function createRun(
     stop.abort(error)
     await watching
     await fail(error)
-  }
-
-  async function recordOf(end: 'source' | 'target'): Promise<RegistryRecord | undefined> {
-    const { registry } = transfer[end]
-    return registry === null ? undefined : access.registries.get(registry)
   }
 
   async function finish(state: 'done' | 'failed', error?: AppError): Promise<void> {

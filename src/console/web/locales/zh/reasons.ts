@@ -95,7 +95,7 @@ export const reasons: Record<Reason, string> = {
     '“{{name}}”只能通过其执行器访问，不能作为默认镜像仓库：各处的流水线都需要访问默认镜像仓库。',
   registry_default_elsewhere: '默认镜像仓库不在项目“{{project}}”的范围内。',
   registry_default_missing: '没有默认镜像仓库。',
-  registry_gone: '该镜像仓库在此期间已被删除。',
+  registry_gone: '该镜像仓库已被删除，或已不在项目的范围内。',
   registry_in_use: '镜像仓库“{{name}}”正在被使用，不能删除。请先为使用者更换镜像仓库。',
   registry_is_default:
     '“{{name}}”是默认镜像仓库。系统始终需要一个默认镜像仓库，请先将另一个设为默认。',
