@@ -10,7 +10,7 @@ import { createS3, type S3Settings } from './s3-client.ts'
 import { copyPrefix, demandBytes, NOTHING_YET } from './s3-copy.ts'
 import { createPartBuffers } from './s3-part-buffers.ts'
 import { readState, tailNumber } from './s3-state.ts'
-import { readBytes, streamRange, toStream } from './s3-stream.ts'
+import { readBytes, readLater, streamRange } from './s3-stream.ts'
 
 const KEY = /^[0-9a-f]{2}\/[0-9a-f]{30}$/
 const FOLDER = 'blobs/'
@@ -196,8 +196,8 @@ export function openS3Store(
         return bytes && { kind: 'file', file: new Blob([bytes]) }
       }
       const passedOn = async (): Promise<BlobSource | undefined> => {
-        const chunks = await streamRange(bucket, name, { start, end })
-        return chunks && { kind: 'stream', stream: toStream(chunks) }
+        if (((await bucket.size(name)) ?? 0) < size) return undefined
+        return { kind: 'stream', stream: readLater(bucket, name, { start, end }) }
       }
       const isPart = end - start + 1 < size
       const isSmall = end - start < IN_MEMORY_BYTES

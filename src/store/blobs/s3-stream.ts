@@ -36,7 +36,7 @@ async function* goOn(
   for (let at = start; at <= end; ) {
     try {
       object ??= await open(at)
-      if (!object) throw new AppError('unavailable', 'a blob disappeared while it was read')
+      if (!object) throw disappeared()
       for await (const chunk of chunksOf(object.body)) {
         at += chunk.length
         failures = 0
@@ -51,6 +51,10 @@ async function* goOn(
       await Bun.sleep(PAUSE_MS * failures)
     }
   }
+}
+
+function disappeared(): AppError {
+  return new AppError('unavailable', 'a blob disappeared while it was read')
 }
 
 function brokenOff(cause?: unknown): AppError {
@@ -76,18 +80,29 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-/** Read only as far as somebody takes it; who gives it up gives up the rest. */
-export function toStream(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  const iterator = chunks[Symbol.asyncIterator]()
+/**
+ * A range that is not asked for before somebody reads it, such as never, for HEAD; and then only as
+ * far as it is taken.
+ */
+export function readLater(
+  bucket: S3Bucket,
+  name: string,
+  range: ByteRange,
+): ReadableStream<Uint8Array> {
+  const reading = (async function* () {
+    const chunks = await streamRange(bucket, name, range)
+    if (!chunks) throw disappeared()
+    yield* chunks
+  })()
   return new ReadableStream(
     {
       async pull(controller) {
-        const { done, value } = await iterator.next()
+        const { done, value } = await reading.next()
         if (done) controller.close()
         else controller.enqueue(value)
       },
       async cancel() {
-        await iterator.return?.()
+        await reading.return()
       },
     },
     { highWaterMark: 0 },
