@@ -1,5 +1,5 @@
 import { createCharts } from '../charts/charts.ts'
-import { isConsolePath, servedConsoleFolder } from '../console/paths.ts'
+import { servedConsoleFolder } from '../console/paths.ts'
 import { isChartPath } from '../http/charts/routes.ts'
 import type { Face } from '../http/context.ts'
 import { lazyFace } from '../http/lazy-face.ts'
@@ -157,10 +157,10 @@ export function createFaces(parts: Parts & { pulls: Pulls }, context: ProcessCon
   ]
 }
 
-/** Pages for people: every address that is no other face's and that the console has a page for. */
+/** Pages for people: at every address that is no other face's, also to say that there is none. */
 function consoleEntry(): FaceEntry {
   return {
-    owns: isConsolePath,
+    owns: () => true,
     face: lazyFace(async () => {
       const { createConsoleFace } = await import('../http/console/face.ts')
       const { openConsoleFolder } = await import('../console/assets.ts')

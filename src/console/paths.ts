@@ -25,6 +25,11 @@ export function isConsolePath(path: string): boolean {
   return first === '' || first === 'assets' || CONSOLE_PAGES.includes(first)
 }
 
+/** Where programs speak to this one, and get answers for programs also where there is nothing. */
+export function isProgramPath(path: string): boolean {
+  return /^\/(api|v\d+|openapi|charts|chartrepo|\.well-known)(\/|$)/.test(path)
+}
+
 /**
  * The project's folder, from wherever this code runs: `src/console`, or a bundle in `dist`.
  * undefined: there is none, as in the executable.

@@ -5,6 +5,7 @@ import type { Metrics } from '../lib/metrics.ts'
 import type { TlsPair } from '../lib/tls.ts'
 import type { Face, RequestContext } from './context.ts'
 import { createForwarded, isHost } from './forwarded.ts'
+import { notFound } from './not-found.ts'
 
 /*
  * Bun.serve and what every request has: a context, one line in the log, one entry in the metrics.
@@ -84,7 +85,7 @@ export function startServer(options: ServerOptions): HttpServer {
 
   async function answer(context: RequestContext): Promise<Response> {
     const face = faceOf(context.path)
-    if (!face) return new Response('not found\n', { status: 404 })
+    if (!face) return notFound()
     try {
       return await face.handle(context)
     } catch (error) {

@@ -256,6 +256,12 @@ const inventory = createRoute({
   ),
   component: lazyRouteComponent(transfersArea, 'InventoryPage'),
 })
+/** Any other address: what surrounds the pages stays, with the ways to all that there is. */
+const missing = createRoute({
+  getParentRoute: () => shell,
+  path: '$',
+  component: MissingPage,
+})
 
 const tree = root.addChildren([
   signIn,
@@ -283,6 +289,7 @@ const tree = root.addChildren([
     artifact,
     found,
     apiReference,
+    missing,
   ]),
 ])
 

@@ -36,6 +36,10 @@ async function ask(
   return { status: answer.status, headers: answer.headers, text: await answer.text() }
 }
 
+/** What the page may do, but for the word that is new each time. */
+const withoutNonce = (headers: Headers) =>
+  headers.get('content-security-policy')?.replaceAll(/'nonce-[^']+'/g, 'nonce')
+
 const html = { accept: 'text/html,*/*' }
 
 test('every address of the console answers with the one page', async () => {
@@ -75,6 +79,34 @@ test('programs are told what this is', async () => {
   const { text, headers } = await ask('/', { accept: '*/*' })
   expect(text).toBe('this is a registry\n')
   expect(headers.get('content-type')).toStartWith('text/plain')
+})
+
+test('browsers get the page at addresses that nothing has, programs a word', async () => {
+  const found = await ask('/', html)
+  for (const path of ['/nowhere', '/nowhere/at/all', '/v2x', '/projectsx']) {
+    const { status, headers, text } = await ask(path, html)
+    expect([path, status, headers.get('cache-control')]).toEqual([path, 404, 'no-store'])
+    expect(text).toContain('src="/assets/main-1.js"')
+    expect([...headers.keys()]).toEqual([...found.headers.keys()])
+    expect(withoutNonce(headers)).toBe(withoutNonce(found.headers))
+    const head = await ask(path, html, { method: 'HEAD' })
+    expect([head.status, head.text]).toEqual([404, ''])
+  }
+  for (const [path, headers, method] of [
+    ['/nowhere', {}, 'GET'],
+    ['/nowhere', { accept: '*/*' }, 'GET'],
+    ['/nowhere', { accept: 'application/json' }, 'GET'],
+    ['/nowhere', html, 'POST'],
+    ['/nowhere', html, 'OPTIONS'],
+    ['/api', html, 'GET'],
+    ['/api/v2/me', html, 'GET'],
+    ['/v1/search', html, 'GET'],
+    ['/charts', html, 'GET'],
+    ['/.well-known/change-password', html, 'GET'],
+  ] as const) {
+    const { status, text } = await ask(path, headers, { method })
+    expect([path, method, status, text]).toEqual([path, method, 404, 'not found\n'])
+  }
 })
 
 test('files go out compressed as far as the browser takes it, for ever', async () => {

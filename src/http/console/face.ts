@@ -1,11 +1,13 @@
 import type { ConsoleAsset, ConsoleAssets } from '../../console/assets.ts'
+import { isConsolePath, isProgramPath } from '../../console/paths.ts'
 import { newSecret } from '../../lib/ids.ts'
 import type { Face, RequestContext } from '../context.ts'
+import { notFound } from '../not-found.ts'
 import { renderIndex, waitingPage } from './page.ts'
 
 /*
- * Serves the console: one page for all of its addresses, and files whose names carry a hash of
- * their content, compressed when they were built.
+ * Serves the console: one page for all of its addresses, and for those that nothing has; and files
+ * whose names carry a hash of their content, compressed when they were built.
  */
 
 const YEAR = 'public, max-age=31536000, immutable'
@@ -26,13 +28,13 @@ export interface ConsoleFaceDeps {
 export function createConsoleFace({ open, hint }: ConsoleFaceDeps): Face {
   let current: ConsoleAssets | undefined
 
-  async function page(context: RequestContext): Promise<Response> {
-    if (context.path === '/' && !takesPages(context)) return plain(200, hint)
+  /** @param status of the page, which itself finds out what it is about */
+  async function page(context: RequestContext, status: 200 | 404): Promise<Response> {
     current = (await open()) ?? current
     const nonce = newSecret()
     const html = current ? renderIndex(current.index, nonce) : waitingPage(nonce)
     return new Response(context.method === 'HEAD' ? null : html, {
-      status: current ? 200 : 503,
+      status: current ? status : 503,
       headers: {
         ...COMMON,
         'content-type': 'text/html; charset=utf-8',
@@ -76,16 +78,24 @@ export function createConsoleFace({ open, hint }: ConsoleFaceDeps): Face {
 
   return {
     async handle(context) {
+      const { path } = context
+      const isRead = context.method === 'GET' || context.method === 'HEAD'
+      if (!isConsolePath(path)) {
+        // Programs get what is short and plain.
+        const isForPeople = isRead && takesPages(context) && !isProgramPath(path)
+        return isForPeople ? page(context, 404) : notFound()
+      }
       context.route = 'console'
-      if (context.method !== 'GET' && context.method !== 'HEAD') {
+      if (!isRead) {
         return plain(405, 'only GET is possible here', { allow: 'GET, HEAD' })
       }
-      const name = /^\/assets\/([\w.-]+)$/.exec(context.path)?.[1]
+      const name = /^\/assets\/([\w.-]+)$/.exec(path)?.[1]
       if (name !== undefined) {
         context.route = 'console.asset'
         return file(context, name)
       }
-      return context.path.startsWith('/assets/') ? plain(404, 'not found') : page(context)
+      if (path.startsWith('/assets/')) return plain(404, 'not found')
+      return path === '/' && !takesPages(context) ? plain(200, hint) : page(context, 200)
     },
     renderError: () => plain(503, 'the console is not available'),
   }

@@ -212,6 +212,32 @@ describeConsole('the console', (console) => {
     await window.page.getByText('Sign in to see this').waitFor()
   })
 
+  test('says at unknown addresses that there is no page, and shows the way home', async () => {
+    const stranger = await console().window({ language: 'zh' })
+    const answer = await stranger.page.goto('/nowhere/at-all?a=b')
+    expect(answer?.status()).toBe(404)
+    await stranger.page.getByRole('heading', { name: '页面不存在' }).waitFor()
+    await stranger.page.getByText('/nowhere/at-all').waitFor()
+    await stranger.page.getByRole('main').getByRole('link', { name: '项目' }).click()
+    await stranger.page.waitForURL((url) => url.pathname === '/projects')
+
+    const { page, open } = await console().signedIn()
+    for (const path of ['/nowhere', '/jobs/nowhere', `/projects/${PROJECT}/nowhere`]) {
+      await open(path)
+      await page.getByRole('heading', { name: 'There is no such page' }).waitFor()
+      expect(await page.title()).toBe('There is no such page · Entrepot')
+    }
+    await page.getByRole('main').getByRole('link', { name: 'Overview' }).click()
+    await page.waitForURL((url) => url.pathname === '/')
+
+    await open(`/projects/${PROJECT}/repositories/gone`)
+    await page.getByText('There is no such repository').waitFor()
+    await open(`${WEB}/artifacts/sha256:${'0'.repeat(64)}`)
+    await page.getByText('There is no such artifact').waitFor()
+    const program = await fetch(`${console().server.url}/nowhere`)
+    expect([program.status, await program.text()]).toEqual([404, 'not found\n'])
+  })
+
   test('speaks Chinese, in the dark, on a phone', async () => {
     const { page, open } = await console().signedIn({ language: 'zh', theme: 'dark', width: 390 })
     await open('/')

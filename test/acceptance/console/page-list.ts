@@ -43,6 +43,7 @@ export const PAGES = [
   '/jobs',
   '/api-reference',
   '/projects/none',
+  '/nowhere/at-all',
 ]
 
 /**

@@ -1,8 +1,10 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { type ErrorComponentProps, Link, useLocation, useRouter } from '@tanstack/react-router'
-import { Button, Spin } from 'antd'
+import { Button, Space, Spin } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ErrorView } from '../parts/error-view.tsx'
+import { PageHead } from '../parts/page-head.tsx'
+import { useSession } from '../session.ts'
 
 /* What is shown in place of a page. */
 
@@ -32,17 +34,23 @@ export function FailedPage({ error }: ErrorComponentProps) {
 export function MissingPage() {
   const { t } = useTranslation()
   const { pathname } = useLocation()
+  const { account } = useSession()
   return (
     <div className="page">
-      <div className="page-head">
-        <div className="page-head-text">
-          <h1>{t('common.noPage')}</h1>
-          <p className="mono">{pathname}</p>
-        </div>
-      </div>
-      <Link to="/projects">
-        <Button type="primary">{t('nav.projects')}</Button>
-      </Link>
+      <PageHead title={t('common.noPage')}>
+        <p className="under-title mono broken">{pathname}</p>
+      </PageHead>
+      <p>{t('common.noPageHint')}</p>
+      <Space wrap>
+        {account && (
+          <Link to="/">
+            <Button type="primary">{t('nav.overview')}</Button>
+          </Link>
+        )}
+        <Link to="/projects">
+          <Button type={account ? 'default' : 'primary'}>{t('nav.projects')}</Button>
+        </Link>
+      </Space>
     </div>
   )
 }

@@ -17,6 +17,7 @@ export const general = {
     nextPage: 'Next',
     no: 'No',
     noPage: 'There is no such page',
+    noPageHint: 'The address may be mistyped, or what was here is gone.',
     nothingFound: 'Nothing fits the filter',
     pages: 'Pages',
     previousPage: 'Previous',

@@ -22,6 +22,7 @@ export const general: Pick<
     nextPage: '下一页',
     no: '否',
     noPage: '页面不存在',
+    noPageHint: '地址可能有误，或者原来的内容已不存在。',
     nothingFound: '没有符合筛选条件的内容',
     pages: '分页',
     previousPage: '上一页',
