@@ -7,6 +7,8 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router'
+import type { Session } from './api/types.ts'
+import { refusal } from './parts/refusal.ts'
 import { sessionQuery } from './session.ts'
 import { FailedPage, MissingPage, PendingPage } from './shell/page-states.tsx'
 import { Shell } from './shell/shell.tsx'
@@ -74,6 +76,11 @@ const signedIn = createRoute({
     throw redirect({ to: '/sign-in', search: { back: location.href } })
   },
 })
+
+/** For forms: of what is read the server itself says whom it is for. */
+const forAdmins = ({ context }: { context: { session: Session } }) => {
+  if (!context.session.account?.admin) throw refusal()
+}
 
 const overview = createRoute({
   getParentRoute: () => signedIn,
@@ -217,6 +224,7 @@ const registries = createRoute({
 const newRegistry = createRoute({
   getParentRoute: () => signedIn,
   path: '/registries/new',
+  beforeLoad: forAdmins,
   component: lazyRouteComponent(registryEditor, 'NewRegistryPage'),
 })
 const registry = createRoute({
@@ -228,6 +236,7 @@ const registry = createRoute({
 const editRegistry = createRoute({
   getParentRoute: () => signedIn,
   path: '/registries/$registry/edit',
+  beforeLoad: forAdmins,
   component: lazyRouteComponent(registryEditor, 'EditRegistryPage'),
 })
 

@@ -212,6 +212,33 @@ describeConsole('the console', (console) => {
     await window.page.getByText('Sign in to see this').waitFor()
   })
 
+  test('shows a refusal alone where one may not be, whatever the page could do', async () => {
+    const { server } = console()
+    const nobody = await createUser(server, 'may-nothing')
+    const { page, open } = await console().signedIn({}, nobody)
+    const project = `/projects/${PROJECT}`
+    for (const path of [
+      '/users',
+      '/robots',
+      '/runners',
+      '/jobs',
+      '/registries/new',
+      `${project}/robots`,
+      `${project}/settings`,
+    ]) {
+      await open(path)
+      const main = page.getByRole('main')
+      await main.getByText('You may not do this').waitFor()
+      expect([path, await main.getByRole('alert').count()]).toEqual([path, 1])
+      const buttons = await main.getByRole('button').allInnerTexts()
+      expect([path, buttons]).toEqual([path, ['Try again']])
+      expect([path, await main.getByRole('textbox').count()]).toEqual([path, 0])
+    }
+    await page.getByRole('link', { name: 'Projects' }).first().click()
+    await page.getByRole('link', { name: PROJECT, exact: true }).click()
+    await page.getByRole('tab', { name: 'Repositories' }).waitFor()
+  })
+
   test('says at unknown addresses that there is no page, and shows the way home', async () => {
     const stranger = await console().window({ language: 'zh' })
     const answer = await stranger.page.goto('/nowhere/at-all?a=b')

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { get } from '../api/client.ts'
 import type { Page } from '../api/types.ts'
 import { ErrorView } from './error-view.tsx'
+import { refusalOf } from './refusal.ts'
 
 /** Rows of one page; the next one is asked for by key, so that any page costs the same. */
 const PAGE_SIZE = 50
@@ -21,17 +22,23 @@ export interface ListQuery {
   whole?: boolean
 }
 
-/** A page of a list, as the address says: `after` stands in it. */
+/**
+ * A page of a list, as the address says: `after` stands in it.
+ * @throws what the server says to those who may not see it, in place of the page
+ */
 export function useList<T>({ path, query = {}, every, whole = false }: ListQuery) {
   const { after } = useSearch({ strict: false }) as { after?: string }
   const asked = whole ? query : { ...query, after, limit: PAGE_SIZE }
   const queryKey: QueryKey = [path, asked]
-  return useQuery({
+  const result = useQuery({
     queryKey,
     queryFn: ({ signal }) => get<Page<T>>(path, asked, signal),
     placeholderData: keepPreviousData,
     ...(every === undefined ? {} : { refetchInterval: every }),
   })
+  const refused = refusalOf(result)
+  if (refused) throw refused
+  return result
 }
 
 export type ListResult<T> = ReturnType<typeof useList<T>>

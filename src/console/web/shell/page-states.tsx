@@ -1,8 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { type ErrorComponentProps, Link, useLocation, useRouter } from '@tanstack/react-router'
 import { Button, Space, Spin } from 'antd'
+import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
-import { ErrorView } from '../parts/error-view.tsx'
+import { ErrorView, useSay } from '../parts/error-view.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { useSession } from '../session.ts'
 
@@ -20,6 +21,10 @@ export function PendingPage() {
 export function FailedPage({ error }: ErrorComponentProps) {
   const router = useRouter()
   const queries = useQueryClient()
+  const { title } = useSay()(error)
+  useEffect(() => {
+    document.title = `${title} · Entrepot`
+  }, [title])
   const again = async () => {
     await queries.resetQueries()
     await router.invalidate()

@@ -5,12 +5,13 @@ import { useTranslation } from 'react-i18next'
 import { patch, path, remove } from '../../api/client.ts'
 import type { Project } from '../../api/types.ts'
 import { ConfirmRemoval } from '../../parts/confirm-removal.tsx'
+import { refusal } from '../../parts/refusal.ts'
 import { SaveButton } from '../../parts/save-button.tsx'
 import { useAct } from '../../parts/use-act.ts'
 import { useFilledForm } from '../../parts/use-filled-form.ts'
 import { useSession } from '../../session.ts'
 import { QuotaInput } from './quota-input.tsx'
-import { useProject } from './use-project.ts'
+import { useHasRole, useProject } from './use-project.ts'
 
 interface Values {
   description: string
@@ -27,6 +28,8 @@ const valuesOf = ({ description, public: isPublic, quota }: Project): Values => 
 export function ProjectSettingsPage() {
   const { project: name } = useParams({ from: '/shell/projects/$project/settings' })
   const { data: project } = useProject(name)
+  const mayChange = useHasRole(name, 'admin')
+  if (project && !mayChange) throw refusal()
   return project ? <Settings key={project.name} project={project} /> : null
 }
 
