@@ -47,7 +47,7 @@ export interface CarriedDeps {
 /**
  * Has a runner do a transfer, and looks at what it brought where we can.
  * @param asked the digest that was found first, where there is one
- * @param signal `stop` ends it for good; the other one for this process alone
+ * @param isCalledOff whether nobody wants it any more, asked when it is broken off
  * @param onProgress what the runner says so far, with what we know better
  * @throws AppError of the runner; conflict when what it says that it brought is not there
  */
@@ -59,7 +59,7 @@ export async function copyByRunner(
     asked,
     principal,
     signal,
-    stop,
+    isCalledOff,
     onProgress,
   }: {
     transfer: Transfer
@@ -67,7 +67,7 @@ export async function copyByRunner(
     asked: Reference
     principal: () => Promise<Principal>
     signal: AbortSignal
-    stop: AbortSignal
+    isCalledOff: () => Promise<boolean>
     onProgress: (progress: CopyProgress) => void
   },
 ): Promise<void> {
@@ -88,8 +88,9 @@ export async function copyByRunner(
     const registry = await reachableTarget()
     if (registry) onProgress(await demandArrived(registry, told, root))
   } catch (error) {
-    // Cancelled; where this process alone ends the runner goes on for the next one.
-    if (stop.aborted) await deps.byRunner.forgetCopy(carried.registry, transfer.id)
+    // Where this process alone ends, the runner goes on for the next one.
+    if (signal.aborted && (await isCalledOff()))
+      await deps.byRunner.forgetCopy(carried.registry, transfer.id)
     throw error
   }
 

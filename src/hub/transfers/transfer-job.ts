@@ -20,7 +20,7 @@ import { createRecorder } from './recorder.ts'
 import { errorColumns, progressColumns } from './run-columns.ts'
 import { optionsOf, type Transfer, type TransferEnd, transferOf } from './transfer.ts'
 import { transferJobType, type transferPayload } from './transfer-job-type.ts'
-import { beginRun, type TransferRow, writeRun } from './transfer-rows.ts'
+import { beginRun, isFinished, type TransferRow, writeRun } from './transfer-rows.ts'
 
 const WRITE_MS = 1_000
 const ASK_AGAIN_MS = 5_000
@@ -119,9 +119,8 @@ async function createRun(
         await demandTransfer(access, await principal(), { ...transfer, project: row.project })
       } catch (error) {
         // Not being allowed ends it; a database that does not answer ends it by the lease.
-        if (isAppError(error, 'denied', 'not_found', 'project_unknown', 'unauthenticated')) {
-          stop.abort(error)
-        } else log.warn('progress of a transfer not written', { transfer: id, error })
+        if (isRefusal(error)) stop.abort(error)
+        else log.warn('progress of a transfer not written', { transfer: id, error })
       }
     }
   }
@@ -133,7 +132,8 @@ async function createRun(
     if (carried) {
       await copyByRunner(deps, {
         ...{ transfer, carried, asked: referenceOf(row), principal },
-        ...{ signal, stop: stop.signal },
+        signal,
+        isCalledOff: async () => isRefusal(stop.signal.reason) || isFinished(db.query, id),
         onProgress(progress) {
           told = progress
         },
@@ -217,6 +217,10 @@ async function createRun(
     if (written) throw new Postponed(next.until, next.error.message)
   }
 }
+
+/** Whoever asked for it may not any more. */
+const isRefusal = (error: unknown): boolean =>
+  isAppError(error, 'denied', 'not_found', 'project_unknown', 'unauthenticated')
 
 function requestOf(
   { source, target }: Transfer,

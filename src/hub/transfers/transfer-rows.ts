@@ -117,6 +117,16 @@ async function hasSlots(
   return true
 }
 
+/** Whether it has ended, also by being cancelled, or is gone. */
+export async function isFinished(on: Queryable, id: number): Promise<boolean> {
+  const row = await on
+    .selectFrom('transfer')
+    .select('finished_at')
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row?.finished_at !== null
+}
+
 /** Writes to the row of a run. False: it is not this run's any more. */
 export async function writeRun(
   db: Db,

@@ -175,6 +175,41 @@ onEachEngine('a copy of which a runner tells', (create) => {
     return image.digest
   }
 
+  test.each([
+    ['called off', true],
+    ['left by a process that ends', false],
+  ])('that is %s: whether the runner hears that it is not wanted', async (what, isForgotten) => {
+    const forgotten: number[] = []
+    const asked = Promise.withResolvers<void>()
+    const worker = its.work({
+      byRunner: {
+        copy: ({ signal }) => {
+          asked.resolve()
+          return new Promise((_, reject) =>
+            signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+          )
+        },
+        forgetCopy: async (_, transfer) => {
+          forgotten.push(transfer)
+        },
+      },
+      // The job hears of it before the next write.
+      writeMs: 60_000,
+    })
+    const { id } = await its.transfers.create(
+      {
+        project: 'payments',
+        source: { registry: 'far', repository: 'team/app', reference: '1.0' },
+        target: { registry: 'self', repository: 'payments/app' },
+      },
+      its.root,
+    )
+    await asked.promise
+    if (what === 'called off') await its.transfers.cancel(id, its.root)
+    await worker.stop()
+    expect(forgotten).toEqual(isForgotten ? [id] : [])
+  })
+
   test('is done when the image is here', async () => {
     const done = await ends(async () => {
       const digest = await bring('1.0')
