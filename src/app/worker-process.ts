@@ -54,6 +54,7 @@ export async function startWorker(context: ProcessContext): Promise<RunningProce
   return {
     port: server.port,
     ready,
+    drain: () => server.drain(),
     async stop(graceMs) {
       stopping = true
       tlsWatch.stop()

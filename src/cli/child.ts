@@ -44,6 +44,10 @@ export function runChild(role: Role, loaders: ProcessLoaders): { send(message: M
       running?.wake?.()
       return null
     },
+    async drain() {
+      running?.drain?.()
+      return null
+    },
     async stop(graceMs = 0) {
       try {
         await running?.stop(graceMs)

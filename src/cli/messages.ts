@@ -17,6 +17,7 @@ export interface Questions {
   /** Of the supervisor to a process. */
   prepare: { adminPassword?: string; scheme: 'http' | 'https' }
   start: { port?: number }
+  drain: null
   stop: null
   ready: boolean
   snapshot: MetricsSnapshot

@@ -39,6 +39,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { config, log, metrics, pretty, command, preparation } = options
   const children = new Map([[preparation.name, preparation]])
   let phase: 'starting' | 'running' | 'stopping' = 'starting'
+  let endDelay = () => {}
   const restarts = metrics.counter({
     name: 'process_restarts_total',
     help: 'Processes that ended by themselves and were started again.',
@@ -129,7 +130,17 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       phase = 'stopping'
       const { delay, grace } = config.shutdown
       log.info('stopping', { processes: children.size, delayMs: delay, graceMs: grace })
-      await Bun.sleep(delay)
+      for (const { channel } of children.values()) {
+        // One that is not told, since it only starts or hangs, is stopped like the others.
+        channel.ask('drain', { timeoutMs: ANSWER_MS }).catch(() => {})
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, delay)
+        endDelay = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
       const ending = [...children.values()].map(async (child) => {
         const limit = setTimeout(() => {
           log.warn('process did not end in time and is killed', { name: child.name })
@@ -147,6 +158,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
     kill() {
       phase = 'stopping'
+      endDelay()
       for (const child of children.values()) child.kill()
     },
   }

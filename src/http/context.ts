@@ -18,6 +18,8 @@ export interface RequestContext {
   route: string
   /** Who asks, for the log; set when it is known. */
   principal?: Principal
+  /** Somebody looks whether we are well, again and again: not worth a line of the usual log. */
+  isProbe?: boolean
   /** Bytes of the body that arrived, for the log and the metrics. */
   received: number
   /** Lifts the limit on idle time: for uploads and for answers that a slow client reads. */

@@ -39,9 +39,11 @@ export function createOperations(deps: OperationsDeps): Face {
           return text(200, ROOT_HINT)
         case '/healthz':
           context.route = 'healthz'
+          context.isProbe = true
           return text(200, 'ok')
         case '/readyz':
           context.route = 'readyz'
+          context.isProbe = true
           if (await deps.ready()) return text(200, await state())
           return text(
             503,
@@ -51,6 +53,7 @@ export function createOperations(deps: OperationsDeps): Face {
           )
         default:
           context.route = 'metrics'
+          context.isProbe = true
           if (!(await mayReadMetrics(context))) {
             return text(
               401,

@@ -141,3 +141,16 @@ test('hundreds of clients that never come to an end hold up nobody', async () =>
   for (const own of slow) own.close()
   expect((await wire.request('GET', '/v2/')).status).toBe(401)
 })
+
+test('the log has no line for a probe that finds all well', async () => {
+  for (const path of ['/healthz', '/readyz']) {
+    expect((await wire.request('GET', path)).status).toBe(200)
+  }
+  const refused = await wire.request('GET', '/metrics')
+  expect(refused.status).toBe(401)
+  await server.workerOf(refused.header('x-request-id'))
+  const routes = server.logged().map(({ route }) => route)
+  expect(routes).toContain('metrics')
+  expect(routes).not.toContain('healthz')
+  expect(routes).not.toContain('readyz')
+})

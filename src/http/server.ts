@@ -39,6 +39,8 @@ export interface HttpServer {
   port: number
   /** Serves new connections with another certificate. */
   reloadTls(tls: TlsPair): void
+  /** Goes on serving, but every connection ends with its next answer: its client opens one elsewhere. */
+  drain(): void
   /** Takes no new requests and waits for those that run, at most `graceMs`. */
   stop(graceMs: number): Promise<void>
 }
@@ -48,6 +50,7 @@ export function startServer(options: ServerOptions): HttpServer {
   const reached = createForwarded(options.trustedProxies)
   const directScheme = options.tls ? 'https' : 'http'
   let running = 0
+  let isDraining = false
 
   function contextOf(
     request: Request,
@@ -107,8 +110,10 @@ export function startServer(options: ServerOptions): HttpServer {
       bytesIn,
       bytesOut,
     })
-    if (!log.enabled('info')) return
-    log.info('request', {
+    // Probes ask all day long: their lines would push out those that somebody looks for.
+    const level = context.isProbe && response.status < 400 ? 'debug' : 'info'
+    if (!log.enabled(level)) return
+    log[level]('request', {
       id: context.requestId,
       principal: context.principal?.name ?? 'anonymous',
       address: context.address,
@@ -141,6 +146,9 @@ export function startServer(options: ServerOptions): HttpServer {
           response.headers.set('x-request-id', context.requestId)
           // What a type says is all that a browser may make of bytes that somebody pushed.
           response.headers.set('x-content-type-options', 'nosniff')
+          if (isDraining && isBodyRead(request, response)) {
+            response.headers.set('connection', 'close')
+          }
           record(context, response, startedAt)
           return response
         } finally {
@@ -164,7 +172,11 @@ export function startServer(options: ServerOptions): HttpServer {
       server = listen(port, tls)
       old.stop().catch((error: unknown) => log.error('listener not stopped', { error }))
     },
+    drain() {
+      isDraining = true
+    },
     async stop(graceMs) {
+      isDraining = true
       const deadline = Date.now() + graceMs
       const drained = server.stop()
       // A connection whose last body was not read to its end never counts as drained, so what is
@@ -175,6 +187,12 @@ export function startServer(options: ServerOptions): HttpServer {
       await server.stop(true)
     },
   }
+}
+
+/** A refusal may come before its body: a client that still sends must be able to read it. */
+function isBodyRead({ headers }: Request, { status }: Response): boolean {
+  const hasBody = headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0'
+  return !hasBody || status < 400
 }
 
 /**

@@ -65,3 +65,39 @@ test('an upload that is under way is taken', async () => {
   expect((await wire.receive('POST'))?.status).toBe(201)
   await stopped
 })
+
+test('when a stop is near, connections end with their next answer, and nothing is lost', async () => {
+  const leaving = await startTestServer({ ENTREPOT_SHUTDOWN_DELAY: '5m' })
+  const { admin: as } = leaving
+  const post = '/v2/team/a/blobs/uploads/'
+  const [kept, pushing, refused] = [leaving.connect(), leaving.connect(), leaving.connect()]
+  expect((await kept.request('GET', '/v2/')).header('connection')).not.toBe('close')
+  const bytes = randomBlob(2_000_000)
+  const half = bytes.length / 2
+  pushing.send(
+    `POST ${post}?digest=${digestOf(bytes)} HTTP/1.1\r\nHost: a\r\n` +
+      `Authorization: ${as}\r\nContent-Length: ${bytes.length}\r\n\r\n`,
+  )
+  pushing.send(bytes.subarray(0, half))
+
+  const stopping = leaving.shutDown()
+  for (;;) {
+    const answer = await leaving.connect().request('GET', '/v2/', { as })
+    expect(answer.status).toBe(200)
+    if (answer.header('connection') === 'close') break
+    await Bun.sleep(20)
+  }
+  expect((await kept.request('GET', '/v2/', { as })).header('connection')).toBe('close')
+  expect(await kept.receive()).toBeUndefined()
+  pushing.send(bytes.subarray(half))
+  expect((await pushing.receive('POST'))?.status).toBe(201)
+  expect(await pushing.receive()).toBeUndefined()
+  // It comes before the body, which a client goes on sending until it has read it.
+  const early = await refused.request('POST', post, { body: bytes })
+  expect([early.status, early.header('connection')]).toEqual([401, undefined])
+  expect((await refused.request('GET', '/v2/', { as })).status).toBe(200)
+
+  // A second signal waits for nothing.
+  await leaving.stop()
+  await stopping
+})

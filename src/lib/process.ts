@@ -27,6 +27,11 @@ export interface RunningProcess {
   /** True when it can do its work now: the database answers, the store is writable. */
   ready(): Promise<boolean>
   /**
+   * A stop is near: still serves, but ends connections with their next answer, so that clients go to
+   * others that stay. Only who serves requests has it.
+   */
+  drain?(): void
+  /**
    * Takes nothing new, lets what runs finish for at most `graceMs` and gives back what it holds.
    */
   stop(graceMs: number): Promise<void>
