@@ -79,6 +79,12 @@ function hint(key: string): string {
   return meant === undefined ? '' : `; did you mean ${meant}?`
 }
 
+/**
+ * Editors and `echo` end a file with a line break that belongs to no secret; from there it comes into
+ * secrets of Kubernetes and so into variables.
+ */
+const withoutLastBreak = (secret: string) => secret.replace(/\r?\n$/, '')
+
 /** An empty one is a slip such as `$UNSET`, and the default would be another installation. */
 const NEVER_EMPTY = ['data']
 
@@ -91,7 +97,8 @@ export function fromEnvironment(
 
   for (const { key, variable, meta } of SETTINGS) {
     known.add(variable)
-    const value = environment[variable]
+    const given = environment[variable]
+    const value = meta.secret ? given && withoutLastBreak(given) : given
     if (value) found.values.set(key, { value, origin: variable })
     if (value === '' && NEVER_EMPTY.includes(key)) {
       const message = `${variable} is empty: name a folder, or unset it for the default`
@@ -109,8 +116,7 @@ export function fromEnvironment(
       continue
     }
     try {
-      // Editors and `echo` end a file with a line break that belongs to no secret.
-      const content = readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+      const content = withoutLastBreak(readFileSync(file, 'utf8'))
       found.values.set(key, { value: content, origin: fileVariable })
     } catch (error) {
       found.problems.push({

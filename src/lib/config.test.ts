@@ -74,9 +74,11 @@ describe('where settings come from', () => {
     expect(long.config.listen.tls.selfSigned).toBe(true)
   })
 
-  test('secrets come from files, without the line break at the end', () => {
+  test('secrets come from files and variables, without the line break at the end', () => {
     const { config } = load({ ENTREPOT_ADMIN_PASSWORD_FILE: fileWith('pass word\n') })
     expect(config.adminPassword).toBe('pass word')
+    const given = load({ ENTREPOT_ADMIN_PASSWORD: 'pass word\n' })
+    expect(given.config.adminPassword).toBe('pass word')
   })
 
   test('variables may hold lists, and empty ones are unset', () => {
