@@ -137,6 +137,27 @@ onEachEngine('the tasks of a runner', (create) => {
     expect(await lease()).toEqual([])
   })
 
+  test('of another registry is another one, though who asks calls it the same', async () => {
+    const crash = new AbortController()
+    const cut = ask().run(request('a/b'), crash.signal)
+    const former = await leased()
+    crash.abort(new Error('the hub ended'))
+    await expect(cut).rejects.toThrow('the hub ended')
+    // Of a copy between two registries the other one may be at the runner meanwhile.
+    await hub.registries.update(
+      registry,
+      { connectClusterId: 'local', secret: 'other' },
+      { mayUsePrivate: true },
+    )
+    const { id } = await hub.add('other', { connectClusterId: 'east' })
+    const waiting = ask().run({ ...request('a/b'), registry: id })
+    const task = await leased()
+    expect(task.registry.id).toBe(id)
+    expect(await end(former, READ)).toBe('conflict')
+    expect(await end(task, READ)).toBe('none')
+    expect((await waiting).result).toEqual(READ)
+  })
+
   test('what fails is thrown as it happened there, and may be asked for again', async () => {
     const waiting = ask().run(request('a/b'))
     const failure = { code: 'rate_limited', message: 'too much', retryAfter: 7 } as const

@@ -48,11 +48,12 @@ export interface CurrentTask {
 /** Adds a task, or finds the one with the same key. @returns its id */
 export async function addTask(tx: Tx, request: TaskRequest, now: number): Promise<number> {
   const { runner, registry, work, key, wantedUntil } = request
-  // What nobody waited for to the end tells of another time.
+  // What nobody waited for to the end tells of another time. Nobody does what is of a registry that
+  // was given away: a copy between two goes on from the other one.
   await tx
     .deleteFrom('runner_task')
     .where('unique_key', '=', key)
-    .where('wanted_until', '<', now)
+    .where((eb) => eb.or([eb('wanted_until', '<', now), eb('registry', '!=', registry)]))
     .execute()
   const { id } = await tx
     .insertInto('runner_task')
