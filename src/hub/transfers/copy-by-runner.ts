@@ -1,5 +1,5 @@
 import type { Principal } from '../../accounts/principal.ts'
-import { AppError } from '../../lib/errors.ts'
+import { AppError, isAppError } from '../../lib/errors.ts'
 import { because } from '../../lib/reasons.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import type { Reference } from '../../oci/reference.ts'
@@ -86,7 +86,7 @@ export async function copyByRunner(
     const told = known(progress)
     onProgress(told)
     const registry = await reachableTarget()
-    if (registry) onProgress(await demandArrived(registry, told, root))
+    if (registry) onProgress(await demandArrived(registry, told, root).catch(unlessUnseen(told)))
   } catch (error) {
     // Where this process alone ends, the runner goes on for the next one.
     if (signal.aborted && (await isCalledOff()))
@@ -99,6 +99,14 @@ export async function copyByRunner(
     const { other } = carried
     const isHere = other?.id === target.registry && other.connectClusterId === LOCAL
     return isHere ? deps.connect(await deps.access.registries.open(other.id)) : undefined
+  }
+
+  /** Nobody but the runner can look where this server may not go, as into what is behind it. */
+  function unlessUnseen(told: CopyProgress) {
+    return (error: unknown): CopyProgress => {
+      if (target.registry !== null && isAppError(error, 'address_refused')) return told
+      throw error
+    }
   }
 
   async function demandArrived(

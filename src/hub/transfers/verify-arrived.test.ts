@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { AppError } from '../../lib/errors.ts'
 import { toDigest } from '../../oci/digest.ts'
 import { onEachEngine } from '../../store/db/test-databases.ts'
 import type { CopyProgress } from '../runners/protocol.ts'
@@ -131,7 +132,13 @@ onEachEngine('a copy of which a runner tells', (create) => {
     expect(await ends((one) => told(one), '1.0', target)).toMatchObject({ state: 'done', digest })
     expect(asked).toEqual([['far', 'harbor', 'in', harbor.record.id]])
 
-    // Behind the runner nobody else can look.
+    // Where this server may not go nobody but the runner can look.
+    harbor.onStep = () => {
+      throw new AppError('address_refused', 'at a private address')
+    }
+    expect(await ends((one) => told(one), '1.0', target)).toMatchObject({ state: 'done', digest })
+
+    // Behind the runner it is the same.
     told = async () => nowhere
     const back = { registry: 'far', repository: 'team/copy' }
     expect(await ends((one) => told(one), '1.0', back)).toMatchObject({ state: 'done' })
