@@ -124,18 +124,19 @@ function prepareFor(engine: Engine) {
           .set({ unreferenced_since: null })
           .where('repository', '=', children[0]?.repository ?? 0)
           .where(
-            'digest',
-            'in',
-            engine.lockRows(
-              on
-                .selectFrom('repository_blob as child')
-                .select('child.digest')
-                .where('child.repository', '=', children[0]?.repository ?? 0)
-                .where('child.digest', 'in', digestsOf(children))
-                .where('child.unreferenced_since', 'is not', null)
-                .orderBy('child.content')
-                .orderBy('child.digest'),
-              'noKeyUpdate',
+            engine.among(
+              'digest',
+              engine.lockRows(
+                on
+                  .selectFrom('repository_blob as child')
+                  .select('child.digest')
+                  .where('child.repository', '=', children[0]?.repository ?? 0)
+                  .where('child.digest', 'in', digestsOf(children))
+                  .where('child.unreferenced_since', 'is not', null)
+                  .orderBy('child.content')
+                  .orderBy('child.digest'),
+                'noKeyUpdate',
+              ),
             ),
           ),
       { deferred: true },

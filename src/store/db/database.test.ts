@@ -53,6 +53,29 @@ onEachEngine('database', (create) => {
     expect(row.value).toBe('60')
   })
 
+  test('rows are found by a query that locks them, which is not joined but run first', async () => {
+    database = await create()
+    const db = database.open()
+    await migrate(db)
+    const rows = [1, 2, 3, 4].map((i) => ({ key: `k${i}`, value: i % 2 === 0 ? 'even' : 'odd' }))
+    await db.query.insertInto('setting').values(rows).execute()
+    await db.transaction(async (tx) => {
+      const odd = tx.selectFrom('setting').select('key').where('value', '=', 'odd').orderBy('key')
+      const update = tx
+        .updateTable('setting')
+        .set({ value: 'changed' })
+        .where(db.engine.among('key', db.engine.lockRows(odd, 'noKeyUpdate')))
+      const text = update.compile()
+      if (db.engine.name === 'postgres') {
+        const plan = await tx.executeQuery({ ...text, sql: `explain ${text.sql}` })
+        expect(JSON.stringify(plan.rows)).toContain('InitPlan')
+        expect(JSON.stringify(plan.rows)).not.toMatch(/Join|Nested Loop/)
+      }
+      const changed = await update.returning('key').execute()
+      expect(changed.map(({ key }) => key).sort()).toEqual(['k1', 'k3'])
+    })
+  })
+
   test('bytes and big integers come back as they went in', async () => {
     database = await create()
     const db = database.open()

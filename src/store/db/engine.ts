@@ -4,6 +4,7 @@ import {
   type Kysely,
   type RawBuilder,
   type SelectQueryBuilder,
+  type SqlBool,
   sql,
 } from 'kysely'
 import { codeOf } from '../../lib/code-of.ts'
@@ -32,6 +33,15 @@ export interface Engine {
   lockFreeRows<DB, TB extends keyof DB, O>(
     query: SelectQueryBuilder<DB, TB, O>,
   ): SelectQueryBuilder<DB, TB, O>
+  /**
+   * True where a column has one of the values of a query that locks its rows: all of it runs first,
+   * and once. PostgreSQL would join it, by an index of that column alone if there is one, however
+   * many rows have the value.
+   */
+  among<DB, TB extends keyof DB, O>(
+    column: string,
+    values: SelectQueryBuilder<DB, TB, O>,
+  ): RawBuilder<SqlBool>
   /** The next `id` of a table that got rows with ids of their own comes after all of them. */
   continueIds<DB>(db: Kysely<DB>, table: string): Promise<void>
   /**
@@ -54,6 +64,7 @@ export const sqliteEngine: Engine = {
   primaryKey: (column) => column.primaryKey().autoIncrement(),
   lockRows: (query) => query,
   lockFreeRows: (query) => query,
+  among: (column, values) => sql`${sql.ref(column)} in ${values}`,
   // AUTOINCREMENT sees them.
   async continueIds() {},
   unindexed: (column) => sql`+${column}`,
@@ -79,6 +90,7 @@ export const postgresEngine: Engine = {
     }
   },
   lockFreeRows: (query) => query.forUpdate().skipLocked(),
+  among: (column, values) => sql`${sql.ref(column)} = any (array ${values})`,
   async continueIds(db, table) {
     await sql`select setval(pg_get_serial_sequence(${table}, 'id'), max(id))
       from ${sql.table(table)} having max(id) is not null`.execute(db)
