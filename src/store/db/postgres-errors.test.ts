@@ -3,7 +3,8 @@ import { isAppError } from '../../lib/errors.ts'
 import { acquireError, commitError, conflictError, statementError } from './postgres-errors.ts'
 import { isUndone } from './undone.ts'
 
-const refusal = (code: string) => Object.assign(new Error('no'), { severity: 'ERROR', code })
+const refusal = (code: string, severity = 'ERROR') =>
+  Object.assign(new Error('no'), { severity, code })
 const failing = (code: string) => Object.assign(new Error('failed'), { code })
 
 // What is not `unavailable` is taken for undone: bytes are given up, and the work is done again.
@@ -41,6 +42,9 @@ test.each(undone)('%s: nothing was done', (_, told) => {
 const uncertain = [
   ['a connection was lost at the commit', commitError(failing('ECONNRESET'))],
   ['the server stopped at the commit', commitError(refusal('57P01'))],
+  ['the disk of its journal is full at the commit', commitError(refusal('53100', 'PANIC'))],
+  ['the disk of its journal fails at the commit', commitError(refusal('58030', 'PANIC'))],
+  ['the server collapses at the commit', commitError(refusal('XX000', 'PANIK'))],
 ] as const
 
 test.each(uncertain)('%s: it may have been done', (_, told) => {

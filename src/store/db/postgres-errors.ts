@@ -1,5 +1,5 @@
 import { codeOf } from '../../lib/code-of.ts'
-import { AppError } from '../../lib/errors.ts'
+import { AppError, isAppError } from '../../lib/errors.ts'
 import { markUndone } from './undone.ts'
 
 /* What PostgreSQL and its driver say, in the words of this program. */
@@ -78,11 +78,23 @@ export function statementError(error: unknown): unknown {
  * `unavailable`, so that nobody takes it for undone and gives up the bytes of what is committed.
  */
 export function commitError(error: unknown): unknown {
-  const wired = wireError(error)
   const isFromServer = error instanceof Error && 'severity' in error
-  if (isFromServer && !isBroken(error)) return markUndone(wired)
-  if (wired !== error || isFromServer) return wired
-  return unavailable('the database does not answer', error)
+  if (isFromServer && !isBroken(error) && !isCollapse(error)) return markUndone(wireError(error))
+  const wired = wireError(error)
+  return isAppError(wired, 'unavailable')
+    ? wired
+    : unavailable('the database does not answer', error)
+}
+
+/**
+ * The disk of its journal failed the server, say, which ends then: the commit may be in the journal
+ * all the same, and is found when the server starts again. The severity is in the server's language,
+ * so all failures of the system and of the server itself are taken for it.
+ */
+function isCollapse(error: Error): boolean {
+  return (
+    /^(58|XX)/.test(codeOf(error)) || ('severity' in error && /^P.NI/.test(`${error.severity}`))
+  )
 }
 
 /** No connection was had, for whatever reason. */
