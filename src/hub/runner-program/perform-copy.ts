@@ -82,12 +82,18 @@ export async function performCopy(
     await tell(task, 'pages', { page: { kind: 'progress', progress } }, z.undefined(), signal)
   }
 
-  let telling: Promise<void> = Promise.resolve()
+  let telling: Promise<void> | undefined
   const timer = setInterval(() => {
-    // What cannot be told shows in the next call that matters.
-    telling = telling.then(tellProgress).catch(() => {})
+    // One at a time: where the hub is away for hours they would all wait for it. What cannot be told
+    // shows in the next call that matters.
+    telling ??= tellProgress()
+      .catch(() => {})
+      .finally(() => {
+        telling = undefined
+      })
     void keep()
   }, TELL_MS)
+
   async function copy(end: Registry): Promise<string> {
     const [from, to] = direction === 'in' ? [remote, end] : [end, remote]
     // A tag that moves meanwhile changes nothing.
