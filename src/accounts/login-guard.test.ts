@@ -37,13 +37,16 @@ onEachEngine('login guard', (create) => {
   describe('on a full disk', () => {
     async function setUpFull() {
       const { guard: before, db, time } = await setUp()
+      const disk = { isFull: true }
       const full: Db = {
         ...db,
-        transaction: async () => {
-          throw new AppError('storage_full', 'full')
+        async transaction(work, options) {
+          if (disk.isFull) throw new AppError('storage_full', 'full')
+          return db.transaction(work, options)
         },
       }
-      return { before, time, guard: createLoginGuard({ db: full, clock: () => time.now, limits }) }
+      const guard = createLoginGuard({ db: full, clock: () => time.now, limits })
+      return { before, time, disk, guard }
     }
 
     test('failures are counted as ever, and forgotten after a good sign-in', async () => {
@@ -65,6 +68,22 @@ onEachEngine('login guard', (create) => {
     test('those from before count too', async () => {
       const { before, guard } = await setUpFull()
       for (let i = 0; i < 3; i++) await before.failed('alice', '192.0.2.1')
+      await guard.failed('alice', '192.0.2.1')
+      expect(await codeOf(guard.check('alice', '192.0.2.1'))).toBe('rate_limited')
+    })
+
+    test('who fills it and makes room again and again has no guesses more', async () => {
+      const { guard, time, disk } = await setUpFull()
+      await guard.failed('alice', '192.0.2.1')
+      time.now += limits.windowMs
+      disk.isFull = false
+      for (let i = 0; i < 3; i++) await guard.failed('alice', '192.0.2.1')
+      disk.isFull = true
+      await guard.failed('alice', '192.0.2.1')
+      expect(await codeOf(guard.check('alice', '192.0.2.1'))).toBe('rate_limited')
+      time.now += limits.windowMs / limits.perAccount
+      disk.isFull = false
+      await guard.check('alice', '192.0.2.1')
       await guard.failed('alice', '192.0.2.1')
       expect(await codeOf(guard.check('alice', '192.0.2.1'))).toBe('rate_limited')
     })
@@ -132,6 +151,18 @@ onEachEngine('login guard', (create) => {
     time.now += 30 * 86_400_000
     expect(await guard.sweep()).toBe(1)
   })
+})
+
+test('on a full disk, names that many addresses make up push out no address', async () => {
+  const { db, test: made } = await createMigrated()
+  const transaction = async () => {
+    throw new AppError('storage_full', 'full')
+  }
+  const guard = createLoginGuard({ db: { ...db, transaction }, clock: () => 1_000_000, limits })
+  for (let i = 0; i < 8; i++) await guard.failed(`name${i}`, '192.0.2.1')
+  for (let i = 0; i < 10_000; i++) await guard.failed(`name${i}`, `198.51.100.${i % 250}`)
+  expect(await codeOf(guard.check('alice', '192.0.2.1'))).toBe('rate_limited')
+  await made.remove()
 })
 
 test('addresses of one customer count as one', () => {

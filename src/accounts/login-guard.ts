@@ -26,6 +26,9 @@ interface Counter {
   blocked_until: number
 }
 
+/** Of an account from an address, or of an address. */
+type Kind = 'pair' | 'address'
+
 export interface GuardLimits {
   windowMs: number
   /** Failures of one account from one address. */
@@ -37,6 +40,7 @@ export interface GuardLimits {
 const GUARD_LIMITS: GuardLimits = { windowMs: 15 * 60_000, perAccount: 10, perAddress: 50 }
 
 const DAY_MS = 86_400_000
+/** Of each kind: pairs, of which one address can make up as many as it likes, push out pairs only. */
 const MOST_IN_MEMORY = 10_000
 const GOOD_FOR_MS = 30 * DAY_MS
 
@@ -59,7 +63,8 @@ export function createLoginGuard(deps: {
   const { db, clock } = deps
   const limits = { ...GUARD_LIMITS, ...deps.limits }
   /** What a full disk has no room for. */
-  const inMemory = new Map<string, Counter>()
+  const inMemory = { pair: new Map<string, Counter>(), address: new Map<string, Counter>() }
+  const limitOf = { pair: limits.perAccount, address: limits.perAddress }
 
   async function read(keys: string[]) {
     const rows = await db.query
@@ -70,20 +75,33 @@ export function createLoginGuard(deps: {
     return new Map(rows.map((row) => [row.key, row]))
   }
 
-  function oneMore(counter: Counter, limit: number, now: number): Counter {
+  /** The failures that are not forgiven yet, and since when the next one is being forgiven. */
+  function leftOf(counter: Counter, limit: number, now: number) {
     const interval = limits.windowMs / limit
     const forgiven = Math.max(0, Math.floor((now - counter.window_start) / interval))
     const left = Math.max(0, counter.failures - forgiven)
     const since = left === 0 ? now : Math.round(counter.window_start + forgiven * interval)
-    const failures = Math.min(limit, left + 1)
+    return { left, since }
+  }
+
+  /**
+   * One more failure than the row and the memory know of: whichever knows of more, since the disk
+   * may have been full for a while, or have had room.
+   */
+  function oneMore(known: (Counter | undefined)[], limit: number, now: number): Counter {
+    const interval = limits.windowMs / limit
+    const most = known
+      .flatMap((counter) => (counter ? [leftOf(counter, limit, now)] : []))
+      .reduce((a, b) => (b.left > a.left ? b : a), { left: 0, since: now })
+    const failures = Math.min(limit, most.left + 1)
     return {
       failures,
-      window_start: since,
-      blocked_until: failures >= limit ? Math.ceil(since + interval) : 0,
+      window_start: most.since,
+      blocked_until: failures >= limit ? Math.ceil(most.since + interval) : 0,
     }
   }
 
-  async function count(tx: Tx, key: string, limit: number, now: number): Promise<void> {
+  async function count(tx: Tx, kind: Kind, key: string, now: number): Promise<void> {
     await tx
       .insertInto('login_failure')
       .values({ key, failures: 0, window_start: now, blocked_until: 0 })
@@ -94,19 +112,19 @@ export function createLoginGuard(deps: {
       .executeTakeFirstOrThrow()
     await tx
       .updateTable('login_failure')
-      .set(oneMore(row, limit, now))
+      .set(oneMore([row, inMemory[kind].get(key)], limitOf[kind], now))
       .where('key', '=', key)
       .execute()
   }
 
-  function countInMemory(key: string, row: Counter | undefined, limit: number, now: number): void {
-    const none = { failures: 0, window_start: now, blocked_until: 0 }
-    const counter = inMemory.get(key) ?? row ?? none
+  function countInMemory(kind: Kind, key: string, row: Counter | undefined, now: number): void {
+    const counters = inMemory[kind]
+    const counter = oneMore([row, counters.get(key)], limitOf[kind], now)
     // The oldest give way, so that many invented names do not make the others be forgotten at once.
-    inMemory.delete(key)
-    const [oldest] = inMemory.keys()
-    if (inMemory.size >= MOST_IN_MEMORY && oldest !== undefined) inMemory.delete(oldest)
-    inMemory.set(key, oneMore(counter, limit, now))
+    counters.delete(key)
+    const [oldest] = counters.keys()
+    if (counters.size >= MOST_IN_MEMORY && oldest !== undefined) counters.delete(oldest)
+    counters.set(key, counter)
   }
 
   return {
@@ -114,10 +132,13 @@ export function createLoginGuard(deps: {
       const keys = keysOf(subject, address)
       const rows = await read([keys.pair, keys.address, keys.good])
       const now = clock()
-      const untilOf = (key: string) =>
-        Math.max(rows.get(key)?.blocked_until ?? 0, inMemory.get(key)?.blocked_until ?? 0)
+      const untilOf = (kind: Kind) =>
+        Math.max(
+          rows.get(keys[kind])?.blocked_until ?? 0,
+          inMemory[kind].get(keys[kind])?.blocked_until ?? 0,
+        )
       const isKnown = rows.has(keys.good)
-      const until = Math.max(untilOf(keys.pair), isKnown ? 0 : untilOf(keys.address))
+      const until = Math.max(untilOf('pair'), isKnown ? 0 : untilOf('address'))
       if (until <= now) return
       const retryAfter = Math.ceil((until - now) / 1000)
       throw new AppError(
@@ -131,20 +152,18 @@ export function createLoginGuard(deps: {
       const now = clock()
       const note = async (tx: Tx) => {
         // Always in this order, so that two of them cannot wait for each other.
-        if (addressToo) await count(tx, keys.address, limits.perAddress, now)
-        await count(tx, keys.pair, limits.perAccount, now)
+        if (addressToo) await count(tx, 'address', keys.address, now)
+        await count(tx, 'pair', keys.pair, now)
         return true
       }
       if (await unlessFull(() => db.transaction(note, { durable: false }))) return
       const rows = await read([keys.pair, keys.address])
-      if (addressToo) {
-        countInMemory(keys.address, rows.get(keys.address), limits.perAddress, now)
-      }
-      countInMemory(keys.pair, rows.get(keys.pair), limits.perAccount, now)
+      if (addressToo) countInMemory('address', keys.address, rows.get(keys.address), now)
+      countInMemory('pair', keys.pair, rows.get(keys.pair), now)
     },
     async succeeded(subject, address) {
       const keys = keysOf(subject, address)
-      inMemory.delete(keys.pair)
+      inMemory.pair.delete(keys.pair)
       const rows = await read([keys.pair, keys.good])
       const now = clock()
       const good = rows.get(keys.good)
