@@ -20,7 +20,7 @@ import { createRecorder } from './recorder.ts'
 import { errorColumns, progressColumns } from './run-columns.ts'
 import { optionsOf, type Transfer, type TransferEnd, transferOf } from './transfer.ts'
 import { transferJobType, type transferPayload } from './transfer-job-type.ts'
-import { beginRun, isFinished, type TransferRow, writeRun } from './transfer-rows.ts'
+import { beginRun, isCalledOff, type TransferRow, writeRun } from './transfer-rows.ts'
 
 const WRITE_MS = 1_000
 const ASK_AGAIN_MS = 5_000
@@ -133,7 +133,7 @@ async function createRun(
       await copyByRunner(deps, {
         ...{ transfer, carried, asked: referenceOf(row), principal },
         signal,
-        isCalledOff: async () => isRefusal(stop.signal.reason) || isFinished(db.query, id),
+        isCalledOff: async () => isRefusal(stop.signal.reason) || isCalledOff(db.query, id),
         onProgress(progress) {
           told = progress
         },

@@ -117,14 +117,15 @@ async function hasSlots(
   return true
 }
 
-/** Whether it has ended, also by being cancelled, or is gone. */
-export async function isFinished(on: Queryable, id: number): Promise<boolean> {
+/** Whether it is over, or to be over: cancelled, also as a job, or gone. */
+export async function isCalledOff(on: Queryable, id: number): Promise<boolean> {
   const row = await on
     .selectFrom('transfer')
-    .select('finished_at')
-    .where('id', '=', id)
+    .innerJoin('job', 'job.id', 'transfer.job')
+    .select(['transfer.finished_at', 'job.cancel_requested'])
+    .where('transfer.id', '=', id)
     .executeTakeFirst()
-  return row?.finished_at !== null
+  return row === undefined || row.finished_at !== null || row.cancel_requested === 1
 }
 
 /** Writes to the row of a run. False: it is not this run's any more. */

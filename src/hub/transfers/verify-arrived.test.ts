@@ -184,6 +184,7 @@ onEachEngine('a copy of which a runner tells', (create) => {
 
   test.each([
     ['called off', true],
+    ['called off as a job', true],
     ['left by a process that ends', false],
   ])('that is %s: whether the runner hears that it is not wanted', async (what, isForgotten) => {
     const forgotten: number[] = []
@@ -213,6 +214,13 @@ onEachEngine('a copy of which a runner tells', (create) => {
     )
     await asked.promise
     if (what === 'called off') await its.transfers.cancel(id, its.root)
+    if (what === 'called off as a job') {
+      const { id: job } = await its.db.query
+        .selectFrom('job')
+        .select('id')
+        .executeTakeFirstOrThrow()
+      await its.db.transaction((tx) => its.queue.cancel(tx, job))
+    }
     await worker.stop()
     expect(forgotten).toEqual(isForgotten ? [id] : [])
   })
