@@ -242,6 +242,22 @@ onEachEngine('registries', (create) => {
     expect(moves.privateAllowed).toBe(false)
   })
 
+  test('a private address is allowed in the network of its runner alone', async () => {
+    await addRunner(t.accounts, 'edge')
+    const [far, here] = [{ connectClusterId: 'edge' }, { connectClusterId: 'local' }]
+    const { id } = await t.registries.create(
+      { provider: 'native', address: 'https://10.0.0.1', origin: 'hss', createdBy: null, ...far },
+      BY_ADMIN,
+    )
+    const moved = await t.registries.update(id, here, { mayUsePrivate: false })
+    expect(moved.privateAllowed).toBe(false)
+    await t.registries.update(id, { ...far, address: 'https://10.0.0.1' }, BY_ADMIN)
+    const byAdmin = await t.registries.update(id, here, BY_ADMIN)
+    expect(byAdmin.privateAllowed).toBe(true)
+    const back = await t.registries.update(id, far, { mayUsePrivate: false })
+    expect(back.privateAllowed).toBe(false)
+  })
+
   test('a change is refused when the record was changed meanwhile', async () => {
     const { id, version } = await t.add('one')
     await t.registries.update(id, { notes: 'x' }, { ...BY_ADMIN, version })

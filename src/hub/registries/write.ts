@@ -268,16 +268,20 @@ function isElsewhere(previous: RegistryRecord, next: CheckedSettings): boolean {
   )
 }
 
-/** Allowed is a host with its port; another one takes somebody who may allow it. */
+/**
+ * Allowed is a host with its port, in the network of who speaks to it; another one takes somebody who
+ * may allow it.
+ */
 function mayBePrivate(
   previous: RegistryRecord,
-  next: { address: string },
+  next: Pick<CheckedSettings, 'address' | 'connect_cluster_id'>,
   change: Partial<RegistrySettings>,
   mayUsePrivate: boolean,
 ): 0 | 1 {
   const stays = hostAndPort(previous.address) === hostAndPort(next.address)
+  const isNear = mayUsePrivate || previous.connectClusterId === next.connect_cluster_id
   const named = change.address !== undefined && mayUsePrivate
-  return named || (stays && previous.privateAllowed) ? 1 : 0
+  return named || (stays && isNear && previous.privateAllowed) ? 1 : 0
 }
 
 /** The default is about to be deleted. @throws AppError invalid_input */
