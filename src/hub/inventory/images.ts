@@ -61,7 +61,8 @@ export interface FoundImages extends Total {
 
 /**
  * Searches at once in this process, each of another account: the database and the processor are for
- * others too, and who searches for what takes long, or again and again, waits for himself alone.
+ * others too, and who searches for what takes long, or again and again, waits for himself alone. With
+ * SQLite only between statements: those of both have one thread.
  */
 const turn = createFairLimit<number | null>(2)
 
