@@ -4,6 +4,12 @@ import { DATABASE_RESERVE_BYTES } from '../db/reserve.ts'
 import type { BlobStore } from './blob-store.ts'
 import { openFileStore } from './file-store.ts'
 
+/**
+ * Copies leave more than what pushes need to go on: those would be refused once the database has
+ * grown by a little, and nobody removes copies for them.
+ */
+const KEPT_FOR_DATABASE = 4 * DATABASE_RESERVE_BYTES
+
 /** The store that the settings name. @throws AppError invalid_input */
 export async function openBlobStore({
   data,
@@ -16,6 +22,6 @@ export async function openBlobStore({
   const isBesideDatabase = database !== undefined && database.url === undefined
   return openS3Store(storage.s3, {
     folder: join(data, 'cache'),
-    keepFree: isBesideDatabase ? DATABASE_RESERVE_BYTES : 0,
+    keepFree: isBesideDatabase ? KEPT_FOR_DATABASE : 0,
   })
 }

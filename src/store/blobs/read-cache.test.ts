@@ -106,6 +106,24 @@ test('what must stay free on the disk is not taken, nor asked for in vain', asyn
   expect(await careful.find('ab/1', 300)).toBe(idle)
 })
 
+test('the room that is left is promised to one, and not to the next as well', async () => {
+  const room = async () => 1_000
+  const careful = openReadCache({ folder, limitBytes: 10_000, keepFree: 500, room })
+  const asked = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const first = careful.fill('ab/1', 300, async () => {
+    asked.resolve()
+    await gate.promise
+    return bytes(300)
+  })
+  await asked.promise
+  const second = () => careful.fill('ab/2', 300, async () => bytes(300))
+  expect((await failureOf(second())).code).toBe('storage_full')
+  gate.resolve()
+  expect(await first).toBeString()
+  expect(await second()).toBeString()
+})
+
 test('goes on when somebody removes all of it', async () => {
   await cache.fill('ab/1', 300, async () => bytes(300))
   rmSync(folder, { recursive: true })

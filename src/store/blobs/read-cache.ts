@@ -13,6 +13,7 @@ import {
 import { dirname, join } from 'node:path'
 import { AppError, isAppError } from '../../lib/errors.ts'
 import { newHex } from '../../lib/ids.ts'
+import { createLimit } from '../../lib/limit.ts'
 import type { ByteRange } from '../../oci/range.ts'
 import { onDisk } from './file-errors.ts'
 
@@ -54,6 +55,17 @@ interface Copy {
   usedAt: number
 }
 
+/** A copy that is being made. */
+interface Making {
+  /** Bytes that it will still take. */
+  rest: number
+}
+
+async function roomOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize
+}
+
 const sumOf = (copies: Copy[]) => copies.reduce((sum, { size }) => sum + size, 0)
 
 type Source = (range: ByteRange) => Promise<AsyncIterable<Uint8Array> | undefined>
@@ -66,7 +78,12 @@ function piecesOf(size: number): ByteRange[] {
 }
 
 /** False: there are no such bytes. */
-async function copyPiece(file: FileHandle, piece: ByteRange, source: Source): Promise<boolean> {
+async function copyPiece(
+  file: FileHandle,
+  piece: ByteRange,
+  source: Source,
+  making: Making,
+): Promise<boolean> {
   const stream = await source(piece)
   if (!stream) return false
   let at = piece.start
@@ -75,6 +92,7 @@ async function copyPiece(file: FileHandle, piece: ByteRange, source: Source): Pr
       const wrote = await onDisk(() => file.write(chunk, done, chunk.length - done, at), FULL)
       done += wrote.bytesWritten
       at += wrote.bytesWritten
+      making.rest -= wrote.bytesWritten
     }
   }
   if (at === piece.end + 1) return true
@@ -84,32 +102,53 @@ async function copyPiece(file: FileHandle, piece: ByteRange, source: Source): Pr
 /**
  * @param limitBytes of all copies together; one that is larger is kept while it is in use
  * @param keepFree bytes of the disk that are left to others; 0 unless given
+ * @param room bytes that the disk can still take
  */
 export function openReadCache({
   folder,
   limitBytes,
   keepFree = 0,
+  room = () => roomOf(folder),
 }: {
   folder: string
   limitBytes: number
   keepFree?: number
+  room?: () => Promise<number>
 }): ReadCache {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const running = new Map<string, Promise<string | undefined>>()
+  const makings = new Set<Making>()
+  // Who looks for room sees what was promised to those before.
+  const inTurn = createLimit(1)
   let unmeasured = Number.POSITIVE_INFINITY
   const pathOf = (key: string) => join(folder, key)
 
   async function make(key: string, size: number, source: Source): Promise<string | undefined> {
     // Somebody who needs room may have removed all of it.
     await onDisk(() => mkdir(folder, { recursive: true, mode: 0o700 }), FULL)
-    await makeRoom(size)
-    await demandRoom(size)
-    return copy(key, size, source).catch((error: unknown) =>
-      copyOntoFullDisk(error, key, size, source),
-    )
+    const making = await inTurn(async () => {
+      await demandRoom(size)
+      const promised = { rest: size }
+      makings.add(promised)
+      return promised
+    })
+    try {
+      await makeRoom(size)
+      return await copy(making, key, size, source).catch((error: unknown) =>
+        copyOntoFullDisk(error, making, key, size, source),
+      )
+    } finally {
+      makings.delete(making)
+    }
   }
 
-  async function copy(key: string, size: number, source: Source): Promise<string | undefined> {
+  async function copy(
+    making: Making,
+    key: string,
+    size: number,
+    source: Source,
+  ): Promise<string | undefined> {
+    making.rest = size
     const path = pathOf(key)
     await onDisk(() => mkdir(dirname(path), { recursive: true, mode: 0o700 }), FULL)
     const unfinished = `${path}.${newHex(8)}${UNFINISHED}`
@@ -120,7 +159,7 @@ export function openReadCache({
     const copyPieces = async () => {
       for (const piece of pieces) {
         if (!isWhole) return
-        const isThere = await copyPiece(file, piece, source).catch((error: unknown) => {
+        const isThere = await copyPiece(file, piece, source, making).catch((error: unknown) => {
           isWhole = false
           throw error
         })
@@ -148,14 +187,15 @@ export function openReadCache({
    * not would come out after many gigabytes, maybe.
    */
   async function demandRoom(size: number): Promise<void> {
-    const { bavail, bsize } = await statfs(folder)
-    const lacking = size + keepFree - bavail * bsize
+    const free = await room()
+    const promised = [...makings].reduce((sum, { rest }) => sum + rest, 0)
+    const lacking = size + promised + keepFree - free
     if (lacking <= 0) return
     const copies = await measure()
     const idle = copies.filter(({ usedAt }) => usedAt <= Date.now() - IN_USE_MS)
     // Copies that would not be enough are worth more than none.
     if (sumOf(idle) < lacking) throw new AppError('storage_full', FULL)
-    await keepWithin(sumOf(copies) + size - lacking, size, copies)
+    await keepWithin(Math.min(limitBytes, sumOf(copies) + size - lacking), size, copies)
   }
 
   /** Returns how many bytes were given back. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isAppError } from '../../lib/errors.ts'
+import { failureOf } from '../../lib/test-failure.ts'
 import { blobStoreContract } from './blob-store.contract.ts'
 import type { BlobStore } from './blob-store.ts'
 import { openS3Store } from './s3-store.ts'
@@ -29,7 +30,10 @@ function suite(garage: string) {
     await server.stop()
   })
 
-  function open(more: Record<string, unknown> = {}, room: { keepFree?: number } = {}) {
+  function open(
+    more: Record<string, unknown> = {},
+    room: { keepFree?: number; mostPassedOn?: number } = {},
+  ) {
     const folder = mkdtempSync(join(tmpdir(), 'entrepot-cache-'))
     const remove = async () => rmSync(folder, { recursive: true, force: true })
     return { store: openS3Store(s3SettingsOf(server, more), { folder, ...room }), remove }
@@ -85,6 +89,28 @@ function suite(garage: string) {
     expect((await reader.read()).value?.length).toBeGreaterThan(0)
     await reader.cancel()
     expect(await store.read(store.newKey(), length)).toBeUndefined()
+    await remove()
+  })
+
+  // Bun opens 256 connections at a time, and no more for anything else while clients hold them.
+  test('only so many are passed on at a time, however slow their clients are', async () => {
+    const room = { keepFree: Number.MAX_SAFE_INTEGER, mostPassedOn: 2 }
+    const { store, remove } = open({ redirect: 'never' }, room)
+    const key = await push(store)
+    const begin = async () => {
+      const source = await store.read(key, bytes.length)
+      if (source?.kind !== 'stream') throw new Error('this was copied')
+      return source.stream.getReader()
+    }
+    // Nobody reads these, such as for HEAD.
+    for (let i = 0; i < 3; i++) await begin()
+    const readers = [await begin(), await begin()]
+    for (const reader of readers) await reader.read()
+    expect((await failureOf(begin())).code).toBe('unavailable')
+    await readers[0]?.cancel()
+    const next = await begin()
+    expect((await next.read()).value?.length).toBeGreaterThan(0)
+    await Promise.all([next.cancel(), readers[1]?.cancel()])
     await remove()
   })
 

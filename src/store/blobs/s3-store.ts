@@ -16,6 +16,11 @@ const KEY = /^[0-9a-f]{2}\/[0-9a-f]{30}$/
 const FOLDER = 'blobs/'
 const NAME = /^blobs\/(?<key>[0-9a-f]{2}\/[0-9a-f]{30})(?<tail>\.tail-[01])?$/
 const NO_BYTES = new Uint8Array()
+/**
+ * Ranges that a process passes on at a time. Each is a connection to the bucket for as long as a
+ * client takes, and Bun opens 256 for all that a process asks of anybody.
+ */
+const MOST_PASSED_ON = 128
 /** A range of so many bytes is answered out of memory rather than by a copy of the whole. */
 const IN_MEMORY_BYTES = 8 * 1024 * 1024
 /** From so many keys on, all multipart uploads are listed at once instead of those of each key. */
@@ -29,7 +34,11 @@ const MANY_KEYS = 20
  */
 export function openS3Store(
   settings: S3Settings,
-  { folder, keepFree = 0 }: { folder: string; keepFree?: number },
+  {
+    folder,
+    keepFree = 0,
+    mostPassedOn = MOST_PASSED_ON,
+  }: { folder: string; keepFree?: number; mostPassedOn?: number },
 ): BlobStore {
   const bucket = createS3Bucket(createS3(settings))
   const parts = join(folder, 'parts')
@@ -42,6 +51,7 @@ export function openS3Store(
   const deps = { bucket, buffers: createPartBuffers({ folder: parts }) }
   // Positions up to which this process has just written, so that nobody else has since.
   const fresh = new WeakSet<BlobPosition>()
+  const passing = new Set<object>()
 
   function nameOf(key: string): string {
     if (!KEY.test(key)) throw new AppError('internal', `not a storage key: ${key}`)
@@ -197,7 +207,8 @@ export function openS3Store(
       }
       const passedOn = async (): Promise<BlobSource | undefined> => {
         if (((await bucket.size(name)) ?? 0) < size) return undefined
-        return { kind: 'stream', stream: readLater(bucket, name, { start, end }) }
+        if (passing.size >= mostPassedOn) throw tooManyPassedOn()
+        return { kind: 'stream', stream: readLater(bucket, name, { start, end }, passing) }
       }
       const isPart = end - start + 1 < size
       const isSmall = end - start < IN_MEMORY_BYTES
@@ -250,4 +261,13 @@ export function openS3Store(
       }
     },
   }
+}
+
+function tooManyPassedOn(): AppError {
+  return new AppError(
+    'unavailable',
+    'the disk for copies is full, and as many blobs as can be passed on without one are on their ' +
+      'way; try again, and have an administrator of the system make room',
+    { retryAfter: 10 },
+  )
 }

@@ -83,16 +83,23 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 /**
  * A range that is not asked for before somebody reads it, such as never, for HEAD; and then only as
  * far as it is taken.
+ * @param underWay holds something for it from the first read to the end
  */
 export function readLater(
   bucket: S3Bucket,
   name: string,
   range: ByteRange,
+  underWay: Set<object>,
 ): ReadableStream<Uint8Array> {
   const reading = (async function* () {
-    const chunks = await streamRange(bucket, name, range)
-    if (!chunks) throw disappeared()
-    yield* chunks
+    underWay.add(range)
+    try {
+      const chunks = await streamRange(bucket, name, range)
+      if (!chunks) throw disappeared()
+      yield* chunks
+    } finally {
+      underWay.delete(range)
+    }
   })()
   return new ReadableStream(
     {
