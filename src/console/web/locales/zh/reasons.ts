@@ -178,7 +178,7 @@ export const reasons: Record<Reason, string> = {
   transfer_incomplete: '{{name}} 缺少其索引中列出的部分镜像，请只选择已有的平台。',
   transfer_job_ended: '管理员已结束该传输的任务。',
   transfer_not_arrived:
-    '执行器称镜像已复制，但 {{name}} 中的内容与此不符；也可能是其间有人删除了内容。',
+    '执行器称镜像已复制，但 {{name}} 中的内容与此不符；也可能是其间有人删除了内容，或移动了其他镜像仓库中的标签。',
   transfer_not_yours: '该传输由“{{name}}”发起，只有发起人可以重试。可以自行发起新的传输。',
   transfer_only_by_runner:
     '镜像仓库“{{registry}}”只能通过执行器“{{name}}”访问，该执行器只能与使用同一执行器或无需密码的镜像仓库直接复制。请先复制到本系统。',
