@@ -29,7 +29,6 @@ const undone = [
   ['the server lets nobody in', acquireError(refusal('57P03'))],
   ['a connection was lost before the commit', statementError(failing('ECONNRESET'))],
   ['the server stopped before the commit', statementError(refusal('57P01'))],
-  ['a statement took too long', statementError(refusal('57014'))],
   ['a commit was refused', commitError(refusal('53200'))],
   ['others changed the same', conflictError(refusal('40P01'))],
 ] as const
@@ -52,11 +51,13 @@ test.each(uncertain)('%s: it may have been done', (_, told) => {
 })
 
 // Each of many who wait together would wait again.
-test('a server that is silent is not asked a second time', () => {
+test('a server that is silent or slow is not asked a second time', () => {
   for (const silence of [
     acquireError(new Error('timeout exceeded when trying to connect')),
     acquireError(failing('ETIMEDOUT')),
     statementError(new Error('Query read timeout')),
+    statementError(refusal('57014')),
+    commitError(refusal('57014')),
   ]) {
     expect([isAppError(silence, 'unavailable'), isUndone(silence)]).toEqual([true, false])
   }

@@ -70,7 +70,7 @@ export function wireError(error: unknown): unknown {
 /** As `wireError`, for a statement before the commit is sent: without it nothing is done. */
 export function statementError(error: unknown): unknown {
   const wired = wireError(error)
-  return isSilence(error) ? wired : markUndone(wired)
+  return isSlow(error) ? wired : markUndone(wired)
 }
 
 /**
@@ -79,8 +79,10 @@ export function statementError(error: unknown): unknown {
  */
 export function commitError(error: unknown): unknown {
   const isFromServer = error instanceof Error && 'severity' in error
-  if (isFromServer && !isBroken(error) && !isCollapse(error)) return markUndone(wireError(error))
   const wired = wireError(error)
+  if (isFromServer && !isBroken(error) && !isCollapse(error)) {
+    return isSlow(error) ? wired : markUndone(wired)
+  }
   return isAppError(wired, 'unavailable')
     ? wired
     : unavailable('the database does not answer', error)
@@ -101,13 +103,17 @@ function isCollapse(error: Error): boolean {
 export function acquireError(error: unknown): unknown {
   const wired = wireError(error)
   if (wired === error) return unavailable('the database does not answer', error)
-  return isSilence(error) ? wired : markUndone(wired)
+  return isSlow(error) ? wired : markUndone(wired)
 }
 
-/** The server said nothing for long: a second try would be likely to wait in vain as well. */
-function isSilence(error: unknown): boolean {
+/**
+ * The server said nothing for long, or gave a statement up that took it too long: a second try would
+ * be likely to wait in vain as well, and many at once keep it from ever catching up.
+ */
+function isSlow(error: unknown): boolean {
   const code = codeOf(error)
-  return code === 'ETIMEDOUT' || (code === '' && /\btimeout\b/.test(messageOf(error)))
+  const isTimeout = code === '' && /\btimeout\b/.test(messageOf(error))
+  return isTimeout || ['ETIMEDOUT', '57014'].includes(code)
 }
 
 function sentenceOf(code: string, error: unknown): string | undefined {
