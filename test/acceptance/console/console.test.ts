@@ -116,7 +116,8 @@ describeConsole('the console', (console) => {
     const app = '/projects/tags/repositories/app'
     const { page, open } = await console().signedIn()
     await open(`${app}?sort=name`)
-    const row = (tag: string) => page.getByRole('row', { name: new RegExp(`^${tag}`) })
+    const row = (tag: string) =>
+      page.getByRole('row', { name: new RegExp(`^Choose the tag ${tag}`) })
     const act = async (tag: string, action: string) => {
       await page.getByRole('button', { name: `Actions for tag ${tag}` }).click()
       // The menu before it may still be on its way out.
@@ -218,10 +219,7 @@ describeConsole('the console', (console) => {
     const { page, open } = await console().signedIn({}, nobody)
     const project = `/projects/${PROJECT}`
     for (const path of [
-      '/users',
-      '/robots',
       '/runners',
-      '/jobs',
       '/registries/new',
       `${project}/robots`,
       `${project}/settings`,
@@ -249,7 +247,7 @@ describeConsole('the console', (console) => {
     await stranger.page.waitForURL((url) => url.pathname === '/projects')
 
     const { page, open } = await console().signedIn()
-    for (const path of ['/nowhere', '/jobs/nowhere', `/projects/${PROJECT}/nowhere`]) {
+    for (const path of ['/nowhere', `/projects/${PROJECT}/nowhere`]) {
       await open(path)
       await page.getByRole('heading', { name: 'There is no such page' }).waitFor()
       expect(await page.title()).toBe('There is no such page · Entrepot')

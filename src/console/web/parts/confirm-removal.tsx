@@ -9,6 +9,8 @@ export interface RemovalProps {
   title: string
   /** Has to be typed; undefined: a click is enough. */
   name?: string | undefined
+  /** There is nothing that could be confirmed. */
+  nothing?: boolean
   /** What will be gone. */
   children: ReactNode
   /** Of the button; "Delete" unless set. */
@@ -21,11 +23,12 @@ export interface RemovalProps {
 
 /** Says what will be gone before it is, and wants the name of what cannot be had back. */
 export function ConfirmRemoval(props: RemovalProps) {
-  const { open, title, name, children, submit, busy, error, onConfirm, onClose } = props
+  const { open, title, name, nothing = false, children, submit, busy } = props
+  const { error, onConfirm, onClose } = props
   const { t } = useTranslation()
   const [typed, setTyped] = useState('')
   const field = useRef<InputRef>(null)
-  const ready = name === undefined || typed === name
+  const ready = !nothing && (name === undefined || typed === name)
   return (
     <Modal
       open={open}

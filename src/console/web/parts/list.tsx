@@ -5,8 +5,10 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { get } from '../api/client.ts'
 import type { Page } from '../api/types.ts'
+import { choiceColumn } from './choice-box.tsx'
 import { ErrorView } from './error-view.tsx'
 import { refusalOf } from './refusal.ts'
+import type { Choice } from './use-chosen.ts'
 
 /** Rows of one page; the next one is asked for by key, so that any page costs the same. */
 const PAGE_SIZE = 50
@@ -62,11 +64,13 @@ export interface ListProps<T> {
   empty: ReactNode
   filtered?: boolean
   expandable?: TableProps<T>['expandable']
+  /** Several rows can be chosen; undefined: there is nothing to do with them. */
+  choice?: Choice<T> | undefined
 }
 
 export function List<T extends object>(props: ListProps<T>) {
   const { list, columns, actions, smallActions = false, rowKey, label, empty } = props
-  const { filtered = false, expandable } = props
+  const { filtered = false, expandable, choice } = props
   const { t } = useTranslation()
   const { data, error, isPending, isPlaceholderData, refetch } = list
   const { md: isWide = false } = Grid.useBreakpoint()
@@ -78,6 +82,7 @@ export function List<T extends object>(props: ListProps<T>) {
         ref={scrollsByKeyboard}
         aria-label={label}
         columns={[
+          ...(choice ? [choiceColumn(choice, data?.items ?? [], t('many.chooseAll'))] : []),
           ...columns,
           ...(actions
             ? [

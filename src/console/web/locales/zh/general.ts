@@ -2,7 +2,7 @@ import type { Texts } from '../en.ts'
 
 export const general: Pick<
   Texts,
-  'common' | 'nav' | 'signIn' | 'start' | 'secret' | 'search' | 'usage' | 'overview'
+  'common' | 'many' | 'nav' | 'signIn' | 'start' | 'secret' | 'search' | 'usage' | 'overview'
 > = {
   common: {
     actions: '操作',
@@ -33,6 +33,20 @@ export const general: Pick<
     size: '大小',
     typeName: '请输入以下内容确认：',
     yes: '是',
+  },
+  many: {
+    chooseAll: '选择本页所有行',
+    close: '关闭',
+    delete: '删除所选',
+    deleteCount_one: '删除所选（{{count}}）',
+    deleteCount_other: '删除所选（{{count}}）',
+    failed_one: '{{count}} 个未删除',
+    failed_other: '{{count}} 个未删除',
+    forGood: '此操作无法撤销。',
+    gone_one: '已删除 {{count}} 个',
+    gone_other: '已删除 {{count}} 个',
+    outcome: '删除结果',
+    progress: '已完成 {{done}} / {{count}}',
   },
   nav: {
     account: '个人账号',

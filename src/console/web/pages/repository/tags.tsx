@@ -2,11 +2,15 @@ import { LockOutlined } from '@ant-design/icons'
 import { useParams, useSearch } from '@tanstack/react-router'
 import { Select, Space } from 'antd'
 import { useTranslation } from 'react-i18next'
+import { path, remove } from '../../api/client.ts'
 import type { ListedTag } from '../../api/types.ts'
 import { List, useFilters, useList } from '../../parts/list.tsx'
+import { Names, RemoveMany } from '../../parts/remove-many.tsx'
 import { SearchBox } from '../../parts/search-box.tsx'
+import { useChosen } from '../../parts/use-chosen.ts'
 import { DigestText, Size, Time } from '../../parts/values.tsx'
 import { PushHint } from '../projects/push-hint.tsx'
+import { useHasRole } from '../projects/use-project.ts'
 import { ArtifactLink } from './artifact-link.tsx'
 import { AttachedTags, KindTag, Platforms } from './kind-tags.tsx'
 import { PartList } from './part-list.tsx'
@@ -20,10 +24,13 @@ export function TagsPage() {
   const address = useParams({ from: ROUTE })
   const { name, sort = 'newest' } = useSearch({ from: ROUTE })
   const filter = useFilters()
+  const mayDelete = useHasRole(address.project, 'maintainer')
+  const base = repositoryPath(address)
   const list = useList<ListedTag>({
-    path: `${repositoryPath(address)}/tags`,
+    path: `${base}/tags`,
     query: { nameHas: name, sort: sort === 'name' ? 'name' : 'newest', accessories: false },
   })
+  const choice = useChosen(list, (tag) => t('tags.choose', { name: tag.name }))
   return (
     <>
       <div className="filters">
@@ -42,9 +49,33 @@ export function TagsPage() {
             { value: 'name', label: t('tags.byName') },
           ]}
         />
+        {mayDelete && (
+          <RemoveMany
+            rows={choice.chosen}
+            nameOf={({ name }) => name}
+            staying={{ is: ({ immutable }) => immutable, why: t('tags.immutableStay') }}
+            remove={({ name }) => remove(base + path`/tags/${name}`)}
+            renews={[[base], [`${base}/tags`], [`${base}/artifacts`]]}
+            title={(count) => t('tags.deleteManyTitle', { count })}
+            onDone={() => choice.choose([])}
+          >
+            {(going) =>
+              going.length > 0 && (
+                <>
+                  <li>
+                    {t('tags.deleteMany', { count: going.length })}{' '}
+                    <Names names={going.map(({ name }) => name)} />
+                  </li>
+                  <li>{t('tags.artifactsStay')}</li>
+                </>
+              )
+            }
+          </RemoveMany>
+        )}
       </div>
       <List
         list={list}
+        choice={mayDelete ? choice : undefined}
         label={t('repositories.tags')}
         rowKey={({ id }) => id}
         filtered={name !== undefined}
