@@ -29,21 +29,32 @@ export async function openBlob(
   const hash = offset === 0 ? new Bun.CryptoHasher(algorithm) : undefined
   let askAt = clock() + ASK_AGAIN_MS
 
+  async function next(): Promise<Uint8Array | undefined> {
+    signal?.throwIfAborted()
+    if (clock() >= askAt) {
+      await demand(repository, 'repository:pull')
+      askAt = clock() + ASK_AGAIN_MS
+    }
+    const { done, value } = await reader.read()
+    if (!done) {
+      hash?.update(value)
+      return value
+    }
+    if (hash) demandDigest(digest, `${algorithm}:${hash.digest('hex')}`)
+    return undefined
+  }
+
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      signal?.throwIfAborted()
-      if (clock() >= askAt) {
-        await demand(repository, 'repository:pull')
-        askAt = clock() + ASK_AGAIN_MS
+      try {
+        const chunk = await next()
+        if (chunk) controller.enqueue(chunk)
+        else controller.close()
+      } catch (error) {
+        // It may hold a connection to the bucket.
+        await reader.cancel(error).catch(() => {})
+        throw error
       }
-      const { done, value } = await reader.read()
-      if (!done) {
-        hash?.update(value)
-        controller.enqueue(value)
-        return
-      }
-      if (hash) demandDigest(digest, `${algorithm}:${hash.digest('hex')}`)
-      controller.close()
     },
     cancel: (reason) => reader.cancel(reason),
   })

@@ -5,6 +5,7 @@ import { AppError } from '../lib/errors.ts'
 import type { OpenBlob, Registry } from '../oci/registry.ts'
 import { onEachEngine } from '../store/db/test-databases.ts'
 import { asRegistry } from './as-registry.ts'
+import type { LocalRegistry } from './registry.ts'
 import {
   createTestRegistry,
   digestOf,
@@ -62,11 +63,11 @@ onEachEngine('our registry as one of the many', (create) => {
   })
   afterEach(() => test1.remove())
 
-  function adapter() {
+  function adapter(registry: LocalRegistry = test1.first) {
     const { first, clock } = test1
     const settings = { anonymousWrite: false, projectCreators: 'all' } as const
     return asRegistry({
-      registry: first,
+      registry,
       authorizer: createAuthorizer({ db: first.db, clock, settings }),
       clock,
       principal: async () => principal,
@@ -201,6 +202,34 @@ onEachEngine('our registry as one of the many', (create) => {
       const put = ours.writeBlob('small/app', blob, sourceOf(bytes).open)
       await expect(put).rejects.toMatchObject({ code: 'quota_exceeded' })
     })
+  })
+
+  test('a read that ends in the middle leaves nothing open', async () => {
+    const { first } = test1
+    const bytes = noise(50, 1)
+    await pushImage(first, 'team/app', [bytes], { tag: '1.0' })
+    let isLeft = false
+    // As where a bucket's bytes are passed on without a copy.
+    const stream = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(bytes.slice(0, 10)),
+      cancel() {
+        isLeft = true
+      },
+    })
+    const open = async () => ({ kind: 'stream', stream }) as const
+    const registry = adapter({ ...first, blobs: { ...first.blobs, open } })
+    const stop = new AbortController()
+    const blob = { digest: digestOf(bytes), size: bytes.length }
+    const reading = await registry.readBlob('team/app', blob, { signal: stop.signal })
+    const reader = reading.getReader()
+    await reader.read()
+    stop.abort(new Error('the job was cancelled'))
+    // One more was read ahead, maybe.
+    const readAll = async () => {
+      for (;;) await reader.read()
+    }
+    await expect(readAll()).rejects.toThrow('the job was cancelled')
+    expect(isLeft).toBe(true)
   })
 
   test('what may not be seen or pushed to is refused, also in the middle', async () => {

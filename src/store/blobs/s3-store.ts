@@ -208,7 +208,8 @@ export function openS3Store(
       const passedOn = async (): Promise<BlobSource | undefined> => {
         if (((await bucket.size(name)) ?? 0) < size) return undefined
         if (passing.size >= mostPassedOn) throw tooManyPassedOn()
-        return { kind: 'stream', stream: readLater(bucket, name, { start, end }, passing) }
+        const stream = readLater(bucket, name, { start, end }, { underWay: passing })
+        return { kind: 'stream', stream }
       }
       const isPart = end - start + 1 < size
       const isSmall = end - start < IN_MEMORY_BYTES

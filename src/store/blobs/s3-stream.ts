@@ -5,13 +5,15 @@ import type { S3Bucket, S3Object } from './s3-bucket.ts'
 /** Answers that break off one after the other without a byte in between. */
 const MOST_FAILURES = 5
 const PAUSE_MS = 200
+/** Who takes nothing for so long is gone, or holds for nothing what others need. */
+const LEFT_MS = 15 * 60_000
 
 /**
  * The bytes of a range, asked for again from where an answer broke off; undefined when the object
  * does not have all of them.
  */
 export async function streamRange(
-  bucket: S3Bucket,
+  bucket: Pick<S3Bucket, 'get'>,
   name: string,
   { start, end }: ByteRange,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
@@ -84,12 +86,13 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
  * A range that is not asked for before somebody reads it, such as never, for HEAD; and then only as
  * far as it is taken.
  * @param underWay holds something for it from the first read to the end
+ * @param leftMs ends it with an error when nobody reads on for so long
  */
 export function readLater(
-  bucket: S3Bucket,
+  bucket: Pick<S3Bucket, 'get'>,
   name: string,
   range: ByteRange,
-  underWay: Set<object>,
+  { underWay, leftMs = LEFT_MS }: { underWay: Set<object>; leftMs?: number },
 ): ReadableStream<Uint8Array> {
   const reading = (async function* () {
     underWay.add(range)
@@ -101,14 +104,25 @@ export function readLater(
       underWay.delete(range)
     }
   })()
+  let timer: Timer | undefined
   return new ReadableStream(
     {
       async pull(controller) {
+        clearTimeout(timer)
         const { done, value } = await reading.next()
-        if (done) controller.close()
-        else controller.enqueue(value)
+        if (done) {
+          controller.close()
+          return
+        }
+        controller.enqueue(value)
+        timer = setTimeout(() => {
+          controller.error(new AppError('unavailable', 'nobody read on for a long time'))
+          reading.return().catch(() => {})
+        }, leftMs)
+        timer.unref()
       },
       async cancel() {
+        clearTimeout(timer)
         await reading.return()
       },
     },
