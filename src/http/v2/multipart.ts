@@ -28,21 +28,13 @@ export async function multipartResponse(
   if (total > LIMIT_BYTES || taken + total > BUDGET_BYTES) return undefined
   taken += total
   const boundary = newHex(16)
-  const parts: Uint8Array[] = []
-  for (const range of ranges) {
-    const source = await open(blob, range)
-    const bytes = await bytesOf(source)
-    if (!bytes) {
-      taken -= total
-      return undefined
-    }
-    const head =
-      `\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n` +
-      `content-range: bytes ${range.start}-${range.end}/${blob.size}\r\n\r\n`
-    parts.push(Buffer.from(head), bytes)
+  let body: Uint8Array<ArrayBuffer> | undefined
+  try {
+    body = await bodyOf(ranges, blob, boundary, open)
+  } finally {
+    if (!body) taken -= total
   }
-  parts.push(Buffer.from(`\r\n--${boundary}--\r\n`))
-  const body = Buffer.concat(parts)
+  if (!body) return undefined
   released.register(body, total)
   return new Response(body, {
     status: 206,
@@ -52,4 +44,23 @@ export async function multipartResponse(
       'content-length': String(body.length),
     },
   })
+}
+
+async function bodyOf(
+  ranges: readonly ByteRange[],
+  blob: Blob,
+  boundary: string,
+  open: Blobs['open'],
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const parts: Uint8Array[] = []
+  for (const range of ranges) {
+    const bytes = await bytesOf(await open(blob, range))
+    if (!bytes) return undefined
+    const head =
+      `\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n` +
+      `content-range: bytes ${range.start}-${range.end}/${blob.size}\r\n\r\n`
+    parts.push(Buffer.from(head), bytes)
+  }
+  parts.push(Buffer.from(`\r\n--${boundary}--\r\n`))
+  return Buffer.concat(parts)
 }
