@@ -31,7 +31,7 @@ const IN_USE_MS = 60_000
 const ABANDONED_MS = 3_600_000
 /** How much may be added before the folder is measured again, as a share of its limit. */
 const MEASURE_SHARE = 0.05
-/** For so long a disk that had no room for a copy is not searched for room for a larger one. */
+/** For so long a disk on which too much was lacking is not searched for as much again. */
 const REFUSED_MS = 5_000
 const FULL =
   'the disk through which the registry passes blobs of its bucket is full; an administrator of the ' +
@@ -122,7 +122,7 @@ export function openReadCache({
   const makings = new Set<Making>()
   // Who looks for room sees what was promised to those before.
   const inTurn = createLimit(1)
-  let refused = { size: 0, until: 0 }
+  let refused = { lacking: 0, until: 0 }
   let unmeasured = Number.POSITIVE_INFINITY
   const pathOf = (key: string) => join(folder, key)
 
@@ -195,12 +195,12 @@ export function openReadCache({
     const lacking = size + promised + keepFree - free
     if (lacking <= 0) return
     const now = Date.now()
-    if (now < refused.until && size >= refused.size) throw new AppError('storage_full', FULL)
+    if (now < refused.until && lacking >= refused.lacking) throw new AppError('storage_full', FULL)
     const copies = await measure()
     const idle = copies.filter(({ usedAt }) => usedAt <= now - IN_USE_MS)
     // Copies that would not be enough are worth more than none.
     if (sumOf(idle) < lacking) {
-      refused = { size, until: Date.now() + REFUSED_MS }
+      refused = { lacking, until: Date.now() + REFUSED_MS }
       throw new AppError('storage_full', FULL)
     }
     // Some more than is lacking, so that the next ones need not measure all of them again.
