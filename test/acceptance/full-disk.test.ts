@@ -31,6 +31,10 @@ import { createSmallDisk, type SmallDisk, whyNoSmallDisk } from './small-disk.ts
 const MB = 1_000_000
 /** Above what is kept free for the database, and little enough to be filled at once. */
 const DISK_MEGABYTES = 112
+/** So that copies of blobs fit too, which leave more to the database than pushes do. */
+const BUCKET_DISK_MEGABYTES = 352
+/** Longer than a process goes by how much was free when it last looked. */
+const REMEMBERED_MS = 1_100
 
 const reason = whyNoSmallDisk()
 if (reason) test.skip(`a full disk (needs ${reason})`, () => {})
@@ -118,6 +122,7 @@ function suite() {
     })
     expect(second.status).toBe(507)
     expect(await second.json()).toMatchObject({ errors: [{ code: 'UNAVAILABLE' }] })
+    await Bun.sleep(REMEMBERED_MS)
 
     // The database too, until it takes nothing more.
     let made = 0
@@ -136,13 +141,7 @@ function suite() {
     await expectFull(registry.pushBlob('team/app', blobOf(randomBytes(100))))
     await expectFull(registry.pushBlob('team/app', blobOf(randomBytes(MB)), 'patch'))
     await expectFull(registry.pushManifest('team/app', 'v2', image))
-    // For a second after it last looked, a worker opens uploads without looking at the disk again.
-    let answers = await sameConnection(server)
-    await waitFor('an upload to be refused', async () => {
-      if (answers[0]?.status !== 507) answers = await sameConnection(server)
-      return answers[0]?.status === 507
-    })
-    expect(answers).toEqual([
+    expect(await sameConnection(server)).toEqual([
       { status: 507, reused: false },
       { status: 200, reused: true },
     ])
@@ -197,7 +196,7 @@ function suite() {
   garage(
     'a full disk beside a bucket holds up pushes, and no pull (needs Garage)',
     async () => {
-      disk = createSmallDisk(DISK_MEGABYTES)
+      disk = createSmallDisk(BUCKET_DISK_MEGABYTES)
       const engines = await startEngines()
       const { ENTREPOT_DATABASE_URL: _, ...bucket } = await engines.settings()
       const env = {
@@ -219,6 +218,7 @@ function suite() {
         const ready = await fetch(`${server.url}/readyz`)
         return /^ready, but to read only: .*disk of the database/.test(await ready.text())
       })
+      await Bun.sleep(REMEMBERED_MS)
       await expectFull(registry.pushBlob('team/app', blobOf(randomBytes(100))))
       for (const { digest } of image.blobs) {
         expect(blobOf(await registry.readBlob('team/app', digest)).digest).toBe(digest)
